@@ -1,0 +1,21 @@
+# Two commands for a machine with nothing but Python 3.11 to 3.13 and make.
+# In an environment of your own, `dvc repro` and `pytest` are all there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test
+
+repro: $(VENV)/installed
+	dvc repro --pull
+
+test: $(VENV)/installed
+	pytest
+
+$(VENV)/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
+	  "error: %s is Python %d.%d, expected 3.11 to 3.13; name another: make PYTHON=python3.12" % (sys.executable, *v))'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
