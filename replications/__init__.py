@@ -1,0 +1,1 @@
+"""Why is a VAE's output blurred while a GAN's is crisp? Claims, experiments, verdicts."""

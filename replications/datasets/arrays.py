@@ -1,0 +1,120 @@
+"""Plain arrays for the training processes: TFDS is read once, here, and written as one .npz per data set.
+
+Keys are `{split}_{feature}`, and `palette` (K, 3) where features are label maps; row i of every array of a split is
+example i of that split. TensorFlow is imported only
+to export, so a process of another backend can load.
+"""
+
+import importlib
+import os
+import zipfile
+import zlib
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from replications.errors import DataError
+
+BUNDLED = "facade_world"
+OURS = (BUNDLED, "cmp_facades")
+"""Builders of the project's own, whose label maps come with a palette."""
+BATCH = 256
+
+
+def file_name(name: str) -> str:
+    """The file that a data set is exported to: `facade_world/32` → `facade_world-32.npz`."""
+    return name.replace("/", "-") + ".npz"
+
+
+def export(name: str, data_dir: str | os.PathLike, path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Writes the prepared data set `name` (like "facade_world/32") of the TFDS folder `data_dir` to an .npz file.
+
+    The same data gives the same bytes; the file appears whole or not at all. Returns the arrays.
+    """
+    arrays, path = read(name, data_dir), Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return arrays
+
+
+def load(path_or_file: str | os.PathLike | IO[bytes]) -> dict[str, np.ndarray]:
+    """The arrays of a file that `export` wrote."""
+    try:
+        with ExitStack() as stack:  # np.load leaves a file open that it cannot read
+            file = path_or_file
+            if isinstance(file, str | os.PathLike):
+                file = stack.enter_context(Path(file).open("rb"))
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("a single array")
+            return dict(stack.enter_context(archive))
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path_or_file} is missing, expected exported arrays; "
+            "make them with `python -m replications.datasets export`"
+        ) from error
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path_or_file} is no whole .npz file of arrays ({error}); "
+            "delete it and make it again with `python -m replications.datasets export`"
+        ) from error
+
+
+def read(name: str, data_dir: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The arrays `{split}_{feature}` of a prepared data set, in the order of its shards."""
+    folder = prepared_folder(name, data_dir)
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder_from_directory(folder)
+    except Exception as error:  # a damaged dataset_info.json or features.json fails in many ways
+        raise DataError(f"{folder}: description of {name} is damaged ({error}); {_remedy(name)}") from error
+    one_by_one = tfds.ReadConfig(interleave_cycle_length=1, interleave_block_length=1, assert_cardinality=False)
+    arrays = {}
+    for split, info in sorted(builder.info.splits.items()):
+        try:
+            dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=one_by_one)  # pyright: ignore[reportCallIssue]
+            batches = list(tfds.as_numpy(dataset.batch(BATCH)))
+        except (tf.errors.OpError, FileNotFoundError) as error:
+            raise DataError(
+                f"{folder}: split {split} of {name} is truncated or damaged ({type(error).__name__}); {_remedy(name)}"
+            ) from error
+        n = sum(len(next(iter(batch.values()))) for batch in batches)
+        if n != info.num_examples:
+            raise DataError(
+                f"{folder}: split {split} of {name} has {n} examples, its dataset_info.json says "
+                f"{info.num_examples}; {_remedy(name)}"
+            )
+        for feature in sorted(batches[0]):
+            arrays[f"{split}_{feature}"] = np.concatenate([batch[feature] for batch in batches])
+    if name.split("/")[0] in OURS:
+        arrays["palette"] = importlib.import_module(f"replications.datasets.{name.split('/')[0]}").PALETTE
+    return arrays
+
+
+def prepared_folder(name: str, data_dir: str | os.PathLike) -> Path:
+    """The folder of the only version of a data set in a TFDS folder."""
+    folder = Path(data_dir) / name
+    versions = sorted(folder.glob("*/dataset_info.json"))
+    if not versions:
+        raise DataError(f"{folder}: no prepared data set there, expected {name}; {_remedy(name)}")
+    if len(versions) > 1:
+        found = ", ".join(path.parent.name for path in versions)
+        raise DataError(f"{folder}: versions {found}, expected exactly one; remove the others")
+    return versions[0].parent
+
+
+def _remedy(name: str) -> str:
+    build = f"`python -m replications.datasets build {name} --data-dir …`"
+    if name.split("/")[0] == BUNDLED:
+        return f"remove that folder if it exists and run `dvc pull data.dvc`, or build it with {build}"
+    return f"remove that folder if it exists and build it with {build}"

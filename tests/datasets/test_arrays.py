@@ -1,0 +1,185 @@
+"""Export of a prepared data set to one .npz, and what is said when the data set is missing or damaged."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from replications.datasets import arrays, world
+from replications.datasets.__main__ import main
+from replications.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A TFDS folder with a small facade_world/32."""
+    from replications.datasets import facade_world
+
+    data_dir = tmp_path_factory.mktemp("prepared") / "data"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(facade_world.SPLITS, "32", {"train": 12, "test": 5})
+        assert main(["build", "facade_world/32", "--data-dir", str(data_dir)]) == 0
+    return data_dir
+
+
+@pytest.fixture
+def damaged(prepared, tmp_path):
+    """A copy to be damaged, and the folder of its version."""
+    shutil.copytree(prepared, tmp_path / "data")
+    return tmp_path / "data", tmp_path / "data" / "facade_world" / "32" / "1.0.0"
+
+
+def test_round_trip(prepared, tmp_path):
+    exported = arrays.export("facade_world/32", prepared, tmp_path / "out" / "a.npz")
+    loaded = arrays.load(tmp_path / "out" / "a.npz")
+    assert sorted(loaded) == sorted(
+        f"{split}_{feature}"
+        for split in ("train", "test")
+        for feature in (
+            "photo", "labels", "lit", "wall_colour", "brick_phase", "mullion", "door_colour", "sky_shade",
+        )
+    )  # fmt: skip
+    for key, values in loaded.items():
+        assert values.dtype == np.uint8
+        np.testing.assert_array_equal(values, exported[key])
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.npz"]
+
+
+def test_rows_are_the_examples_in_the_order_of_generation(prepared):
+    from replications.datasets import facade_world
+
+    loaded = arrays.read("facade_world/32", prepared)
+    labels, factors = world.sample(facade_world.generator(32, "test"), 5, 32)
+    np.testing.assert_array_equal(loaded["test_labels"][..., 0], labels)
+    np.testing.assert_array_equal(loaded["test_photo"], world.render(labels, factors))
+    np.testing.assert_array_equal(loaded["test_lit"], factors["lit"])
+
+
+def test_same_data_same_bytes(prepared, tmp_path):
+    for path in ("a.npz", "b.npz"):
+        arrays.export("facade_world/32", prepared, tmp_path / path)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_interrupted_export_keeps_the_old_file(prepared, tmp_path, monkeypatch):
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"old")
+
+    def interrupted(file, **_):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez_compressed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        arrays.export("facade_world/32", prepared, path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_truncated_shard(damaged):
+    data_dir, folder = damaged
+    shard = next(folder.glob("*-train.tfrecord-*"))
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"split train of facade_world/32 is truncated .*dvc pull data\.dvc") as e:
+        arrays.read("facade_world/32", data_dir)
+    assert str(folder) in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+def test_flipped_byte(damaged):
+    data_dir, folder = damaged
+    shard = next(folder.glob("*-test.tfrecord-*"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 255
+    shard.write_bytes(content)
+    with pytest.raises(DataError, match="split test of facade_world/32 is truncated or damaged"):
+        arrays.read("facade_world/32", data_dir)
+
+
+def test_missing_shard(damaged):
+    data_dir, folder = damaged
+    next(folder.glob("*-test.tfrecord-*")).unlink()
+    with pytest.raises(DataError, match="split test of facade_world/32 is truncated or damaged"):
+        arrays.read("facade_world/32", data_dir)
+
+
+def test_count_differs_from_dataset_info(damaged):
+    data_dir, folder = damaged
+    info = json.loads((folder / "dataset_info.json").read_text())
+    (test,) = (split for split in info["splits"] if split["name"] == "test")
+    test["shardLengths"] = ["6"]
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    with pytest.raises(DataError, match=r"split test of facade_world/32 has 5 examples, its dataset_info\.json says 6"):
+        arrays.read("facade_world/32", data_dir)
+
+
+@pytest.mark.parametrize("file", ["dataset_info.json", "features.json"])
+def test_damaged_description(damaged, file):
+    data_dir, folder = damaged
+    (folder / file).write_text("{")
+    with pytest.raises(DataError, match="description of facade_world/32 is damaged") as e:
+        arrays.read("facade_world/32", data_dir)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("facade_world/64", "dvc pull data.dvc"), ("cmp_facades/64", "build cmp_facades/64")]
+)
+def test_missing_folder(prepared, tmp_path, capsys, name, remedy):
+    out = tmp_path / "out"
+    assert main(["export", "facade_world/32", name, "--data-dir", str(prepared), "--out", str(out)]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert remedy in message
+    assert message.count("\n") == 1
+    assert not out.exists()
+
+
+def test_two_versions(damaged):
+    data_dir, folder = damaged
+    shutil.copytree(folder, folder.with_name("1.0.1"))
+    with pytest.raises(DataError, match=r"versions 1\.0\.0, 1\.0\.1, expected exactly one"):
+        arrays.prepared_folder("facade_world/32", data_dir)
+
+
+def test_export_command(prepared, tmp_path, capsys):
+    assert main(["export", "facade_world/32", "--data-dir", str(prepared), "--out", str(tmp_path)]) == 0
+    assert "facade_world-32.npz: test 5, train 12 examples" in capsys.readouterr().out
+    assert (tmp_path / "facade_world-32.npz").is_file()
+
+
+class TestLoad:
+    def test_from_an_open_file(self):
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, train_photo=np.arange(3, dtype=np.uint8))
+        buffer.seek(0)
+        np.testing.assert_array_equal(arrays.load(buffer)["train_photo"], [0, 1, 2])
+
+    def test_missing(self, tmp_path):
+        with pytest.raises(DataError, match="is missing, expected exported arrays"):
+            arrays.load(tmp_path / "a.npz")
+
+    @pytest.mark.parametrize("kept", [0, 10, 1000])
+    def test_truncated(self, tmp_path, kept):
+        path = tmp_path / "a.npz"
+        np.savez_compressed(path, a=np.random.default_rng(0).integers(0, 255, 4000, dtype=np.uint8))
+        path.write_bytes(path.read_bytes()[:kept])
+        with pytest.raises(DataError, match=r"no whole \.npz file"):
+            arrays.load(path)
+
+    def test_refuses_pickles(self, tmp_path):
+        np.savez(tmp_path / "a.npz", a=np.array([{}], dtype=object))
+        with pytest.raises(DataError, match=r"no whole \.npz file"):
+            arrays.load(tmp_path / "a.npz")
+
+    def test_needs_no_tensorflow(self, tmp_path):
+        np.savez(tmp_path / "a.npz", a=np.zeros(1))
+        code = (
+            "import sys; sys.modules['tensorflow'] = sys.modules['tensorflow_datasets'] = None; "
+            "from replications.datasets import arrays; arrays.load(sys.argv[1])"
+        )
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.npz")], check=True)
