@@ -1,0 +1,75 @@
+"""How far is an output from what is known of p(photo | map)? Only for the procedural world, where all of it is known.
+
+`known` is a list of N `world.Conditional`; outputs are (N, H, W, 3) in [0, 1]; an instrument gives (N,).
+"""
+
+import numpy as np
+from scipy import ndimage
+from skimage.color import rgb2gray
+
+from replications.datasets.world import Conditional, conditional
+
+
+def distributions(labels: np.ndarray) -> list[Conditional]:
+    """The exact distribution of each label map (N, H, W)."""
+    return [conditional(one) for one in labels]
+
+
+def distance_to_mean(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
+    """Mean |output − E[photo | map]|, intensities; 0 for the minimiser of the expected squared error."""
+    return np.array([np.abs(x - c.mean).mean() for x, c in zip(output, known, strict=True)])
+
+
+def distance_to_median(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
+    """Mean |output − median(photo | map)|, intensities; 0 for the minimiser of the expected absolute error."""
+    return np.array([np.abs(x - c.median).mean() for x, c in zip(output, known, strict=True)])
+
+
+def preference(to_mean: np.ndarray, to_median: np.ndarray) -> float:
+    """(d_median − d_mean) / (d_median + d_mean) of the mean distances: 1 is the mean itself, −1 the median itself.
+
+    Blind spot: 0 can mean halfway between the two or far from both; read it beside the distances.
+    """
+    mean, median = to_mean.mean(), to_median.mean()
+    return float((median - mean) / (median + mean))
+
+
+def distance_to_support(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
+    """Mean distance of each pixel to the nearest colour that it can have, intensities; 0 on the support.
+
+    Blind spot: pixel by pixel, so an output may mix the bricks of one wall with another's.
+    """
+    return np.array([c.distance_to_support(x).mean() for x, c in zip(output, known, strict=True)])
+
+
+def l1_above_floor(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
+    """E|photo − output| over all photos of the map, less the smallest that any output can reach; ≥ 0, intensities."""
+    return np.array([c.expected_l1(x) - c.l1_floor for x, c in zip(output, known, strict=True)])
+
+
+def mse_above_floor(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
+    """E(photo − output)² less its floor, the conditional variance: mean (output − conditional mean)²; ≥ 0."""
+    return np.array([np.square(x - c.mean).mean() for x, c in zip(output, known, strict=True)])
+
+
+def true_diversity(known: list[Conditional]) -> np.ndarray:
+    """E|photo − photo′| of two independent photos of one map: an ideal generator's `conditional_diversity`."""
+    return np.array([c.diversity for c in known])
+
+
+def energy(output: np.ndarray, target: np.ndarray, known: list[Conditional], *, uncertain: bool) -> float:
+    """Gradient energy relative to the real photos', over pixels whose whole 3 × 3 neighbourhood is (un)certain.
+
+    1 is as sharp as real there; the borders between classes, sharp in every output, count in neither.
+    """
+    ours = real = 0.0
+    for x, y, c in zip(output, target, known, strict=True):
+        where = ndimage.binary_erosion(c.uncertain == uncertain, np.ones((3, 3)))
+        ours += _gradient_energy(x)[where].sum()
+        real += _gradient_energy(y)[where].sum()
+    return float(ours / real)
+
+
+def _gradient_energy(image: np.ndarray) -> np.ndarray:
+    luma = rgb2gray(image)
+    return ndimage.sobel(luma, axis=0) ** 2 + ndimage.sobel(luma, axis=1) ** 2
