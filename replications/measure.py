@@ -1,0 +1,117 @@
+"""Measures the finished runs of one replication: `python -m replications.measure pix2pix`.
+
+Writes results/REPLICATION/: scores.csv (one row per run and instrument), summary.csv (means with intervals, for
+`dvc plots`), metrics.json (a few numbers for `dvc metrics`) and sheet.png (the same inputs through every variant).
+"""
+
+import argparse
+import importlib
+import json
+import math
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+
+from replications import command, runs, sheets, study
+from replications.errors import ReplicationError
+from replications.keras_import import ONE_THREAD
+from replications.results import as_csv, write_text
+from replications.statistics import mean_interval
+
+SCORES = ("variant", "seed", "instrument", "score", "n_images")
+
+
+class MeasureError(ReplicationError):
+    """A score that is not a number."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m replications.measure", description=__doc__)
+    parser.add_argument("replication", help=f"one of {', '.join(study.REPLICATIONS)}")
+    parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
+    arguments = parser.parse_args(argv)
+    declared = study.load(arguments.study)
+    measure(declared, arguments.replication)
+    return 0
+
+
+def measure(declared: study.Study, replication: str) -> None:
+    """Scores every declared run; one process per core."""
+    wanted = runs.check(declared, replication)
+    print(f"{replication}: measuring {len(wanted)} runs", flush=True)
+    rows: list[dict] = []
+    n_workers = len(os.sched_getaffinity(0))
+    os.environ.update(ONE_THREAD)  # for the readers, before a process of the pool imports Keras
+    with ProcessPoolExecutor(n_workers, mp_context=get_context("forkserver")) as pool:
+        pending = [pool.submit(scores_of, declared, run) for run in wanted]
+        for done, (run, future) in enumerate(zip(wanted, pending, strict=True), start=1):
+            scores, n_images = future.result()
+            for instrument, score in scores.items():
+                if not math.isfinite(score):
+                    raise MeasureError(
+                        f"{run.name}: {instrument} is {score}, expected a number; look at the run's images, "
+                        f"then delete {runs.folder(declared, run)} and run `dvc repro` to train it again"
+                    )
+                rows.append(
+                    {
+                        "variant": run.variant,
+                        "seed": run.seed,
+                        "instrument": instrument,
+                        "score": f"{score:.6g}",
+                        "n_images": n_images,
+                    }
+                )
+            if done % 10 == 0 or done == len(wanted):
+                print(f"[{done}/{len(wanted)}] {run.variant} seed {run.seed}", flush=True)
+    results = declared.folder / "results" / replication
+    write_text(results / "scores.csv", as_csv(SCORES, rows))
+    summary = summarise(rows)
+    write_text(results / "summary.csv", as_csv(tuple(summary[0]), summary))
+    room = importlib.import_module(f"replications.{replication}.measures")
+    metrics = {
+        row["variant"]: {
+            other["instrument"]: other["mean"]
+            for other in summary
+            if other["variant"] == row["variant"] and other["instrument"] in room.METRICS
+        }
+        for row in summary
+    }
+    write_text(results / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+    sheets.write(declared, replication, results / "sheet.png")
+    print(f"{replication}: {len(rows)} scores in {results / 'scores.csv'}, sample sheet in {results / 'sheet.png'}")
+
+
+def scores_of(declared: study.Study, run: study.Run) -> tuple[dict[str, float], int]:
+    """One run's scores and the number of its images; in a process of the pool."""
+    room = importlib.import_module(f"replications.{run.replication}.measures")
+    finished = runs.read(declared, run)
+    scores = room.measure(finished.images, run.params, declared.folder / "readers")
+    return {name: float(score) for name, score in scores.items()}, len(finished.images["output"])
+
+
+def summarise(rows: list[dict]) -> list[dict]:
+    """Mean and 95 % interval over seeds (Student's t) for each variant and instrument, in order of appearance."""
+    scores: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        scores.setdefault((row["variant"], row["instrument"]), []).append(float(row["score"]))
+    summary = []
+    for (variant, instrument), values in scores.items():
+        low, high = mean_interval(np.array(values)) if len(values) > 1 else (values[0], values[0])
+        summary.append(
+            {
+                "variant": variant,
+                "instrument": instrument,
+                "mean": float(f"{np.mean(values):.6g}"),
+                "low": float(f"{low:.6g}"),
+                "high": float(f"{high:.6g}"),
+                "n_seeds": len(values),
+            }
+        )
+    return summary
+
+
+if __name__ == "__main__":
+    command.run(main)

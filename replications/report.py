@@ -1,0 +1,182 @@
+"""Writes the verdicts for people: `python -m replications.report` makes results/verdicts.md and README.md's table.
+
+The table in README.md stands between two markers and shows every study whose verdicts are there, side by side.
+"""
+
+import argparse
+import csv
+import importlib
+import json
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from replications import command, study
+from replications.claims import in_words, number
+from replications.errors import ReplicationError
+from replications.results import write_text
+
+BEGIN, END = "<!-- results: begin (generated, do not edit) -->", "<!-- results: end -->"
+STUDIES = (".", "real", "paper")
+SIGNS = {"replicated": "✔ replicated", "contradicted": "✘ contradicted", "inconclusive": "? inconclusive"}
+
+_ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+_SUMMARY = _ENVIRONMENT.from_string(
+    """\
+{% for study, counts in totals.items() %}
+**{{ study }}** study: {{ counts.replicated }} replicated, {{ counts.contradicted }} contradicted, \
+{{ counts.inconclusive }} inconclusive.
+{% endfor %}
+
+| claim | published |{% for study in totals %} {{ study }} |{% endfor %}
+
+|---|---|{% for study in totals %}---|{% endfor %}
+
+{% for rows in claims.values() %}
+{% set any = rows.values() | first %}
+| **{{ any.replication }}** {{ any.statement }} ({{ any.explanation | join(", ") }}) | {{ any.published or "–" }} |\
+{% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) }} |\
+{% else %} – |{% endif %}{% endfor %}
+
+{% endfor %}
+"""
+)
+_STUDY = _ENVIRONMENT.from_string(
+    """\
+# Verdicts of the {{ study }} study
+
+{% for v in verdicts %}
+## {{ v.id }}: {{ v.verdict }}
+
+{{ v.statement }} *({{ v.source }}; {{ v.explanation | join(", ") }})*
+
+- Effect: {{ effect(v) }}, {{ v.n_seeds }} seeds; compared: {{ v.part }}.
+- Smallest effect that matters: {{ smallest(v) }}. Published: {{ v.published or "no number" }}.
+- p (sign flips, any effect) {{ "%.3g" % v.p_value }}; p (beyond the smallest) {{ "%.3g" % v.p_beyond }}, adjusted \
+{{ "%.3g" % v.p_adjusted }}; chance that fresh seeds give another verdict {{ "%.2f" % v.flip_chance }}.
+- By each instrument:{% for i in v.instruments %} {{ i.instrument }} {{ i.verdict }}{{ "," if not loop.last else "." }}\
+{% endfor %}{% if v.disagreement %} **The instruments disagree.**{% endif %}
+
+{% for deviation in v.deviations %}
+- Deviation: {{ deviation }}
+{% endfor %}
+
+{% endfor %}
+"""
+)
+
+
+_TABLES = _ENVIRONMENT.from_string(
+    """\
+{% for table in tables %}
+**{{ table.title }}**
+
+| variant |{% for name in table.instruments %} {{ name }}, published |\
+{% for study in studies %} {{ study }} |{% endfor %}{% endfor %}
+
+|---|{% for name in table.instruments %}---|{% for study in studies %}---|{% endfor %}{% endfor %}
+
+{% for variant, published in table.rows.items() %}
+| {{ variant }} |{% for name in table.instruments %} {{ published[loop.index0] or "–" }} |\
+{% for ours in studies.values() %} {{ ours.get((variant, name), "–") }} |{% endfor %}{% endfor %}
+
+{% endfor %}
+
+{% endfor %}
+"""
+)
+
+
+class ReportError(ReplicationError):
+    """A README that lost its markers, or verdicts that are not there."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m replications.report", description=__doc__)
+    parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
+    arguments = parser.parse_args(argv)
+    declared = study.load(arguments.study)
+    verdicts = read_verdicts(declared.folder)
+    if verdicts is None:
+        raise ReportError(f"{declared.folder / 'results/verdicts.json'}: no such file; run `dvc repro` to judge first")
+    path = declared.folder / "results" / "verdicts.md"
+    write_text(path, _STUDY.render(study=declared.name, verdicts=verdicts, effect=effect, smallest=smallest))
+    for readme, content in generated(Path()).items():
+        write_text(readme, with_table(readme.read_text(encoding="utf-8"), content))
+    print(f"{len(verdicts)} verdicts in {path}, tables in README.md and the replications' READMEs")
+    return 0
+
+
+def generated(root: Path) -> dict[Path, str]:
+    """README → what stands between its markers, for the suite and for each replication."""
+    texts = {root / "README.md": table(root)}
+    for name in study.REPLICATIONS:
+        tables = importlib.import_module(f"replications.{name}.claims").TABLES
+        texts[root / "replications" / name / "README.md"] = _TABLES.render(tables=tables, studies=means(root, name))
+    return texts
+
+
+def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]:
+    """Study → (variant, instrument) → '0.66 [0.65, 0.67]': mean and interval over seeds; `photos` from the readers."""
+    studies = {}
+    for folder in STUDIES:
+        results = root / folder / "results"
+        if not (results / replication / "summary.csv").exists():
+            continue
+        with (results / replication / "summary.csv").open(encoding="utf-8", newline="") as lines:
+            ours = {
+                (row["variant"], row["instrument"]): "{:.2f} [{:.2f}, {:.2f}]".format(
+                    *(float(row[name]) for name in ("mean", "low", "high"))
+                )
+                for row in csv.DictReader(lines)
+            }
+        ceiling = json.loads((results / "readers.json").read_text(encoding="utf-8"))["segmentation"]
+        ours |= {("photos", name): f"{score:.2f}" for name, score in ceiling.items()}
+        studies["root" if folder == "." else folder] = ours
+    return studies
+
+
+def read_verdicts(folder: Path) -> list[dict] | None:
+    """The verdicts of the study in a folder, None where there are none."""
+    path = folder / "results" / "verdicts.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def table(root: Path) -> str:
+    """The Markdown table of all studies below the repository's root."""
+    claims: dict[str, dict[str, dict]] = {}
+    totals: dict[str, dict[str, int]] = {}
+    for folder in STUDIES:
+        verdicts = read_verdicts(root / folder)
+        if verdicts is None:
+            continue
+        name = verdicts[0]["study"]
+        totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}
+        for verdict in verdicts:
+            claims.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
+    return _SUMMARY.render(claims=claims, totals=totals, signs=SIGNS, effect=effect)
+
+
+def with_table(readme: str, table: str) -> str:
+    """README text with the table between its markers replaced."""
+    try:
+        before, rest = readme.split(BEGIN)
+        _, after = rest.split(END)
+    except ValueError:
+        raise ReportError(f"README.md: expected each of the lines {BEGIN} and {END} once; put them back") from None
+    return f"{before}{BEGIN}\n{table}{END}{after}"
+
+
+def effect(verdict: dict) -> str:
+    """Effect with interval, in words."""
+    return in_words(verdict["effect"], verdict["interval"], verdict["unit"], verdict["scale"])
+
+
+def smallest(verdict: dict) -> str:
+    """The smallest effect that matters, in words."""
+    return f"{number(verdict['smallest_effect'], verdict['scale'])} {verdict['unit']}"
+
+
+if __name__ == "__main__":
+    command.run(main)

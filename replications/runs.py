@@ -1,0 +1,181 @@
+"""The runs of a study on disk: where they lie, when a finished one may be reused, and reading them all, strictly.
+
+A run's folder runs/REPLICATION/VARIANT/SEED/ holds `images.npz` and `facts.json` and nothing that differs between two
+repetitions: no date, duration, host or path.
+"""
+
+import ast
+import hashlib
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from replications.errors import ReplicationError
+from replications.study import Run, Study
+
+CODE = ("{room}/networks.py", "{room}/train.py", "training.py")
+"""The files, relative to the package, that decide the bytes of a run besides its data and parameters."""
+
+
+class RunsError(ReplicationError):
+    """Runs that are missing, damaged, undeclared or not numbers."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run as everything right of the images sees it."""
+
+    run: Run
+    images: dict[str, np.ndarray]
+    facts: dict
+
+
+def folder(study: Study, run: Run) -> Path:
+    """Where a run's outputs lie."""
+    return study.folder / "runs" / run.name
+
+
+def arrays_file(study: Study, run: Run) -> Path:
+    """The arrays that a run is trained on."""
+    return study.folder / "arrays" / f"{run.params.dataset}.npz"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def code_hash(replication: str) -> str:
+    """A digest of the training code that an edited comment, docstring or line break does not change."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for pattern in CODE:
+        tree = ast.parse((package / pattern.format(room=replication)).read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+                node.body = node.body[1:]
+        digest.update(ast.unparse(tree).encode())
+    return digest.hexdigest()
+
+
+def identity(run: Run, code: str, data: str) -> dict:
+    """What must be equal for a finished run to be this run: parameters, code and data."""
+    return {
+        "replication": run.replication,
+        "variant": run.variant,
+        "seed": run.seed,
+        "params": run.params.model_dump(),
+        "code_sha256": code,
+        "data_sha256": data,
+    }
+
+
+def write(target: Path, images: bytes, facts: dict) -> None:
+    """Writes a finished run so that it is there whole or not at all, whatever happens meanwhile."""
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        (unfinished / "images.npz").write_bytes(images)
+        facts = {**facts, "images_sha256": sha256(images)}
+        (unfinished / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        unfinished.replace(target)
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise RunsError(
+            f"{target}: cannot be written ({error.strerror}); make room or permissions there and run again, "
+            "finished runs are kept"
+        ) from None
+
+
+def is_finished(target: Path, expected: dict) -> bool:
+    """Whether the folder holds exactly this run, undamaged."""
+    try:
+        facts = json.loads((target / "facts.json").read_bytes())
+        same = all(facts.get(key) == value for key, value in expected.items())
+        return same and facts["images_sha256"] == sha256((target / "images.npz").read_bytes())
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def set_aside_undeclared(study: Study, replication: str) -> list[Path]:
+    """Moves runs that params.yaml no longer declares to .set-aside/, where hours of training are not lost.
+
+    Brings declared ones back from there. Returns the runs moved away.
+    """
+    declared = {folder(study, run) for run in study.runs(replication)}
+    aside = study.folder / ".set-aside"
+    for target in declared:
+        kept = aside / target.relative_to(study.folder)
+        if kept.exists() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(kept, target)
+    moved = [path for path in _present(study, replication) if path not in declared]
+    for path in moved:
+        kept = aside / path.relative_to(study.folder)
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, kept)
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+    return moved
+
+
+def check(study: Study, replication: str) -> list[Run]:
+    """The declared runs, after making sure that these and no others are on disk.
+
+    Raises:
+        RunsError: a run is missing or undeclared, naming it and the command that mends it.
+    """
+    declared = {folder(study, run): run for run in study.runs(replication)}
+    for path in _present(study, replication):
+        if path not in declared:
+            raise RunsError(
+                f"{path}: an undeclared run; declare it in {study.params_file}, or {_mend(study, replication)} "
+                "to set it aside"
+            )
+    missing = [run.name for path, run in declared.items() if not (path / "facts.json").exists()]
+    if missing:
+        raise RunsError(
+            f"{len(missing)} of {len(declared)} declared runs are missing, first {missing[0]}; "
+            f"{_mend(study, replication)}"
+        )
+    return list(declared.values())
+
+
+def read(study: Study, run: Run) -> Finished:
+    """A finished run, if its bytes and parameters are what they should be.
+
+    Raises:
+        RunsError: it is damaged or was trained with other parameters.
+    """
+    path, mend = folder(study, run), _mend(study, run.replication)
+    try:
+        facts = json.loads((path / "facts.json").read_bytes())
+        content = (path / "images.npz").read_bytes()
+    except (OSError, ValueError) as error:
+        raise RunsError(f"{path}: unreadable ({error}); {mend}") from None
+    if facts.get("images_sha256") != sha256(content):
+        raise RunsError(f"{path / 'images.npz'}: its bytes are not those that the training wrote; {mend}")
+    if facts.get("params") != run.params.model_dump() or facts.get("seed") != run.seed:
+        raise RunsError(f"{path}: was trained with other parameters than {run.variant} declares now; {mend}")
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return Finished(run, {name: archive[name] for name in archive.files}, facts)
+
+
+def _mend(study: Study, replication: str) -> str:
+    return f"run `dvc repro --single-item --force {study.folder / 'dvc.yaml'}:train@{replication}`"
+
+
+def _present(study: Study, replication: str) -> list[Path]:
+    """The run folders on disk, declared or not."""
+    return sorted(
+        seed
+        for variant in (study.folder / "runs" / replication).glob("[!.]*")
+        for seed in (variant.glob("[!.]*") if variant.is_dir() else [variant])
+    )

@@ -1,0 +1,185 @@
+"""What a study declares: its seeds and, for each replication, the complete hyper-parameters of every variant.
+
+A study is a folder with a params.yaml. This module reads and checks it; it trains nothing and imports no Keras.
+"""
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from replications.errors import ReplicationError
+
+REPLICATIONS = ("pix2pix",)
+
+
+class StudyError(ReplicationError, ValueError):
+    """A params.yaml that says something impossible, or a name that it does not declare."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: the unit that is declared, trained, kept and paired by its seed."""
+
+    replication: str
+    variant: str
+    seed: int
+    params: BaseModel
+    """The room's Params of this variant."""
+
+    @property
+    def name(self) -> str:
+        """The run's path below a study's runs/ folder."""
+        return f"{self.replication}/{self.variant}/{self.seed}"
+
+
+class SegmentationReader(BaseModel):
+    """The hyper-parameters of the net that reads label maps off photos (instruments/recognition.py)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    dataset: str
+    n_train: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    channels: int = Field(gt=0)
+    seed: int = Field(ge=0)
+
+
+class Readers(BaseModel):
+    """The nets that some instruments read images with; trained once per study, on real training images alone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    segmentation: SegmentationReader
+
+
+class _Head(BaseModel):
+    """The part of params.yaml that belongs to no room."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    seeds: list[int] = Field(min_length=1)
+    tuning_seeds: list[int]
+    readers: Readers
+
+    @field_validator("seeds", "tuning_seeds")
+    @classmethod
+    def _seeds(cls, seeds: list[int]) -> list[int]:
+        twice = sorted({s for s in seeds if seeds.count(s) > 1})
+        if twice:
+            raise ValueError(f"seed {twice[0]} is declared twice; each seed is one run, name it once")
+        if seeds and min(seeds) < 0:
+            raise ValueError(f"seed {min(seeds)} is negative; seeds are whole numbers from 0")
+        return seeds
+
+    @model_validator(mode="after")
+    def _disjoint(self):
+        both = sorted(set(self.seeds) & set(self.tuning_seeds))
+        if both:
+            raise ValueError(f"seed {both[0]} is a tuning seed; report on seeds that nothing was tuned on")
+        return self
+
+
+@dataclass(frozen=True)
+class Study:
+    """One params.yaml, checked."""
+
+    folder: Path
+    seeds: tuple[int, ...]
+    tuning_seeds: tuple[int, ...]
+    readers: Readers
+    variants: dict[str, dict[str, BaseModel]]
+    """replication → variant → the room's Params."""
+
+    @property
+    def name(self) -> str:
+        """`root` for the bundled study, else the folder's name."""
+        return self.folder.name or "root"
+
+    def runs(self, replication: str) -> list[Run]:
+        """The declared runs, seed by seed, so that an interrupted study holds whole pairs."""
+        variants = self.variants_of(replication)
+        return [Run(replication, v, seed, params) for seed in self.seeds for v, params in variants.items()]
+
+    def variants_of(self, replication: str) -> dict[str, BaseModel]:
+        """Variant → Params of one replication."""
+        if replication not in self.variants:
+            raise StudyError(
+                f"{self.params_file}: no section for replication {replication!r}; declared are {sorted(self.variants)}"
+            )
+        return self.variants[replication]
+
+    @property
+    def params_file(self) -> Path:
+        """Where all this was read from."""
+        return self.folder / "params.yaml"
+
+
+def load(folder: str | Path) -> Study:
+    """Reads and checks a study's params.yaml.
+
+    Raises:
+        StudyError: one line that names the file, the key, the value, what was expected and, for a misspelt key, the
+            nearest right one.
+    """
+    folder = Path(folder)
+    path = folder / "params.yaml"
+    try:
+        content = YAML(typ="safe").load(path)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such file; a study is a folder with a params.yaml") from None
+    except YAMLError as error:
+        raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise StudyError(f"{path}: holds {type(content).__name__}, expected keys such as seeds and {REPLICATIONS[0]}")
+    rooms = {name: content.pop(name) for name in REPLICATIONS if name in content}
+    head = _checked(_Head, content, str(path), also=REPLICATIONS)
+    return Study(
+        folder=folder,
+        seeds=tuple(head.seeds),
+        tuning_seeds=tuple(head.tuning_seeds),
+        readers=head.readers,
+        variants={name: _variants(name, section, path) for name, section in rooms.items()},
+    )
+
+
+def _variants(replication: str, section: Any, path: Path) -> dict[str, BaseModel]:
+    where = f"{path}: {replication}"
+    if not isinstance(section, dict) or not isinstance(section.get("variants"), dict) or not section["variants"]:
+        raise StudyError(f"{where}: expected a section with its variants, such as variants: {{l1: {{…}}}}")
+    shared = {key: value for key, value in section.items() if key != "variants"}
+    schema = importlib.import_module(f"replications.{replication}.params").Params
+    for name, overrides in section["variants"].items():
+        if not isinstance(overrides, dict):
+            raise StudyError(f"{where}.variants.{name}: holds {overrides!r}, expected keys such as epochs: 3")
+    return {
+        name: _checked(schema, {**shared, **overrides}, f"{where}.variants.{name}")
+        for name, overrides in section["variants"].items()
+    }
+
+
+def _checked(schema: type[BaseModel], values: dict, where: str, also: tuple[str, ...] = ()):
+    """The validated model, or a StudyError that a person can act on."""
+    try:
+        return schema(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(key, [*schema.model_fields, *also], n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {sorted([*schema.model_fields, *also])}"
+            raise StudyError(f"{where}: unknown key {key!r}; {hint}") from None
+        if first["type"] == "missing":
+            raise StudyError(f"{where}: {key!r} is missing; give it a value") from None
+        message = first["msg"].removeprefix("Value error, ")
+        said = f"{key} = {first['input']!r}: " if key else ""
+        raise StudyError(f"{where}: {said}{message[0].lower() + message[1:]}") from None
+    except TypeError as error:
+        raise StudyError(f"{where}: {error}") from None
