@@ -1,0 +1,117 @@
+"""Which instruments judge a pix2pix run, and against what. NumPy and files alone, but for the reader.
+
+Scores of sharpness, spread and variety are relative to the real photographs of the same test set: 1 is as they are.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from replications.instruments import colour, conditional, diversity, fidelity, recognition
+from replications.instruments.sharpness import SHARPNESS
+from replications.pix2pix.params import Params
+
+
+def measure(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
+    """Instrument → score of one run.
+
+    Args:
+        images: input, target, output (N, H, W, 3), draws (M, K, H, W, 3) and palette, uint8, as train.py made them.
+        params: the run's.
+        readers: the folder with the study's trained readers.
+    """
+    palette = images["palette"]
+    if params.direction == "photo_to_labels":
+        return _label_scores(images, palette)
+    labels = nearest_class(images["input"], palette)
+    scores = _photo_scores(images) | _reader_scores(images["output"], labels, len(palette), readers)
+    if params.dataset.startswith("facade_world"):
+        scores |= _known_distribution_scores(images, labels)
+    return scores
+
+
+def nearest_class(pictures: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """The class whose colour is nearest, (N, H, W) uint8, of label maps shown as pictures."""
+    distance = np.abs(pictures[..., None, :].astype(np.int16) - palette.astype(np.int16)).sum(axis=-1)
+    return distance.argmin(axis=-1).astype(np.uint8)
+
+
+def _photo_scores(images: dict[str, np.ndarray]) -> dict[str, float]:
+    output, target, draws = (images[name] / 255.0 for name in ("output", "target", "draws"))
+    scores = {}
+    for name, (instrument, _) in SHARPNESS.items():
+        ours, real = instrument(output).mean(), instrument(target).mean()
+        if name == "spectral_slope":  # a logarithm already
+            scores[name], scores[f"{name}_distance"] = ours - real, abs(ours - real)
+        else:
+            scores[name], scores[f"{name}_distance"] = ours / real, abs(np.log(ours / real))
+    for instrument in (fidelity.l1, fidelity.mse, fidelity.psnr, fidelity.ssim):
+        scores[instrument.__name__] = instrument(output, target).mean()
+    overlap = colour.lab_histogram_intersection(output, target)
+    ours, real = colour.lab_spread(output), colour.lab_spread(target)
+    for channel in ("L", "a", "b"):
+        scores[f"lab_intersection_{channel}"] = overlap[channel]
+        scores[f"lab_spread_{channel}"] = ours[channel] / real[channel]
+    scores["lab_intersection"] = np.mean(list(overlap.values()))
+    scores["lab_spread_ab"] = (scores["lab_spread_a"] + scores["lab_spread_b"]) / 2
+    scores["conditional_diversity"] = diversity.conditional_diversity(draws).mean()
+    scores["variety"] = diversity.variety(output).mean() / diversity.variety(target).mean()
+    return scores
+
+
+def _reader_scores(photos: np.ndarray, labels: np.ndarray, n_classes: int, readers: Path) -> dict[str, float]:
+    """FCN-score (section 4): a net trained on real photographs reads the output."""
+    read = recognition.read(recognition.load_reader(readers / "segmentation.npz"), photos)
+    return recognition.segmentation_scores(recognition.confusion(read, labels, n_classes))
+
+
+def _label_scores(images: dict[str, np.ndarray], palette: np.ndarray) -> dict[str, float]:
+    """Photo → labels: the output's nearest class against the true one; no reader needed."""
+    said, true = (nearest_class(images[name], palette) for name in ("output", "target"))
+    scores = recognition.segmentation_scores(recognition.confusion(said, true, len(palette)))
+    return scores | {"l1": fidelity.l1(images["output"] / 255.0, images["target"] / 255.0).mean()}
+
+
+def _known_distribution_scores(images: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, float]:
+    """Against the exact p(photo | map), which no real data set can offer."""
+    output, known = images["output"] / 255.0, conditional.distributions(labels)
+    to_mean, to_median = conditional.distance_to_mean(output, known), conditional.distance_to_median(output, known)
+    true_diversity = conditional.true_diversity(known[: len(images["draws"])])
+    drawn = diversity.conditional_diversity(images["draws"] / 255.0)
+    off_support = conditional.distance_to_support(output, known)
+    target = images["target"] / 255.0
+    certain = conditional.energy(output, target, known, uncertain=False)
+    uncertain = conditional.energy(output, target, known, uncertain=True)
+    off_support_of_mean = conditional.distance_to_support(np.stack([c.mean for c in known]), known)
+    return {
+        "distance_to_mean": to_mean.mean(),
+        "distance_to_median": to_median.mean(),
+        "mean_preference": conditional.preference(to_mean, to_median),
+        "distance_to_support": off_support.mean() / off_support_of_mean.mean(),
+        "l1_above_floor": conditional.l1_above_floor(output, known).mean(),
+        "mse_above_floor": conditional.mse_above_floor(output, known).mean(),
+        "diversity_share": drawn.mean() / true_diversity.mean(),
+        "energy_certain": certain,
+        "energy_uncertain": uncertain,
+        "energy_certain_over_uncertain": certain / uncertain,
+    }
+
+
+METRICS = ("laplacian_variance", "l1", "pixel_accuracy")
+"""What `dvc metrics show` prints for each variant."""
+
+
+def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
+    """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant."""
+    to_photo = {name: one for name, one in images.items() if not name.startswith("to_labels")}
+    first = next(iter(to_photo.values()))
+    columns = [("labels", first["input"]), ("photo", first["target"])]
+    columns += [(_title(name), one["output"]) for name, one in to_photo.items()]
+    return columns + [(_title(name), one["output"]) for name, one in images.items() if name not in to_photo]
+
+
+def _title(variant: str) -> str:
+    """The variant's name, broken so that it fits above a picture."""
+    for long, short in (("to_labels_", "to labels\n"), ("_no_skips", "\nno skips"), ("_p", "\np"), ("_i", "\ni")):
+        variant = variant.replace(long, short)
+    return variant.replace("l1_", "l1+").replace("_", " ")

@@ -1,0 +1,82 @@
+"""Generator and discriminator of pix2pix (Isola et al. 2017, appendix 6.1), scaled by `ngf`, `ndf` and `depth`.
+
+Axes: B images, H × W pixels, C channels. Pictures are float in [−1, 1]. Every layer gets its seed explicitly.
+"""
+
+import keras
+from keras import layers
+
+RECEPTIVE_FIELDS = {7: 0, 16: 1, 34: 2, 70: 3}
+"""Receptive field in pixels → number of stride-2 convolutions before the two of stride 1; 1 is the PixelGAN."""
+
+
+def generator(size: int, *, ngf: int, depth: int, skips: bool, dropout: float, seed: int) -> keras.Model:
+    """U-Net, or with `skips=False` the encoder–decoder that remains when its skips are cut: (B, size, size, 3) → same.
+
+    `depth` stride-2 convolutions of `ngf`·(1, 2, 4, 8, 8, …) channels lead down to `size` / 2**depth pixels, as many
+    transposed ones back. Dropout, the only noise, acts in the two innermost decoder blocks (the paper: three of eight).
+    """
+    seeds = _Seeds(seed)
+    channels = [ngf * min(2**i, 8) for i in range(depth)]
+    x = inputs = keras.Input((size, size, 3))
+    encoded = []
+    for i, c in enumerate(channels):
+        x = layers.LeakyReLU(0.2)(x) if i else x
+        normed = 0 < i < depth - 1  # the norm's own shift takes the bias's place
+        x = layers.Conv2D(c, 4, 2, "same", use_bias=not normed, kernel_initializer=_normal(seeds))(x)
+        x = _instance_norm(seeds)(x) if normed else x
+        encoded.append(x)
+    for i, c in reversed(list(enumerate(channels[:-1]))):
+        x = layers.ReLU()(x)
+        x = layers.Conv2DTranspose(c, 4, 2, "same", use_bias=False, kernel_initializer=_normal(seeds))(x)
+        x = _instance_norm(seeds)(x)
+        x = layers.Dropout(dropout, seed=seeds())(x) if i >= depth - 3 else x
+        x = layers.Concatenate()([x, encoded[i]]) if skips else x
+    x = layers.ReLU()(x)
+    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="tanh", kernel_initializer=_normal(seeds))(x)
+    return keras.Model(inputs, x, name="generator")
+
+
+def discriminator(size: int, *, receptive_field: int, conditional: bool, ndf: int, seed: int) -> keras.Model:
+    """PatchGAN: (input, picture), or the picture alone → logits (B, h, w, 1), one for each patch.
+
+    `receptive_field` is a patch's size in pixels: 1 (PixelGAN) or one of RECEPTIVE_FIELDS; at least `size` makes it the
+    paper's ImageGAN.
+    """
+    seeds = _Seeds(seed)
+    picture = keras.Input((size, size, 3))
+    condition = keras.Input((size, size, 3))
+    x = layers.Concatenate()([condition, picture]) if conditional else picture
+    if receptive_field == 1:
+        kernel, strides = 1, [1, 1]
+    else:
+        kernel, strides = 4, [2] * RECEPTIVE_FIELDS[receptive_field] + [1]
+    for i, stride in enumerate(strides):
+        c = ndf * min(2**i, 8)
+        x = layers.Conv2D(c, kernel, stride, "same", use_bias=i == 0, kernel_initializer=_normal(seeds))(x)
+        x = _instance_norm(seeds)(x) if i else x
+        x = layers.LeakyReLU(0.2)(x)
+    x = layers.Conv2D(1, kernel, 1, "same", kernel_initializer=_normal(seeds))(x)
+    return keras.Model([condition, picture] if conditional else [picture], x, name="discriminator")
+
+
+class _Seeds:
+    """Hands out one integer after the other, so that no layer draws its seed from a global generator."""
+
+    def __init__(self, seed: int):
+        self.next = 1000 * seed
+
+    def __call__(self) -> int:
+        self.next += 1
+        return self.next
+
+
+def _normal(seeds: _Seeds):
+    return keras.initializers.RandomNormal(0.0, 0.02, seed=seeds())
+
+
+def _instance_norm(seeds: _Seeds):
+    """Batch normalisation at the paper's batch size of 1 is instance normalisation; this is it at any batch size."""
+    return layers.GroupNormalization(
+        groups=-1, epsilon=1e-5, gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02, seed=seeds())
+    )

@@ -1,0 +1,47 @@
+"""The hyper-parameters of one pix2pix run: names, types and ranges. Their values and sources stand in params.yaml."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Params(BaseModel):
+    """One row of the ablation, complete: the section's values overridden by the variant's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    dataset: str
+    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
+    direction: Literal["labels_to_photo", "photo_to_labels"]
+    n_train: int = Field(gt=0)
+    n_test: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    beta_1: float = Field(ge=0, lt=1)
+    jitter: int = Field(ge=0)
+    """Pixels of reflection around training pairs before a random crop of the original size; 0: no crop."""
+    mirror: bool
+    """Random horizontal flips of training pairs."""
+
+    ngf: int = Field(gt=0)
+    ndf: int = Field(gt=0)
+    depth: int = Field(ge=2)
+    skips: bool
+    dropout: float = Field(ge=0, lt=1)
+
+    discriminator: Literal["none", "unconditional", "conditional"]
+    receptive_field: Literal[1, 7, 16, 34, 70]
+    lambda_l1: float = Field(ge=0)
+    lambda_l2: float = Field(ge=0)
+
+    n_draws: int = Field(ge=2)
+    """Outputs of the same input, under different dropout, kept for the diversity."""
+    n_draws_inputs: int = Field(gt=0)
+    """Inputs for which they are kept."""
+
+    @model_validator(mode="after")
+    def _one_batch_at_least(self):
+        if self.n_train < self.batch_size:
+            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
+        return self
