@@ -1,0 +1,293 @@
+"""The rules of the house that a reader of one file cannot see: who imports whom, what is loaded, what is committed."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from replications.study import REPLICATIONS
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "replications"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = ("pix2pix", "spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan")
+HEAVY = {"keras", "tensorflow", "tensorflow_datasets", "torch", "jax"}
+MAY_BE_HEAVY = {"training.py", "readers.py", "keras_import.py", "instruments/recognition.py"}
+PIPELINES = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("dvc.yaml"), *ROOT.glob("*/dvc.yaml")])
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, module) of every import in a file, nested ones included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:  # relative to the file's package
+                package = ("replications", *path.relative_to(PACKAGE).parts[: -node.level])
+                base = ".".join([*package, *([base] if base else [])])
+            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_rooms_never_import_each_other(path):
+    room = path.relative_to(PACKAGE).parts[0]
+    if room in ROOMS:
+        for line, module in imports(path):
+            other = [*module.split("."), ""][1] if module.startswith("replications.") else ""
+            assert other not in ROOMS or other == room, f"{relative(path)}:{line} imports {module} of another room"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_nothing_but_rooms_imports_a_room(path):
+    """What is written once must not know who uses it."""
+    if path.relative_to(PACKAGE).parts[0] not in ROOMS:
+        for line, module in imports(path):
+            assert [*module.split("."), ""][1] not in ROOMS, f"{relative(path)}:{line} imports {module}"
+
+
+def may_be_heavy(path: Path) -> bool:
+    """Rooms' networks and train, what makes data sets, and the few files that train."""
+    first, *_, last = ("", *path.relative_to(PACKAGE).parts)[-2:]
+    return (
+        relative(path) in MAY_BE_HEAVY
+        or first == "datasets"
+        or (first in ROOMS and last in ("networks.py", "train.py"))
+    )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_keras_and_tensorflow_stay_left_of_the_images(path):
+    if not may_be_heavy(path):
+        for line, module in imports(path):
+            assert module.split(".")[0] not in HEAVY, f"{relative(path)}:{line} imports {module}"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *(f"replications.{room}.{name}" for room in REPLICATIONS for name in ("claims", "params", "measures")),
+        *("replications.judge", "replications.report", "replications.measure", "replications.runs"),
+        *("replications.study", "replications.train", "replications.workers"),
+    ],
+)
+def test_importing_loads_no_framework(module):
+    """In a process of its own: what these import, however deeply, is neither Keras nor what runs below it."""
+    said = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "", f"{module} loads {done.stdout}"
+
+
+def test_judging_loads_no_plots_and_no_cluster():
+    """So that the tests of the claims start in about a second."""
+    said = "import sys, replications.judge, replications.report; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {"matplotlib", "skimage", "distributed", "dvc"} & set(done.stdout.split())
+    assert not loaded, f"judging loads {sorted(loaded)}"
+
+
+# --- nothing unsafe ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_nothing_is_unpickled_and_no_yaml_runs_code(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        where = f"{relative(path)}:{node.lineno}"
+        called = ast.unparse(node.func)
+        keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        assert keywords.get("allow_pickle", "False") == "False", f"{where} allows pickles"
+        assert called.split(".")[0] not in ("pickle", "cloudpickle", "dill", "joblib", "marshal"), f"{where} unpickles"
+        assert called not in ("eval", "exec"), f"{where} runs text as code"
+        if called == "np.load":
+            assert keywords.get("allow_pickle") == "False", f"{where} does not say allow_pickle=False"
+        if called.endswith("YAML"):
+            assert keywords.get("typ") in ("'safe'", "'rt'"), f"{where} reads YAML that may run code"
+        assert not called.startswith("yaml.") or called == "yaml.safe_load", f"{where} reads YAML that may run code"
+        assert keywords.get("shell", "False") == "False", f"{where} starts a shell"
+
+
+# --- what is committed ---------------------------------------------------------------------------------------------
+
+
+def tracked() -> list[Path]:
+    """The text files that Git knows or would add, without the lock of the packages."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("not a Git checkout")
+    paths = [ROOT / name for name in sorted(set(listed.stdout.decode().split("\0"))) if name]
+    return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()[:8192]]
+
+
+def test_no_file_names_a_path_of_somebodys_machine():
+    folders = "|".join(("home", "root", "tmp", "Users", "work", "private"))
+    somewhere = re.compile(rf"(?<![\w.:/}}~*-])/(?:{folders})/\w")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for path in tracked()
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1)
+        if somewhere.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_committed_file_is_large():
+    """A clone stays small: below 1 MB a file, but for the bundled data."""
+    large = [path for path in tracked() if ".dvc/bundled" not in path.as_posix() and path.stat().st_size > 1_000_000]
+    assert not large
+
+
+@pytest.fixture(scope="module")
+def requirements() -> dict[str, str]:
+    """Package → its lines in requirements.lock."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=\S)", text.strip())
+    return {normal(re.split(r"[=\s;\[]", entry)[0]): entry for entry in entries}
+
+
+def normal(package: str) -> str:
+    """A package's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def test_every_requirement_is_pinned_by_hash(requirements):
+    assert len(requirements) > 50
+    for name, entry in requirements.items():
+        assert re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+", entry), f"{name} is not pinned: {entry.splitlines()[0]}"
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), f"{name} has no hash"
+
+
+def test_the_lock_names_no_host(requirements):
+    for name, entry in requirements.items():
+        for word in ("://", "--index", "--find-links", "--extra", "@ "):
+            assert word not in entry, f"{name} names a host or a file: {entry.splitlines()[0]}"
+
+
+def test_the_lock_covers_what_the_project_needs(requirements):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for wanted in (
+        *project["dependencies"],
+        *(one for group in project["optional-dependencies"].values() for one in group),
+    ):
+        name = normal(re.split(r"[<>=!~\s;\[]", wanted)[0])
+        assert name in requirements, f"{wanted} is missing from requirements.lock"
+
+
+def test_the_lock_agrees_with_the_bounds(requirements):
+    packaging = pytest.importorskip("packaging.requirements")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for wanted in map(packaging.Requirement, project["dependencies"]):
+        entry = requirements[normal(wanted.name)]
+        version = re.search(r"==([^\s;]+)", entry).group(1)
+        assert version in wanted.specifier, f"requirements.lock has {wanted.name} {version}, pyproject.toml {wanted}"
+
+
+# --- the pipelines -------------------------------------------------------------------------------------------------
+
+
+def stages(pipeline: Path) -> dict[str, dict]:
+    """Stage → its definition, with `foreach` written out."""
+    content = YAML(typ="safe").load(ROOT / pipeline)
+    written: dict[str, dict] = {}
+    for name, stage in content["stages"].items():
+        for item in stage.get("foreach", [None]):
+            one = str(stage["do"]).replace("${item}", item) if item else None
+            written[f"{name}@{item}" if item else name] = ast.literal_eval(one) if one else stage
+    return written
+
+
+def paths_of(stage: dict, keys: tuple[str, ...], pipeline: Path) -> list[Path]:
+    """Paths from the repository's root; entries are names, or names with options."""
+    folder = pipeline.parent / stage.get("wdir", ".")
+    names = [entry if isinstance(entry, str) else next(iter(entry)) for key in keys for entry in stage.get(key, ())]
+    return [Path(*resolved(folder / name)) for name in names]
+
+
+def resolved(path: Path) -> list[str]:
+    parts: list[str] = []
+    for part in path.parts:
+        parts = parts[:-1] if part == ".." else [*parts, part]
+    return parts
+
+
+OUTPUTS = ("outs", "metrics", "plots")
+STAGES = [(pipeline, name) for pipeline in PIPELINES for name in stages(pipeline)]
+
+
+@pytest.fixture(scope="module")
+def outputs() -> set[Path]:
+    """All that stages write, and what data.dvc tracks."""
+    made = {path for p in PIPELINES for stage in stages(p).values() for path in paths_of(stage, OUTPUTS, p)}
+    for pointer in [*ROOT.glob("*.dvc"), *ROOT.glob("*/*.dvc")]:
+        if pointer.is_file():
+            folder = pointer.parent.relative_to(ROOT)
+            made |= {folder / out["path"] for out in YAML(typ="safe").load(pointer)["outs"]}
+    return made
+
+
+@pytest.mark.parametrize(("pipeline", "name"), STAGES, ids=lambda value: str(value))
+def test_a_stage_depends_on_what_is_there_or_is_made(pipeline, name, outputs):
+    for path in paths_of(stages(pipeline)[name], ("deps",), pipeline):
+        there = (ROOT / path).exists() and not ignored(path)
+        assert path in outputs or there, f"{pipeline}:{name} depends on {path}, which is neither committed nor made"
+
+
+def ignored(path: Path) -> bool:
+    """Whether Git ignores it, so that a clone would not have it."""
+    return subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("pipeline", "name"), STAGES, ids=lambda value: str(value))
+def test_a_stage_runs_a_module_that_is_there_and_depends_on_it(pipeline, name):
+    stage = stages(pipeline)[name]
+    module = re.match(r"python -m (replications[\w.]*)", stage["cmd"]).group(1)
+    path = Path(*module.split("."))
+    assert (ROOT / path.with_suffix(".py")).exists() or (ROOT / path / "__main__.py").exists(), f"{module} is no module"
+
+
+@pytest.mark.parametrize(("pipeline", "name"), STAGES, ids=lambda value: str(value))
+def test_a_stage_reads_only_params_that_are_there(pipeline, name):
+    stage = stages(pipeline)[name]
+    for entry in stage.get("params", ()):
+        file, keys = next(iter(entry.items())) if isinstance(entry, dict) else ("params.yaml", [entry])
+        path = Path(*resolved(pipeline.parent / stage.get("wdir", ".") / file))
+        assert path == pipeline.parent / "params.yaml", f"{pipeline}:{name} reads {path}, another study's numbers"
+        assert set(keys) <= set(YAML(typ="safe").load(ROOT / path)), f"{pipeline}:{name} reads {keys} of {path}"
+
+
+@pytest.mark.parametrize("replication", REPLICATIONS)
+def test_training_depends_on_exactly_the_code_that_its_runs_are_identified_by(replication):
+    from replications.runs import CODE
+
+    for pipeline in PIPELINES:
+        train = stages(pipeline).get(f"train@{replication}")
+        if train:
+            code = {path for path in paths_of(train, ("deps",), pipeline) if path.parts[0] == "replications"}
+            assert code == {Path("replications", file.format(room=replication)) for file in CODE}, str(pipeline)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES[1:], ids=str)
+def test_studies_have_the_same_stages(pipeline):
+    """A study is data and numbers, never code: what differs is where they lie."""
+    root, other = stages(Path("dvc.yaml")), stages(pipeline)
+    for name, stage in root.items():
+        if name != "arrays":
+            there = {*paths_of(other[name], ("deps",), pipeline)}
+            code = {path for path in paths_of(stage, ("deps",), Path("dvc.yaml")) if path.parts[0] == "replications"}
+            assert code <= there, f"{pipeline}:{name} does not depend on {sorted(map(str, code - there))}"

@@ -1,0 +1,346 @@
+"""Runs on disk: there whole or not at all, reused only if nothing that decides them has changed, read strictly."""
+
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from replications import runs, study
+from replications.runs import RunsError
+from tests import tiny
+
+IMAGES = tiny.npz({"output": np.zeros((2, 4, 4, 3), np.uint8)})
+
+
+@pytest.fixture
+def target(tmp_path) -> Path:
+    return tmp_path / "runs" / "pix2pix" / "l1" / "1"
+
+
+@pytest.fixture
+def expected(tiny_study) -> dict:
+    return runs.identity(tiny_study.runs("pix2pix")[0], "code", "data")
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+
+def test_a_written_run_is_finished_and_reads_back(tiny_study):
+    tiny.write_runs(tiny_study)
+    for run in tiny_study.runs("pix2pix"):
+        assert runs.is_finished(runs.folder(tiny_study, run), runs.identity(run, "code", "data"))
+        finished = runs.read(tiny_study, run)
+        assert finished.facts["seed"] == run.seed
+        np.testing.assert_equal(finished.images, tiny.images(run.variant, run.seed))
+
+
+def test_the_same_run_is_the_same_bytes(target, tmp_path):
+    runs.write(target, IMAGES, {"b": 1, "a": [0.1, 2]})
+    first = tiny.hashes(target)
+    runs.write(target, IMAGES, {"a": [0.1, 2], "b": 1})
+    assert tiny.hashes(target) == first
+    assert list(first) == ["facts.json", "images.npz"]
+    assert left_in(tmp_path) == ["runs/pix2pix/l1/1/facts.json", "runs/pix2pix/l1/1/images.npz"]
+
+
+def fail(error: OSError):
+    def method(*_, **__):
+        raise error
+
+    return method
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("method", ["write_bytes", "write_text", "replace", "mkdir"])
+def test_a_run_that_cannot_be_written_leaves_nothing_half(target, tmp_path, monkeypatch, method):
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, fail(FULL))
+        with pytest.raises(RunsError) as caught:
+            runs.write(target, IMAGES, {})
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"{target}: cannot be written (No space left on device)")
+    assert "make room or permissions there and run again" in message
+    assert left_in(tmp_path) == []
+    runs.write(target, IMAGES, {})
+    assert runs.is_finished(target, {}), "the next attempt succeeds"
+
+
+@pytest.mark.parametrize("method", ["write_bytes", "write_text", "replace"])
+def test_an_older_finished_run_survives_a_failed_write(target, expected, monkeypatch, method):
+    runs.write(target, IMAGES, expected)
+    before = tiny.hashes(target)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, fail(FULL))
+        with pytest.raises(RunsError):
+            runs.write(target, tiny.npz({"output": np.ones(3)}), {**expected, "seed": 9})
+    assert tiny.hashes(target) == before
+    assert left_in(target.parent) == ["1/facts.json", "1/images.npz"]
+
+
+def test_a_kill_while_writing_leaves_no_run(target, expected, monkeypatch):
+    """A kill is no exception that could be caught: what is on disk at any moment counts."""
+    seen = []
+
+    def observed(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            written = file.write(content)
+        seen.append(runs.is_finished(target, expected))
+        return written
+
+    monkeypatch.setattr(Path, "write_bytes", observed)
+    runs.write(target, IMAGES, expected)
+    assert seen == [False]
+    assert runs.is_finished(target, expected)
+
+
+def test_what_a_kill_left_behind_is_cleared(target, expected, tmp_path):
+    rest = target.with_name(".1.unfinished")
+    rest.mkdir(parents=True)
+    (rest / "images.npz").write_bytes(b"half")
+    assert not runs.is_finished(target, expected)
+    runs.write(target, IMAGES, expected)
+    assert left_in(tmp_path / "runs") == ["pix2pix/l1/1/facts.json", "pix2pix/l1/1/images.npz"]
+
+
+def test_a_file_in_the_way_is_an_error(tmp_path):
+    (tmp_path / "runs").write_text("a file where a folder should be")
+    with pytest.raises(RunsError, match="cannot be written"):
+        runs.write(tmp_path / "runs" / "pix2pix" / "l1" / "1", IMAGES, {})
+
+
+# --- reusing -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["params", "code_sha256", "data_sha256", "seed", "variant", "replication"])
+def test_a_run_is_reused_only_if_nothing_that_decides_it_changed(target, expected, key):
+    runs.write(target, IMAGES, expected)
+    assert runs.is_finished(target, expected)
+    other = {**expected["params"], "epochs": 2} if key == "params" else "another"
+    assert not runs.is_finished(target, {**expected, key: other})
+
+
+def test_every_hyper_parameter_is_part_of_the_identity(tiny_study):
+    run = tiny_study.runs("pix2pix")[0]
+    assert runs.identity(run, "code", "data")["params"].keys() == type(run.params).model_fields.keys()
+
+
+@pytest.mark.parametrize("name", ["images.npz", "facts.json"])
+def test_a_run_with_a_missing_file_is_not_finished(target, expected, name):
+    runs.write(target, IMAGES, expected)
+    (target / name).unlink()
+    assert not runs.is_finished(target, expected)
+
+
+@pytest.mark.parametrize("position", [0, len(IMAGES) // 2, len(IMAGES) - 1])
+def test_a_run_with_a_flipped_byte_is_not_finished(target, expected, position):
+    runs.write(target, IMAGES, expected)
+    damaged = bytearray(IMAGES)
+    damaged[position] ^= 1
+    (target / "images.npz").write_bytes(damaged)
+    assert not runs.is_finished(target, expected)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"seed": 1}', "\xff"])
+def test_a_run_with_damaged_facts_is_not_finished(target, expected, text):
+    runs.write(target, IMAGES, expected)
+    (target / "facts.json").write_text(text, encoding="latin-1")
+    assert not runs.is_finished(target, expected)
+
+
+def test_truncated_facts_are_not_finished(target, expected):
+    runs.write(target, IMAGES, expected)
+    facts = (target / "facts.json").read_bytes()
+    for length in range(0, len(facts) - 2, 50):
+        (target / "facts.json").write_bytes(facts[:length])
+        assert not runs.is_finished(target, expected), length
+
+
+# --- the code's hash -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def code(tmp_path, monkeypatch) -> dict[str, Path]:
+    """A copy of the training code, which the hash is made to look at: name → file."""
+    package = tmp_path / "replications"
+    files = {}
+    for pattern in runs.CODE:
+        name = pattern.format(room="pix2pix")
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        files[name] = Path(shutil.copy(Path(runs.__file__).parent / name, package / name))
+    monkeypatch.setattr(runs, "__file__", str(package / "runs.py"))
+    return files
+
+
+def test_the_hash_covers_recipe_networks_and_process():
+    names = [pattern.format(room="pix2pix") for pattern in runs.CODE]
+    assert sorted(names) == ["pix2pix/networks.py", "pix2pix/train.py", "training.py"]
+
+
+def test_a_copy_of_the_code_has_the_same_hash(code, monkeypatch):
+    here = runs.code_hash("pix2pix")
+    monkeypatch.undo()
+    assert here == runs.code_hash("pix2pix")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("\nclass ", "\n# a comment\n\n\nclass ", id="comment"),
+        pytest.param('"""The ', '"""Otherwise said, the ', id="docstring"),
+        pytest.param(
+            "def call(self, x, training=False):",
+            "def call(\n        self, x,\n        training=False):",
+            id="line-breaks",
+        ),
+    ],
+)
+def test_what_means_nothing_does_not_change_the_hash(code, old, new):
+    before = runs.code_hash("pix2pix")
+    path = code["pix2pix/train.py"]
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    assert runs.code_hash("pix2pix") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        pytest.param("pix2pix/train.py", "0.5 * (ops.mean", "0.6 * (ops.mean", id="number"),
+        pytest.param("pix2pix/train.py", "ops.softplus(-logits)", "ops.softplus(logits)", id="sign"),
+        pytest.param("pix2pix/networks.py", "LeakyReLU(0.2)", "LeakyReLU(0.3)", id="layer"),
+        pytest.param("pix2pix/networks.py", 'name="generator"', 'name="g"', id="text"),
+        pytest.param("training.py", "enable_op_determinism()", "get_memory_growth()", id="determinism"),
+    ],
+)
+def test_what_means_something_changes_the_hash(code, name, old, new):
+    before = runs.code_hash("pix2pix")
+    text = code[name].read_text(encoding="utf-8")
+    assert old in text
+    code[name].write_text(text.replace(old, new), encoding="utf-8")
+    assert runs.code_hash("pix2pix") != before
+
+
+# --- setting aside -------------------------------------------------------------------------------------------------
+
+
+def test_undeclared_runs_are_set_aside_and_come_back(finished_study):
+    folder = finished_study.folder
+    before = tiny.hashes(folder / "runs")
+    assert runs.set_aside_undeclared(finished_study, "pix2pix") == []
+
+    fewer = study.load(tiny.write_params(folder, tiny.params(seeds=[2], pix2pix=without("l1"))))
+    moved = runs.set_aside_undeclared(fewer, "pix2pix")
+    assert [str(path.relative_to(folder / "runs" / "pix2pix")) for path in moved] == ["l1/1", "l1/2", "l1_cgan/1"]
+    assert left_in(folder / "runs") == ["pix2pix/l1_cgan/2/facts.json", "pix2pix/l1_cgan/2/images.npz"]
+    assert not (folder / "runs" / "pix2pix" / "l1").exists(), "no empty folder stays in a hashed output"
+    assert [run.name for run in runs.check(fewer, "pix2pix")] == ["pix2pix/l1_cgan/2"]
+
+    again = study.load(tiny.write_params(folder, tiny.params()))
+    assert runs.set_aside_undeclared(again, "pix2pix") == []
+    assert tiny.hashes(folder / "runs") == before
+
+
+def without(variant: str) -> dict:
+    variants = {name: values for name, values in tiny.PIX2PIX["variants"].items() if name != variant}
+    return {**tiny.PIX2PIX, "variants": variants}
+
+
+def test_a_run_trained_anew_is_not_replaced_by_an_older_one(finished_study):
+    run = finished_study.runs("pix2pix")[0]
+    old = finished_study.folder / ".set-aside" / "runs" / run.name
+    runs.write(old, IMAGES, {})
+    before = tiny.hashes(finished_study.folder / "runs")
+    runs.set_aside_undeclared(finished_study, "pix2pix")
+    assert tiny.hashes(finished_study.folder / "runs") == before
+
+
+def test_a_stray_file_is_set_aside(finished_study):
+    stray = finished_study.folder / "runs" / "pix2pix" / "notes.txt"
+    stray.write_text("what is this?")
+    assert runs.set_aside_undeclared(finished_study, "pix2pix") == [stray]
+    runs.check(finished_study, "pix2pix")
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def error_of(action, *arguments) -> str:
+    with pytest.raises(RunsError) as caught:
+        action(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_a_missing_run_is_named_with_the_command_that_makes_it(finished_study):
+    shutil.rmtree(finished_study.folder / "runs" / "pix2pix" / "l1_cgan" / "2")
+    message = error_of(runs.check, finished_study, "pix2pix")
+    assert "1 of 4 declared runs are missing, first pix2pix/l1_cgan/2" in message
+    assert f"dvc repro --single-item --force {finished_study.folder / 'dvc.yaml'}:train@pix2pix" in message
+
+
+def test_no_runs_at_all_are_named(tiny_study):
+    assert "4 of 4 declared runs are missing, first pix2pix/l1/1" in error_of(runs.check, tiny_study, "pix2pix")
+
+
+@pytest.mark.parametrize("name", ["l1/3", "l3/1", "notes.txt"])
+def test_an_undeclared_run_is_named(finished_study, name):
+    stray = finished_study.folder / "runs" / "pix2pix" / name
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_text("left over")
+    message = error_of(runs.check, finished_study, "pix2pix")
+    assert "an undeclared run" in message
+    assert str(finished_study.params_file) in message
+    assert f"pix2pix/{name.split('/')[0]}" in message
+
+
+def first_of(declared: study.Study) -> tuple[study.Run, Path]:
+    run = declared.runs("pix2pix")[0]
+    return run, runs.folder(declared, run)
+
+
+def test_a_damaged_run_is_named(finished_study):
+    run, path = first_of(finished_study)
+    content = bytearray((path / "images.npz").read_bytes())
+    content[100] ^= 1
+    (path / "images.npz").write_bytes(content)
+    message = error_of(runs.read, finished_study, run)
+    assert message.startswith(f"{path / 'images.npz'}: its bytes are not those that the training wrote")
+    assert "train@pix2pix" in message
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_a_run_with_damaged_facts_is_named(finished_study, text):
+    run, path = first_of(finished_study)
+    (path / "facts.json").write_text(text)
+    message = error_of(runs.read, finished_study, run)
+    assert message.startswith(str(path))
+    assert "train@pix2pix" in message
+
+
+def test_a_run_without_images_is_named(finished_study):
+    run, path = first_of(finished_study)
+    (path / "images.npz").unlink()
+    assert error_of(runs.read, finished_study, run).startswith(str(path))
+
+
+@pytest.mark.parametrize("key", ["params", "seed", "variant", "replication"])
+def test_a_run_of_other_parameters_is_named(finished_study, key):
+    run, path = first_of(finished_study)
+    facts = json.loads((path / "facts.json").read_text())
+    facts[key] = {**facts["params"], "epochs": 7} if key == "params" else 7
+    (path / "facts.json").write_text(json.dumps(facts))
+    message = error_of(runs.read, finished_study, run)
+    assert message.startswith(str(path))
+    assert "other parameters than l1 declares now" in message

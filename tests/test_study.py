@@ -1,0 +1,236 @@
+"""What a params.yaml may say, and the one line that answers everything else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from replications import study
+from replications.judge import claims_of
+from replications.pix2pix.claims import CLAIMS
+from replications.study import StudyError
+from tests import tiny
+
+STUDIES = [name for name in (".", "real", "paper") if (tiny.ROOT / name / "params.yaml").exists()]
+
+
+def error_of(folder: Path) -> str:
+    """The message that loading this study gives: one line that names its file."""
+    with pytest.raises(StudyError) as caught:
+        study.load(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(str(folder / "params.yaml"))
+    return message
+
+
+def changed(**section) -> dict:
+    """A tiny params.yaml with other keys in its pix2pix section."""
+    return tiny.params(pix2pix={**tiny.PIX2PIX, **section})
+
+
+# --- what is there -------------------------------------------------------------------------------------------------
+
+
+def test_a_study_declares_every_variant_with_every_seed(tiny_study):
+    declared = tiny_study.runs("pix2pix")
+    assert [run.name for run in declared] == [
+        "pix2pix/l1/1",
+        "pix2pix/l1_cgan/1",
+        "pix2pix/l1/2",
+        "pix2pix/l1_cgan/2",
+    ], "seed by seed, so that an interrupted study holds whole pairs"
+    assert declared[0].params.discriminator == "none"
+    assert declared[1].params.discriminator == "conditional"
+    assert declared[0].params.epochs == declared[1].params.epochs == 1
+
+
+def test_the_bundled_study_is_called_root():
+    assert study.load(tiny.ROOT / "real").name == "real"
+
+
+def test_the_bundled_study_is_called_root_from_its_own_folder(monkeypatch):
+    monkeypatch.chdir(tiny.ROOT)
+    assert study.load(".").name == "root"
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_committed_studies_load_and_declare_whole_runs(name):
+    declared = study.load(tiny.ROOT / name)
+    for replication, variants in declared.variants.items():
+        declared_runs = declared.runs(replication)
+        assert len({run.name for run in declared_runs}) == len(variants) * len(declared.seeds)
+        for run in declared_runs:
+            assert run.params == type(run.params)(**run.params.model_dump())
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_committed_studies_report_on_five_seeds_that_nothing_was_tuned_on(name):
+    declared = study.load(tiny.ROOT / name)
+    assert len(declared.seeds) >= 5
+    assert declared.tuning_seeds
+    assert not set(declared.seeds) & set(declared.tuning_seeds)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_claims_name_only_declared_variants(name, monkeypatch):
+    monkeypatch.chdir(tiny.ROOT)
+    declared = study.load(name)
+    claims = claims_of(declared)
+    assert claims
+    for claim in claims:
+        unknown = {variant for variant, _ in claim.needs} - set(declared.variants_of(claim.replication))
+        assert not unknown, f"{claim.id} reads {sorted(unknown)}, which {name}/params.yaml does not declare"
+
+
+def test_claims_name_only_studies_that_can_be():
+    for claim in CLAIMS:
+        assert claim.studies
+        assert set(claim.studies) <= {"root", "real", "paper"}, claim.id
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(tiny.params(seeds=[]), ["seeds = []", "at least 1 item"], id="no-seeds"),
+        pytest.param(tiny.params(seeds=[1, 2, 2]), ["seed 2 is declared twice", "name it once"], id="double-seed"),
+        pytest.param(tiny.params(seeds=[1, -2]), ["seed -2 is negative", "whole numbers from 0"], id="negative-seed"),
+        pytest.param(
+            tiny.params(seeds=[1, 101]),
+            ["seed 101 is a tuning seed", "report on seeds that nothing was tuned on"],
+            id="tuned-seed",
+        ),
+        pytest.param(tiny.params(seeds=["1"]), ["seeds.0 = '1'", "integer"], id="seed-is-text"),
+        pytest.param(tiny.params(seeds=[True]), ["seeds.0 = True", "integer"], id="seed-is-bool"),
+        pytest.param(tiny.params(seeds=3), ["seeds = 3", "list"], id="seeds-is-a-number"),
+        pytest.param(tiny.params(seeds=None), ["seeds = None", "list"], id="seeds-is-null"),
+        pytest.param(tiny.params(sedes=[1]), ["unknown key 'sedes'", "did you mean 'seeds'?"], id="misspelt-head"),
+        pytest.param(
+            tiny.params(pix2pixx={}), ["unknown key 'pix2pixx'", "did you mean 'pix2pix'?"], id="misspelt-section"
+        ),
+        pytest.param(changed(epochs=-1), ["epochs = -1", "greater than 0"], id="negative-epochs"),
+        pytest.param(changed(epochs=0), ["epochs = 0", "greater than 0"], id="no-epochs"),
+        pytest.param(changed(epochs="3"), ["epochs = '3'", "integer"], id="epochs-is-text"),
+        pytest.param(changed(epochs=True), ["epochs = True", "integer"], id="epochs-is-bool"),
+        pytest.param(changed(epochs=1.5), ["epochs = 1.5", "integer"], id="epochs-is-a-fraction"),
+        pytest.param(changed(lambda_l1="yes"), ["lambda_l1 = 'yes'", "number"], id="lambda-is-text"),
+        pytest.param(changed(lambda_l1=True), ["lambda_l1 = True", "number"], id="lambda-is-bool"),
+        pytest.param(changed(learning_rate=float("nan")), ["learning_rate = nan"], id="learning-rate-is-nan"),
+        pytest.param(changed(learning_rate=float("inf")), ["learning_rate = inf"], id="learning-rate-is-infinite"),
+        pytest.param(changed(skips=1), ["skips = 1", "boolean"], id="skips-is-a-number"),
+        pytest.param(changed(ecpohs=3), ["unknown key 'ecpohs'", "did you mean 'epochs'?"], id="misspelt-key"),
+        pytest.param(changed(colour=3), ["unknown key 'colour'", "known are", "epochs"], id="unknown-key"),
+        pytest.param(changed(receptive_field=8), ["receptive_field = 8", "1, 7, 16, 34 or 70"], id="receptive-field"),
+        pytest.param(changed(direction="up"), ["direction = 'up'", "'labels_to_photo'"], id="direction"),
+        pytest.param(changed(discriminator=None), ["discriminator = None", "'none'"], id="null-discriminator"),
+        pytest.param(changed(variants={}), ["expected a section with its variants"], id="no-variants"),
+        pytest.param(changed(variants=None), ["expected a section with its variants"], id="null-variants"),
+        pytest.param(changed(variants=["l1"]), ["expected a section with its variants"], id="variants-is-a-list"),
+        pytest.param(changed(variants={"l1": None}), ["variants.l1", "None", "expected keys"], id="null-variant"),
+        pytest.param(changed(variants={"l1": {"epoch": 3}}), ["variants.l1", "'epochs'?"], id="misspelt-in-variant"),
+        pytest.param(tiny.params(pix2pix=None), ["pix2pix: expected a section"], id="null-section"),
+        pytest.param(["seeds"], ["holds list", "expected keys such as seeds"], id="a-list"),
+        pytest.param(None, ["holds NoneType", "expected keys such as seeds"], id="empty"),
+        pytest.param({1: 2}, ["must be strings"], id="a-number-as-key"),
+        pytest.param(changed(variants={"../l1": {}}), ["variants", "'../l1'", "expected"], id="variant-is-a-path"),
+        pytest.param(changed(variants={".l1": {}}), ["variants", "'.l1'", "expected"], id="hidden-variant"),
+        pytest.param(changed(variants={1: {}}), ["variants", "1", "expected"], id="variant-is-a-number"),
+        pytest.param(
+            tiny.params(readers={"segmentation": {**tiny.HEAD["readers"]["segmentation"], "chanels": 1}}),
+            ["unknown key 'readers.segmentation.chanels'", "did you mean 'channels'?"],
+            id="misspelt-reader",
+        ),
+    ],
+)
+def test_bad_params_are_one_clear_line(tmp_path, content, said):
+    message = error_of(tiny.write_params(tmp_path, content))
+    for words in said:
+        assert words in message, f"expected {words!r} in: {message}"
+
+
+@pytest.mark.parametrize("key", ["seeds", "tuning_seeds", "readers"])
+def test_a_missing_key_is_named(tmp_path, key):
+    content = tiny.params()
+    del content[key]
+    assert f"{key!r} is missing" in error_of(tiny.write_params(tmp_path, content))
+
+
+@pytest.mark.parametrize("key", ["epochs", "lambda_l1", "dataset"])
+def test_a_missing_hyper_parameter_is_named_with_its_variant(tmp_path, key):
+    content = tiny.params()
+    del content["pix2pix"][key]
+    message = error_of(tiny.write_params(tmp_path, content))
+    assert f"pix2pix.variants.l1: {key!r} is missing" in message
+
+
+def test_a_missing_section_is_named(tmp_path):
+    content = tiny.params()
+    del content["pix2pix"]
+    declared = study.load(tiny.write_params(tmp_path, content))
+    with pytest.raises(StudyError, match=r"params\.yaml: no section for replication 'pix2pix'"):
+        declared.runs("pix2pix")
+
+
+def test_a_missing_section_without_variants_is_named(tmp_path):
+    content = tiny.params()
+    del content["pix2pix"]["variants"]
+    assert "pix2pix: expected a section with its variants" in error_of(tiny.write_params(tmp_path, content))
+
+
+def test_an_unknown_replication_is_named(tiny_study):
+    with pytest.raises(StudyError, match=r"no section for replication 'cyclegan'; declared are \['pix2pix'\]"):
+        tiny_study.runs("cyclegan")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    assert "no such file; a study is a folder with a params.yaml" in error_of(tmp_path / "nowhere")
+
+
+def test_a_study_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "study").write_text("seeds: [1]")
+    error_of(tmp_path / "study")
+
+
+def test_a_params_file_that_is_a_folder_is_named(tmp_path):
+    (tmp_path / "params.yaml").mkdir()
+    error_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seeds: [1, 2\npix2pix: {", "not readable as YAML"),
+        ("seeds: [1]\nseeds: [2]\n", "duplicate key"),
+        ("seeds: [1]\npix2pix:\n  epochs: 1\n  epochs: 2\n", "duplicate key"),
+        ("seeds: !!python/object/apply:os.getcwd []\n", "not readable as YAML"),
+        ("\x00", "not readable as YAML"),
+    ],
+    ids=["broken", "duplicate-key", "duplicate-hyper-parameter", "python-object", "control-character"],
+)
+def test_unreadable_yaml_is_one_line(tmp_path, text, said):
+    (tmp_path / "params.yaml").write_text(text)
+    assert said in error_of(tmp_path)
+
+
+def test_bytes_that_are_no_text_are_one_line(tmp_path):
+    (tmp_path / "params.yaml").write_bytes(b"seeds: [1] # \xff\xfe\xff")
+    error_of(tmp_path)
+
+
+@pytest.mark.parametrize("module", ["train", "measure", "readers", "judge", "report"])
+def test_every_command_ends_with_that_line(tmp_path, module):
+    tiny.write_params(tmp_path, changed(ecpohs=3))
+    replication = ["pix2pix"] if module in ("train", "measure") else []
+    done = tiny.command(f"replications.{module}", *replication, "--study", tmp_path, cwd=tmp_path)
+    tiny.assert_one_line_error(done, "params.yaml: pix2pix.variants.l1", "unknown key 'ecpohs'", "'epochs'")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_misspelt_key_in_a_committed_study_is_named(tmp_path, name):
+    shutil.copy(tiny.ROOT / name / "params.yaml", tmp_path)
+    path = tmp_path / "params.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("  lambda_l1:", "  lamda_l1:", 1), encoding="utf-8")
+    assert "unknown key 'lamda_l1'; did you mean 'lambda_l1'?" in error_of(tmp_path)

@@ -1,0 +1,192 @@
+"""A study small enough for a test: a few facades of 32 pixels, nets of a few channels, one epoch."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from math import log
+from pathlib import Path
+
+import numpy as np
+from ruamel.yaml import YAML
+from scipy import ndimage
+
+from replications import runs, study
+from replications.datasets import world
+
+ROOT = Path(__file__).parent.parent
+
+HEAD = {
+    "seeds": [1, 2],
+    "tuning_seeds": [101],
+    "readers": {
+        "segmentation": {
+            "dataset": "facade_world-tiny",
+            "n_train": 8,
+            "epochs": 1,
+            "batch_size": 4,
+            "learning_rate": 1e-3,
+            "channels": 4,
+            "seed": 0,
+        }
+    },
+}
+PIX2PIX = {
+    "dataset": "facade_world-tiny",
+    "direction": "labels_to_photo",
+    "n_train": 8,
+    "n_test": 4,
+    "epochs": 1,
+    "batch_size": 4,
+    "learning_rate": 1e-3,
+    "beta_1": 0.5,
+    "jitter": 0,
+    "mirror": False,
+    "ngf": 4,
+    "ndf": 4,
+    "depth": 2,
+    "skips": True,
+    "dropout": 0.5,
+    "discriminator": "conditional",
+    "receptive_field": 7,
+    "lambda_l1": 100.0,
+    "lambda_l2": 0.0,
+    "n_draws": 2,
+    "n_draws_inputs": 4,
+    "variants": {"l1": {"discriminator": "none"}, "l1_cgan": {}},
+}
+
+
+def params(**head) -> dict:
+    """What params.yaml says; keyword arguments replace whole keys."""
+    return json.loads(json.dumps({**HEAD, "pix2pix": PIX2PIX, **head}))
+
+
+def write_params(folder: Path, content) -> Path:
+    """Writes params.yaml and returns the study's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML().dump(content, file)
+    return folder
+
+
+def write_arrays(folder: Path, n_train: int = 16, n_test: int = 4) -> None:
+    """A few pairs of the procedural world, as `export` would write them."""
+    arrays = {"palette": world.PALETTE}
+    for split, n in (("train", n_train), ("test", n_test)):
+        labels, factors = world.sample(np.random.default_rng(n), n, 32)
+        arrays |= {f"{split}_photo": world.render(labels, factors), f"{split}_labels": labels[..., None]}
+    (folder / "arrays").mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(folder / "arrays" / "facade_world-tiny.npz", **arrays)
+
+
+def write_study(folder: Path, **head) -> Path:
+    """A study's folder, ready to train."""
+    write_arrays(folder)
+    return write_params(folder, params(**head))
+
+
+def images(variant: str, seed: int) -> dict[str, np.ndarray]:
+    """Made-up outputs: the photos blurred, less so under an adversary, with draws that differ a little."""
+    labels, factors = world.sample(np.random.default_rng(4), 4, 32)
+    photos = world.render(labels, factors)
+    sigma = (0.3 if "gan" in variant else 1.5) + 0.02 * seed
+    output = ndimage.gaussian_filter(photos.astype(float), (0, sigma, sigma, 0))
+    noise = np.random.default_rng(seed).normal(0, 3, (2, 2, *photos.shape[1:]))
+    return {
+        "input": world.PALETTE[labels],
+        "target": photos,
+        "output": output.astype(np.uint8),
+        "draws": np.clip(output[:2, None] + noise, 0, 255).astype(np.uint8),
+        "palette": world.PALETTE,
+    }
+
+
+def npz(arrays: dict[str, np.ndarray]) -> bytes:
+    """The content of an npz file."""
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    return content.getvalue()
+
+
+def write_runs(declared: study.Study) -> None:
+    """A made-up finished run for each declared one."""
+    for run in declared.runs("pix2pix"):
+        content = npz(images(run.variant, run.seed))
+        runs.write(runs.folder(declared, run), content, {"facts": {}, **runs.identity(run, "code", "data")})
+
+
+def write_scores(declared: study.Study, effect: float = log(3), noise: float = 0.02) -> None:
+    """Made-up scores of every declared run by every instrument that a claim reads; adversarial variants score more."""
+    from replications.judge import claims_of
+
+    rng = np.random.default_rng(0)
+    instruments = sorted({instrument for claim in claims_of(declared) for _, instrument in claim.needs})
+    rows = [
+        {
+            "variant": run.variant,
+            "seed": run.seed,
+            "instrument": instrument,
+            "score": f"{np.exp((effect if 'gan' in run.variant else 0) - log(4) + rng.normal(0, noise)):.6g}",
+            "n_images": 4,
+        }
+        for run in declared.runs("pix2pix")
+        for instrument in instruments
+    ]
+    write_rows(declared.folder / "results" / "pix2pix" / "scores.csv", rows)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def write_rows(path: Path, rows: list[dict]) -> None:
+    """Rows as a CSV file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """For a command in a process of its own, wherever it runs: the package is found, no cluster is inherited."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("DASK_")}
+    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
+
+
+def command(module: str, *arguments: object, cwd: Path = ROOT, **more: str) -> subprocess.CompletedProcess:
+    """Runs `python -m module` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def assert_one_line_error(done: subprocess.CompletedProcess, *said: str) -> None:
+    """A command that ended as it should on bad input: exit status 2, one line on standard error, no traceback."""
+    assert done.returncode == 2, f"exit status {done.returncode}, expected 2\n{done.stdout}{done.stderr}"
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, f"expected one line of error\n{done.stderr}"
+    assert lines[0].startswith("error: ")
+    for words in said:
+        assert words in lines[0], f"expected {words!r} in: {lines[0]}"
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Relative path → SHA-256 of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
