@@ -364,7 +364,7 @@ TABLES = (
         FCN_SCORE,
         {
             "l1_cgan_pixel": (0.39, 0.15, 0.10),
-            "l1_cgan_patch7": (None, None, None),
+            "l1_cgan_patch16": (None, None, None),
             "l1_cgan": (0.66, 0.23, 0.17),
             "l1_cgan_image": (0.42, 0.16, 0.11),
         },

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replications.errors import Diverged
 from replications.instruments.recognition import (
     confusion,
     load_reader,
@@ -175,7 +176,7 @@ def test_training_leaves_the_photos_alone():
 
 def test_a_diverged_reader_says_so():
     photos, labels = draw(8, seed=3)
-    with pytest.raises(FloatingPointError, match="seed 4 in epoch"):
+    with pytest.raises(Diverged, match="seed 4 in epoch"):
         train_reader(
             as_files(photos), labels, CLASSES, seed=4, **(SETTINGS | {"learning_rate": float("inf"), "channels": 2})
         )
