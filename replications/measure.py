@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
+from dask.system import CPU_COUNT
 
 from replications import command, runs, sheets, study
 from replications.errors import ReplicationError
@@ -43,7 +44,7 @@ def measure(declared: study.Study, replication: str) -> None:
     wanted = runs.check(declared, replication)
     print(f"{replication}: measuring {len(wanted)} runs", flush=True)
     rows: list[dict] = []
-    n_workers = len(os.sched_getaffinity(0))
+    n_workers = CPU_COUNT
     os.environ.update(ONE_THREAD)  # for the readers, before a process of the pool imports Keras
     with ProcessPoolExecutor(n_workers, mp_context=get_context("forkserver")) as pool:
         pending = [pool.submit(scores_of, declared, run) for run in wanted]
@@ -71,14 +72,8 @@ def measure(declared: study.Study, replication: str) -> None:
     summary = summarise(rows)
     write_text(results / "summary.csv", as_csv(tuple(summary[0]), summary))
     room = importlib.import_module(f"replications.{replication}.measures")
-    metrics = {
-        row["variant"]: {
-            other["instrument"]: other["mean"]
-            for other in summary
-            if other["variant"] == row["variant"] and other["instrument"] in room.METRICS
-        }
-        for row in summary
-    }
+    means = {(row["variant"], row["instrument"]): row["mean"] for row in summary}
+    metrics = {name: means[arm] for name, arm in room.METRICS.items() if arm in means}
     write_text(results / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     sheets.write(declared, replication, results / "sheet.png")
     print(f"{replication}: {len(rows)} scores in {results / 'scores.csv'}, sample sheet in {results / 'sheet.png'}")

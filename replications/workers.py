@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dask
+from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
 
 from replications.errors import ReplicationError
@@ -62,7 +63,7 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
             }
         ),
         LocalCluster(
-            n_workers=n_workers or len(os.sched_getaffinity(0)),
+            n_workers=n_workers or CPU_COUNT,
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address=None,

@@ -97,8 +97,15 @@ def _known_distribution_scores(images: dict[str, np.ndarray], labels: np.ndarray
     }
 
 
-METRICS = ("laplacian_variance", "l1", "pixel_accuracy")
-"""What `dvc metrics show` prints for each variant."""
+METRICS = {
+    "sharpness_l1": ("l1", "laplacian_variance"),
+    "sharpness_l1_cgan": ("l1_cgan", "laplacian_variance"),
+    "pixel_error_l1": ("l1", "l1"),
+    "pixel_error_l1_cgan": ("l1_cgan", "l1"),
+    "recognised_l1": ("l1", "pixel_accuracy"),
+    "recognised_l1_cgan": ("l1_cgan", "pixel_accuracy"),
+}
+"""What `dvc metrics show` prints: name → (variant, instrument), means over seeds."""
 
 
 def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
