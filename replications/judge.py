@@ -38,6 +38,11 @@ def main(argv: list[str] | None = None) -> int:
 def judge(declared: study.Study) -> list[claims.Verdict]:
     """The verdicts of a study from its committed scores."""
     of_rooms = claims_of(declared)
+    if not of_rooms:
+        raise study.StudyError(
+            f"{declared.params_file}: no claim is about a study called {declared.name!r}; studies are named by their "
+            "folder, the bundled one by `--study .` in the repository's folder"
+        )
     for warning in claims.preflight(of_rooms, len(declared.seeds)):
         print(f"warning: {warning}")
     scores = {name: read_scores(declared, name) for name in declared.variants}

@@ -42,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
 def measure(declared: study.Study, replication: str) -> None:
     """Scores every declared run; one process per core."""
     wanted = runs.check(declared, replication)
+    reader = declared.folder / "readers" / "segmentation.npz"
+    if not reader.exists():
+        raise MeasureError(f"{reader}: no such file; run `dvc repro {declared.folder / 'dvc.yaml'}:readers`")
     print(f"{replication}: measuring {len(wanted)} runs", flush=True)
     rows: list[dict] = []
     n_workers = CPU_COUNT
@@ -83,7 +86,13 @@ def scores_of(declared: study.Study, run: study.Run) -> tuple[dict[str, float], 
     """One run's scores and the number of its images; in a process of the pool."""
     room = importlib.import_module(f"replications.{run.replication}.measures")
     finished = runs.read(declared, run)
-    scores = room.measure(finished.images, run.params, declared.folder / "readers")
+    try:
+        scores = room.measure(finished.images, run.params, declared.folder / "readers")
+    except ArithmeticError as error:
+        raise MeasureError(
+            f"{run.name}: cannot be measured ({error}); look at the run's images, "
+            f"then delete {runs.folder(declared, run)} and run `dvc repro` to train it again"
+        ) from None
     return {name: float(score) for name, score in scores.items()}, len(finished.images["output"])
 
 

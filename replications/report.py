@@ -21,6 +21,7 @@ STUDIES = (".", "real", "paper")
 SIGNS = {"replicated": "✔ replicated", "contradicted": "✘ contradicted", "inconclusive": "? inconclusive"}
 
 _ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+_ENVIRONMENT.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", r"\|")
 _SUMMARY = _ENVIRONMENT.from_string(
     """\
 {% for study, counts in totals.items() %}
@@ -34,8 +35,9 @@ _SUMMARY = _ENVIRONMENT.from_string(
 
 {% for rows in claims.values() %}
 {% set any = rows.values() | first %}
-| **{{ any.replication }}** {{ any.statement }} ({{ any.explanation | join(", ") }}) | {{ any.published or "–" }} |\
-{% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) }} |\
+{% set published = any.published or "–" %}
+| **{{ any.replication }}** {{ any.statement | cell }} ({{ any.explanation | join(", ") }}) | {{ published | cell }} |\
+{% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) | cell }} |\
 {% else %} – |{% endif %}{% endfor %}
 
 {% endfor %}
@@ -103,6 +105,8 @@ def main(argv: list[str] | None = None) -> int:
     path = declared.folder / "results" / "verdicts.md"
     write_text(path, _STUDY.render(study=declared.name, verdicts=verdicts, effect=effect, smallest=smallest))
     for readme, content in generated(Path()).items():
+        if not readme.exists():
+            raise ReportError(f"{readme}: no such file; run this in the repository's folder")
         write_text(readme, with_table(readme.read_text(encoding="utf-8"), content))
     print(f"{len(verdicts)} verdicts in {path}, tables in README.md and the replications' READMEs")
     return 0
@@ -140,7 +144,10 @@ def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]
 def read_verdicts(folder: Path) -> list[dict] | None:
     """The verdicts of the study in a folder, None where there are none."""
     path = folder / "results" / "verdicts.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    except ValueError as error:
+        raise ReportError(f"{path}: damaged ({error}); run `dvc repro {folder / 'dvc.yaml'}` to judge again") from None
 
 
 def table(root: Path) -> str:
@@ -149,7 +156,7 @@ def table(root: Path) -> str:
     totals: dict[str, dict[str, int]] = {}
     for folder in STUDIES:
         verdicts = read_verdicts(root / folder)
-        if verdicts is None:
+        if not verdicts:
             continue
         name = verdicts[0]["study"]
         totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}

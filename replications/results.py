@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import suppress
 from pathlib import Path
 
 from replications.claims import ScoreError, Scores
@@ -24,13 +25,19 @@ def as_csv(columns: tuple[str, ...], rows: list[dict]) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a result whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a result whole or not at all."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise ResultsError(f"{path}: cannot be written ({error.strerror}); make room or permissions there") from None
 
 

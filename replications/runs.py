@@ -76,15 +76,18 @@ def identity(run: Run, code: str, data: str) -> dict:
 
 def write(target: Path, images: bytes, facts: dict) -> None:
     """Writes a finished run so that it is there whole or not at all, whatever happens meanwhile."""
-    unfinished = target.with_name(f".{target.name}.unfinished")
+    unfinished, older = (target.with_name(f".{target.name}.{what}") for what in ("unfinished", "older"))
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         (unfinished / "images.npz").write_bytes(images)
         facts = {**facts, "images_sha256": sha256(images)}
         (unfinished / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        shutil.rmtree(target, ignore_errors=True)
+        if target.exists():  # a folder is not replaced by another one at once
+            shutil.rmtree(older, ignore_errors=True)
+            target.replace(older)
         unfinished.replace(target)
+        shutil.rmtree(older, ignore_errors=True)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise RunsError(
@@ -96,7 +99,7 @@ def write(target: Path, images: bytes, facts: dict) -> None:
 def is_finished(target: Path, expected: dict) -> bool:
     """Whether the folder holds exactly this run, undamaged."""
     try:
-        facts = json.loads((target / "facts.json").read_bytes())
+        facts = _facts(target)
         same = all(facts.get(key) == value for key, value in expected.items())
         return same and facts["images_sha256"] == sha256((target / "images.npz").read_bytes())
     except (OSError, ValueError, KeyError):
@@ -156,16 +159,25 @@ def read(study: Study, run: Run) -> Finished:
     """
     path, mend = folder(study, run), _mend(study, run.replication)
     try:
-        facts = json.loads((path / "facts.json").read_bytes())
+        facts = _facts(path)
         content = (path / "images.npz").read_bytes()
     except (OSError, ValueError) as error:
         raise RunsError(f"{path}: unreadable ({error}); {mend}") from None
     if facts.get("images_sha256") != sha256(content):
         raise RunsError(f"{path / 'images.npz'}: its bytes are not those that the training wrote; {mend}")
-    if facts.get("params") != run.params.model_dump() or facts.get("seed") != run.seed:
+    decides = identity(run, facts.get("code_sha256", ""), facts.get("data_sha256", ""))
+    if any(facts.get(key) != value for key, value in decides.items()):
         raise RunsError(f"{path}: was trained with other parameters than {run.variant} declares now; {mend}")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         return Finished(run, {name: archive[name] for name in archive.files}, facts)
+
+
+def _facts(path: Path) -> dict:
+    """A run's facts.json, or a ValueError."""
+    facts = json.loads((path / "facts.json").read_bytes())
+    if not isinstance(facts, dict):
+        raise ValueError(f"facts.json holds {type(facts).__name__}")
+    return facts
 
 
 def _mend(study: Study, replication: str) -> str:

@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from replications import runs
+from replications.results import write_bytes
 from replications.study import Study
 
 
@@ -19,7 +20,8 @@ def write(study: Study, replication: str, path: Path) -> None:
     first = [runs.read(study, run) for run in study.runs(replication) if run.seed == study.seeds[0]]
     columns = room.sheet({finished.run.variant: finished.images for finished in first})
     n_rows = min(8, min(len(images) for _, images in columns))
-    figure, axes = plt.subplots(n_rows, len(columns), figsize=(len(columns) * 0.95, n_rows * 0.9 + 0.4), dpi=100)
+    figsize = (len(columns) * 0.95, n_rows * 0.9 + 0.4)
+    figure, axes = plt.subplots(n_rows, len(columns), figsize=figsize, dpi=100, squeeze=False)
     for column, (title, images) in enumerate(columns):
         for row in range(n_rows):
             axes[row, column].imshow(images[row], interpolation="nearest")
@@ -29,4 +31,4 @@ def write(study: Study, replication: str, path: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})  # no version in the bytes
     plt.close(figure)
-    path.write_bytes(picture.getvalue())
+    write_bytes(path, picture.getvalue())

@@ -41,7 +41,7 @@ class Run:
 class SegmentationReader(BaseModel):
     """The hyper-parameters of the net that reads label maps off photos (instruments/recognition.py)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     dataset: str
     n_train: int = Field(gt=0)
@@ -55,7 +55,7 @@ class SegmentationReader(BaseModel):
 class Readers(BaseModel):
     """The nets that some instruments read images with; trained once per study, on real training images alone."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     segmentation: SegmentationReader
 
@@ -135,6 +135,8 @@ def load(folder: str | Path) -> Study:
         content = YAML(typ="safe").load(path)
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file; a study is a folder with a params.yaml") from None
+    except OSError as error:
+        raise StudyError(f"{path}: not readable ({error.strerror}); a study is a folder with a params.yaml") from None
     except YAMLError as error:
         raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -157,6 +159,8 @@ def _variants(replication: str, section: Any, path: Path) -> dict[str, BaseModel
     shared = {key: value for key, value in section.items() if key != "variants"}
     schema = importlib.import_module(f"replications.{replication}.params").Params
     for name, overrides in section["variants"].items():
+        if not str(name).isidentifier():
+            raise StudyError(f"{where}.variants: {name!r} is no name for a variant, expected one such as l1_cgan")
         if not isinstance(overrides, dict):
             raise StudyError(f"{where}.variants.{name}: holds {overrides!r}, expected keys such as epochs: 3")
     return {
@@ -170,11 +174,13 @@ def _checked(schema: type[BaseModel], values: dict, where: str, also: tuple[str,
     try:
         return schema(**values)
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()  # a misspelt key is missing as well: what is there says more than what is not
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(key, [*schema.model_fields, *also], n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {sorted([*schema.model_fields, *also])}"
+            known = [*_keys_beside(schema, first["loc"]), *also]
+            near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {sorted(known)}"
             raise StudyError(f"{where}: unknown key {key!r}; {hint}") from None
         if first["type"] == "missing":
             raise StudyError(f"{where}: {key!r} is missing; give it a value") from None
@@ -183,3 +189,10 @@ def _checked(schema: type[BaseModel], values: dict, where: str, also: tuple[str,
         raise StudyError(f"{where}: {said}{message[0].lower() + message[1:]}") from None
     except TypeError as error:
         raise StudyError(f"{where}: {error}") from None
+
+
+def _keys_beside(schema: type[BaseModel], location: tuple) -> list[str]:
+    """The keys that the model knows where a key stands: those of the innermost model around it."""
+    for part in location[:-1]:
+        schema = schema.model_fields[part].annotation  # pyright: ignore[reportAssignmentType]
+    return list(schema.model_fields)

@@ -3,8 +3,12 @@
 import argparse
 import csv
 import importlib
+import io
 import sys
 import time
+import zipfile
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -97,18 +101,20 @@ class DurationLog:
         self.expected: dict[str, float] = {}
         """Variant → seconds of its last run."""
         if path.exists():
-            with path.open(encoding="utf-8", newline="") as lines:
-                self.expected = {row["variant"]: float(row["seconds"]) for row in csv.DictReader(lines)}
+            with path.open(encoding="utf-8", newline="") as lines, suppress(KeyError, TypeError, ValueError, OSError):
+                for row in csv.DictReader(lines):  # a damaged log is no reason not to train
+                    self.expected[row["variant"]] = float(row["seconds"])
 
     def add(self, variant: str, seed: int, seconds: float) -> None:
-        """Appends one run."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = not self.path.exists()
-        with self.path.open("a", encoding="utf-8", newline="") as lines:
-            writer = csv.writer(lines)
-            if new:
-                writer.writerow(["variant", "seed", "seconds"])
-            writer.writerow([variant, seed, f"{seconds:.2f}"])
+        """Appends one run, if it can: the run itself is safe already."""
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            new = not self.path.exists()
+            with self.path.open("a", encoding="utf-8", newline="") as lines:
+                writer = csv.writer(lines)
+                if new:
+                    writer.writerow(["variant", "seed", "seconds"])
+                writer.writerow([variant, seed, f"{seconds:.2f}"])
 
 
 class Reporter:
@@ -183,12 +189,21 @@ def _read_arrays(declared: study.Study, wanted: list[study.Run]) -> dict[str, by
     data = {}
     for run in wanted:
         path = runs.arrays_file(declared, run)
+        if path.stem in data:
+            continue
         try:
-            data.setdefault(path.stem, path.read_bytes())
-        except OSError:
+            content = path.read_bytes()
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                bad = archive.testzip()
+            if bad:
+                raise zipfile.BadZipFile(f"{bad} is damaged")
+        except (OSError, zipfile.BadZipFile, zlib.error) as error:
+            why = getattr(error, "strerror", None) or str(error)
             raise TrainError(
-                f"{path}: no such file; run `dvc repro {declared.folder / 'dvc.yaml'}:arrays` to export it"
+                f"{path}: {why[0].lower() + why[1:]}; delete it if it is there and "
+                f"run `dvc repro {declared.folder / 'dvc.yaml'}:arrays` to export it"
             ) from None
+        data[path.stem] = content
     return data
 
 

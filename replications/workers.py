@@ -4,6 +4,7 @@ The worker supervises, the child trains. Workers read and write no files: data g
 messages, so a laptop and a cluster run the same line of code. `DASK_SCHEDULER_ADDRESS` joins an existing cluster.
 """
 
+import json
 import logging
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ from distributed import Client, Future, LocalCluster, as_completed, get_worker
 
 from replications.errors import ReplicationError
 from replications.keras_import import ONE_THREAD
+from replications.runs import code_hash, identity, sha256
 from replications.study import Run
 
 TOPIC = "replications-progress"
@@ -48,16 +50,17 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
     address = dask.config.get("scheduler-address", None)
     if address:
         try:
-            with Client(address, timeout=10) as client:
-                yield client
-        except OSError as error:
-            raise WorkerError(f"DASK_SCHEDULER_ADDRESS={address}: no scheduler answers there ({error})") from None
+            client = Client(address, timeout=10)
+        except (OSError, ValueError) as error:
+            why = " ".join(str(error).split())
+            raise WorkerError(f"DASK_SCHEDULER_ADDRESS={address}: no scheduler answers there ({why})") from None
+        with client:
+            yield client
         return
-    # Dask's own worker processes are daemons by default, and daemons may have no children: here they train in one.
     with (
         dask.config.set(
             {
-                "distributed.worker.daemon": False,
+                "distributed.worker.preload": [__name__],
                 "distributed.worker.memory.terminate": False,  # a worker holds messages; its children train
                 "distributed.worker.profile.enabled": False,  # samples every worker's threads all the time
             }
@@ -66,12 +69,17 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
             n_workers=n_workers or CPU_COUNT,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None would take port 8787, and warn where it is taken
             silence_logs=logging.CRITICAL,
         ) as local,
         Client(local) as client,
     ):
         yield client
+
+
+def dask_setup(_worker) -> None:
+    """Dask calls it in each local worker: Ctrl-C reaches all processes, and the command alone is to answer it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_all(
@@ -87,7 +95,18 @@ def run_all(
     """
     client.subscribe_topic(TOPIC, lambda event: progress(*event[1]))
     # Not scattered: a scattered copy is lost with its worker, a task's result is made again.
-    held = {name: client.submit(bytes, content, key=f"data-{name}", pure=False) for name, content in data.items()}
+    codes = {name: code_hash(name) for name in {run.replication for run in runs}}
+    digests = {name: sha256(content) for name, content in data.items()}
+    held = {
+        name: client.submit(bytes, content, key=f"data-{name}-{digests[name]}", pure=False)
+        for name, content in data.items()
+    }
+
+    def key(run: Run) -> str:
+        """A shared scheduler takes equal keys for the same task, whoever asks."""
+        decides = identity(run, codes[run.replication], digests[run.params.dataset])  # pyright: ignore
+        return f"run-{run.name}-{sha256(json.dumps(decides, sort_keys=True).encode())}"
+
     futures: dict[Future, Run] = {
         client.submit(
             supervise,
@@ -96,7 +115,7 @@ def run_all(
             run.params.model_dump(),
             run.seed,
             held[run.params.dataset],  # pyright: ignore[reportAttributeAccessIssue]
-            key=f"run-{run.name}",
+            key=key(run),
             priority=-order,
             retries=2,
             pure=False,
@@ -116,6 +135,8 @@ def run_all(
 def supervise(name: str, replication: str, params: dict, seed: int, data: bytes) -> dict:
     """On a worker: trains one run in a child process and passes its messages on. Returns an Outcome's fields."""
     os.environ.update(ONE_THREAD)  # before the fork server imports Keras
+    # Dask's nannies make workers daemons, and daemons may have no children: here they train in one.
+    multiprocessing.current_process()._config["daemon"] = False  # pyright: ignore[reportAttributeAccessIssue]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([MODULE])
     receiver, sender = context.Pipe(duplex=False)
@@ -145,6 +166,7 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes)
 
 def _train_one(*args) -> None:
     """Imports the training module in the child alone, so that a worker stays small."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; this one ends with its worker
     from replications.training import train_one
 
     train_one(*args)

@@ -12,6 +12,7 @@ import pytest
 from replications import measure, runs, sheets, study
 from replications.instruments import recognition
 from replications.measure import MeasureError
+from replications.results import ResultsError, write_text
 from replications.runs import RunsError
 from tests import tiny
 
@@ -38,8 +39,10 @@ class InThisProcess:
 
 
 @pytest.fixture
-def in_this_process(monkeypatch):
+def in_this_process(finished_study, monkeypatch):
     """One process, and a reader that takes everything for sky."""
+    (finished_study.folder / "readers").mkdir()
+    (finished_study.folder / "readers" / "segmentation.npz").write_bytes(b"")
     monkeypatch.setattr(measure, "ProcessPoolExecutor", InThisProcess)
     monkeypatch.setattr(recognition, "load_reader", lambda path: {})
     monkeypatch.setattr(recognition, "read", lambda weights, photos: np.zeros(photos.shape[:3], np.uint8))
@@ -255,8 +258,8 @@ def test_results_that_cannot_be_written_are_one_line(tmp_path, monkeypatch, meth
     with monkeypatch.context() as patch:
         for method in methods:
             patch.setattr(Path, method, full)
-        with pytest.raises(MeasureError, match="cannot be written \\(No space left on device\\); make room"):
-            measure.write_text(path, "newer")
+        with pytest.raises(ResultsError, match="cannot be written \\(No space left on device\\); make room"):
+            write_text(path, "newer")
     assert path.read_text() == "older"
     assert list(path.parent.iterdir()) == [path]
 
@@ -270,12 +273,12 @@ def test_a_sheet_that_cannot_be_written_is_one_line(finished_study, in_this_proc
         return write_bytes(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    assert "sheet.png: cannot be written (No space left on device)" in error_of(finished_study)
+    assert "sheet.png: cannot be written (No space left on device)" in error_of(finished_study, ResultsError)
 
 
 def test_a_results_folder_in_the_way_is_one_line(finished_study, in_this_process):
     (finished_study.folder / "results").write_text("a file where a folder should be")
-    assert "cannot be written" in error_of(finished_study)
+    assert "cannot be written" in error_of(finished_study, ResultsError)
 
 
 def test_a_missing_reader_is_one_line_with_the_command_that_makes_it(finished_study):

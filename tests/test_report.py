@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from replications import report
+from replications import report, study
 from replications.claims import Claim, Greater, Scores, judge
 from replications.report import BEGIN, END, ReportError, table, with_table
 from tests import tiny
@@ -141,11 +141,16 @@ def test_lost_markers_are_named(readme):
 # --- the command ---------------------------------------------------------------------------------------------------
 
 
+READMES = ("README.md", *(f"replications/{name}/README.md" for name in study.REPLICATIONS))
+
+
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A folder with a study at its root and a README, where the command works."""
     tiny.write_params(tmp_path, tiny.params())
-    (tmp_path / "README.md").write_text(README, encoding="utf-8")
+    for readme in READMES:
+        (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / readme).write_text(README, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -165,7 +170,7 @@ def test_the_command_writes_page_and_table_and_repeats_its_bytes(repository, cap
     for words in ("5 seeds", "gan over l1", "Smallest effect that matters: +0.1 sharper", "Published: +0.3", "short"):
         assert words in page
     assert "β grows." in readme
-    assert "2 verdicts in results/verdicts.md, table in README.md" in capsys.readouterr().out
+    assert "2 verdicts in results/verdicts.md, tables in README.md" in capsys.readouterr().out
     before = tiny.hashes(repository)
     assert report.main([]) == 0
     assert tiny.hashes(repository) == before
@@ -176,18 +181,32 @@ def test_missing_verdicts_are_named_with_the_remedy(repository):
         report.main([])
 
 
-def test_a_missing_readme_is_named(repository):
+@pytest.mark.parametrize("readme", READMES)
+def test_a_missing_readme_is_named(repository, readme):
     write(repository, verdicts("root"))
-    (repository / "README.md").unlink()
-    with pytest.raises(ReportError, match=r"README\.md: no such file"):
+    (repository / readme).unlink()
+    with pytest.raises(ReportError, match=f"^{re.escape(readme)}: no such file"):
         report.main([])
+
+
+def test_a_replications_page_shows_published_numbers_beside_ours(repository):
+    write(repository, verdicts("root"))
+    row = {"variant": "l1", "instrument": "pixel_accuracy", "mean": 0.5, "low": 0.4, "high": 0.625, "n_seeds": 5}
+    tiny.write_rows(repository / "results" / "pix2pix" / "summary.csv", [row])
+    ceiling = {"segmentation": {"pixel_accuracy": 0.91}}
+    (repository / "results" / "readers.json").write_text(json.dumps(ceiling))
+    assert report.main([]) == 0
+    page = (repository / "replications" / "pix2pix" / "README.md").read_text(encoding="utf-8")
+    assert "0.50 [0.40, 0.62]" in page
+    assert "0.42" in page, "published for L1 in table 1"
+    assert "0.91" in page
 
 
 def test_damaged_verdicts_are_named(repository):
     write(repository, verdicts("root"))
     path = repository / "results" / "verdicts.json"
     path.write_text(path.read_text()[:-10])
-    with pytest.raises(ReportError, match=r"results/verdicts\.json: .*run `dvc repro`"):
+    with pytest.raises(ReportError, match=r"results/verdicts\.json: .*run `dvc repro"):
         report.main([])
 
 

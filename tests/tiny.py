@@ -168,7 +168,7 @@ def command(module: str, *arguments: object, cwd: Path = ROOT, **more: str) -> s
         env=environment(**more),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 

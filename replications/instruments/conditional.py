@@ -57,14 +57,18 @@ def true_diversity(known: list[Conditional]) -> np.ndarray:
     return np.array([c.diversity for c in known])
 
 
-def energy(output: np.ndarray, target: np.ndarray, known: list[Conditional], *, uncertain: bool) -> float:
-    """Gradient energy relative to the real photos', over pixels whose whole 3 × 3 neighbourhood is (un)certain.
+def energy(
+    output: np.ndarray, target: np.ndarray, labels: np.ndarray, known: list[Conditional], *, uncertain: bool
+) -> float:
+    """Gradient energy relative to the real photos', inside areas of one class that are (un)certain.
 
-    1 is as sharp as real there; the borders between classes, sharp in every output, count in neither.
+    1 is as sharp as real there. A pixel counts where its whole 3 × 3 neighbourhood is of one class (labels (N, H, W))
+    and (un)certain throughout: the borders between classes, sharp in every output, count in neither.
     """
     ours = real = 0.0
-    for x, y, c in zip(output, target, known, strict=True):
-        where = ndimage.binary_erosion(c.uncertain == uncertain, np.ones((3, 3)))
+    for x, y, classes, c in zip(output, target, labels, known, strict=True):
+        inside = ndimage.minimum_filter(classes, 3) == ndimage.maximum_filter(classes, 3)
+        where = inside & ndimage.binary_erosion(c.uncertain == uncertain, np.ones((3, 3)))
         ours += _gradient_energy(x)[where].sum()
         real += _gradient_energy(y)[where].sum()
     return float(ours / real)

@@ -80,8 +80,8 @@ def _known_distribution_scores(images: dict[str, np.ndarray], labels: np.ndarray
     drawn = diversity.conditional_diversity(images["draws"] / 255.0)
     off_support = conditional.distance_to_support(output, known)
     target = images["target"] / 255.0
-    certain = conditional.energy(output, target, known, uncertain=False)
-    uncertain = conditional.energy(output, target, known, uncertain=True)
+    certain = conditional.energy(output, target, labels, known, uncertain=False)
+    uncertain = conditional.energy(output, target, labels, known, uncertain=True)
     off_support_of_mean = conditional.distance_to_support(np.stack([c.mean for c in known]), known)
     return {
         "distance_to_mean": to_mean.mean(),

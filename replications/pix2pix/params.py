@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Params(BaseModel):
     """One row of the ablation, complete: the section's values overridden by the variant's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     dataset: str
     """A file of arrays: the builder's name and configuration, joined by a hyphen."""
