@@ -22,6 +22,7 @@ SIGNS = {"replicated": "✔ replicated", "contradicted": "✘ contradicted", "in
 
 _ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", r"\|")
+_ENVIRONMENT.filters["two_decimals"] = lambda number: "–" if number is None else f"{number:.2f}"
 _SUMMARY = _ENVIRONMENT.from_string(
     """\
 {% for study, counts in totals.items() %}
@@ -79,7 +80,7 @@ _TABLES = _ENVIRONMENT.from_string(
 |---|{% for name in table.instruments %}---|{% for study in studies %}---|{% endfor %}{% endfor %}
 
 {% for variant, published in table.rows.items() %}
-| {{ variant }} |{% for name in table.instruments %} {{ published[loop.index0] or "–" }} |\
+| {{ variant }} |{% for name in table.instruments %} {{ published[loop.index0] | two_decimals }} |\
 {% for ours in studies.values() %} {{ ours.get((variant, name), "–") }} |{% endfor %}{% endfor %}
 
 {% endfor %}
