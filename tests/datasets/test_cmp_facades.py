@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from replications import command
 from replications.datasets import cmp_facades, mirror
 from replications.datasets.__main__ import main
 from replications.errors import DataError
@@ -234,7 +235,7 @@ class TestBuild:
     def test_other_images_than_the_release(self, tmp_path, monkeypatch, files, capsys):
         write_tar(tmp_path / "facades.tar.gz", {**files, NAMES[0]: files[NAMES[1]]})
         monkeypatch.setenv(mirror.MIRROR_VARIABLE, str(tmp_path))
-        assert main(["build", "cmp_facades/64", "--data-dir", str(tmp_path / "data")]) == 2
+        assert status(["build", "cmp_facades/64", "--data-dir", str(tmp_path / "data")]) == 2
         message = capsys.readouterr().err
         assert cmp_facades.DIGEST in message
         assert message.count("\n") == 1
@@ -243,7 +244,7 @@ class TestBuild:
     def test_neither_mirror_nor_network(self, tmp_path, monkeypatch, capsys):
         monkeypatch.delenv(mirror.MIRROR_VARIABLE, raising=False)
         monkeypatch.setattr(cmp_facades, "URL", "http://127.0.0.1:9/facades.tar.gz")
-        assert main(["build", "cmp_facades/64", "--data-dir", str(tmp_path / "data")]) == 2
+        assert status(["build", "cmp_facades/64", "--data-dir", str(tmp_path / "data")]) == 2
         message = capsys.readouterr().err
         assert message.startswith("error: facades.tar.gz: REPLICATIONS_MIRROR is not set")
         assert message.count("\n") == 1
@@ -269,3 +270,11 @@ def test_the_release_itself():
     assert max(shares, key=lambda name: shares[name]) == "facade"
     assert 0.05 < shares["window"] < 0.2
     assert min(shares.values()) > 0.002
+
+
+def status(arguments: list[str]) -> int:
+    """The exit status that a shell sees."""
+    with pytest.raises(SystemExit) as stopped:
+        command.run(lambda: main(arguments))
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code

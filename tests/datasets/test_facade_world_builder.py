@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from replications import command
 from replications.datasets import facade_world
 from replications.datasets.__main__ import main
 
@@ -70,12 +71,12 @@ def test_an_interrupted_build_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_no_data_set(tmp_path, capsys):
     (tmp_path / "facade_world" / "32" / "1.0.0").mkdir(parents=True)
-    assert main(["build", "facade_world/32", "--data-dir", str(tmp_path)]) == 2
+    assert status(["build", "facade_world/32", "--data-dir", str(tmp_path)]) == 2
     assert "holds no whole data set; remove it" in capsys.readouterr().err
 
 
 def test_unknown_name(tmp_path, capsys):
-    assert main(["build", "facade_world/128", "--data-dir", str(tmp_path)]) == 2
+    assert status(["build", "facade_world/128", "--data-dir", str(tmp_path)]) == 2
     message = capsys.readouterr().err
     assert message.startswith("error: data set 'facade_world/128': expected one of facade_world/32, facade_world/64")
     assert message.count("\n") == 1
@@ -85,3 +86,11 @@ def test_streams_are_disjoint():
     draws = [facade_world.generator(size, split).random(4) for size in (32, 64) for split in ("train", "test")]
     assert len({tuple(draw) for draw in draws}) == 4
     np.testing.assert_array_equal(facade_world.generator(32, "train").random(4), draws[0])
+
+
+def status(arguments: list[str]) -> int:
+    """The exit status that a shell sees."""
+    with pytest.raises(SystemExit) as stopped:
+        command.run(lambda: main(arguments))
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code

@@ -121,7 +121,8 @@ def test_the_mean_and_the_median(perfect, labels):
     assert of_mean["distance_to_support"] == pytest.approx(1, abs=0.02), "the mean is the unit"
     for scores in (of_mean, of_median):
         assert scores["energy_certain"] == pytest.approx(1, abs=0.02)
-        assert scores["energy_uncertain"] < 0.2
+    # Inside a wall both are flat; inside a window the median keeps hard bars, the mean hardly any.
+    assert of_mean["energy_uncertain"] < 0.2 < of_median["energy_uncertain"] < 0.8
     # Averaging blurs the mean; the median is flat within a brick wall but has hard edges: not every L1 output is soft.
     assert of_mean["laplacian_variance"] < 0.5
     assert of_median["laplacian_variance"] > 1
