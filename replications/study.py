@@ -7,7 +7,7 @@ import difflib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
@@ -16,6 +16,8 @@ from ruamel.yaml.error import YAMLError
 from replications.errors import ReplicationError
 
 REPLICATIONS = ("pix2pix",)
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 class StudyError(ReplicationError, ValueError):
@@ -169,7 +171,7 @@ def _variants(replication: str, section: Any, path: Path) -> dict[str, BaseModel
     }
 
 
-def _checked(schema: type[BaseModel], values: dict, where: str, also: tuple[str, ...] = ()):
+def _checked(schema: type[Schema], values: dict, where: str, also: tuple[str, ...] = ()) -> Schema:
     """The validated model, or a StudyError that a person can act on."""
     try:
         return schema(**values)

@@ -161,7 +161,7 @@ class Reporter:
         self.done += 1
         name = outcome.run.name
         if name in self.images:
-            self.images[name] = (self.images[name][1],) * 2
+            self.images[name] = (self.images[name][1], self.images[name][1])
         self.bar.update(self.task, completed=self.done)
         if self.bar.disable:
             elapsed = time.monotonic() - self.started

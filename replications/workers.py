@@ -157,7 +157,8 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes)
                 return {"seconds": time.monotonic() - started, "images": content[0], "facts": content[1]}
     except EOFError:
         child.join()
-        how = signal.Signals(-child.exitcode).name if child.exitcode < 0 else f"exit status {child.exitcode}"
+        status = child.exitcode or 0
+        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         raise WorkerError(f"the training process died ({how}); its messages are above") from None
     finally:
         child.join(timeout=10)
