@@ -28,6 +28,7 @@ from typing import Any, Literal, Protocol, Self, cast, get_args
 import numpy as np
 
 from replications.errors import ReplicationError
+from replications.explanations import EXPLANATIONS
 from replications.statistics import (
     EXACT_LEVEL,
     Array,
@@ -45,7 +46,6 @@ from replications.statistics import (
 Scale = Literal["difference", "log_ratio"]
 Outcome = Literal["replicated", "contradicted", "inconclusive"]
 OUTCOMES: dict[int, Outcome] = {1: "replicated", -1: "contradicted", 0: "inconclusive"}
-EXPLANATIONS = {"E1": "bottleneck", "E2": "averaging", "E3": "noise", "E4": "antagonism", "E5": "quantisation"}
 
 
 class ScoreError(ReplicationError, ValueError):
@@ -413,6 +413,8 @@ class Claim:
     also: Mapping[str, float] = field(default_factory=dict)
     """Other instruments for the same comparison → the smallest effect by each. "-name": see `with_instrument`."""
     deviations: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+    """The explanations that a replication of the claim speaks against; one in `explanation` it speaks for."""
     studies: tuple[str, ...] = ("root", "real")
     does_not_hold: Mapping[str, str] = field(default_factory=dict)
     """Study → why the claim is known not to be replicated there."""
@@ -431,7 +433,7 @@ class Claim:
 def _problems(claim: Claim) -> Iterator[str]:
     if not claim.id.isidentifier():
         yield "the id must be an identifier: it becomes a test's name"
-    if not claim.explanation or not set(claim.explanation) <= set(EXPLANATIONS):
+    if not (claim.explanation or claim.against) or not set(claim.explanation) <= set(EXPLANATIONS):
         yield f"names explanations {claim.explanation}; there are {', '.join(EXPLANATIONS)}"
     if not math.isfinite(claim.smallest_effect):
         yield f"the smallest effect must be a finite number, got {claim.smallest_effect}"
@@ -473,6 +475,7 @@ class Verdict:
     statement: str
     source: str
     explanation: tuple[str, ...]
+    against: tuple[str, ...]
     verdict: Outcome
     effect: float
     """The mean over seeds."""
@@ -655,6 +658,7 @@ def _verdict(
         statement=claim.statement,
         source=claim.source,
         explanation=claim.explanation,
+        against=claim.against,
         verdict=OUTCOMES[outcome],
         **reading.summary,
         smallest_effect=claim.smallest_effect,

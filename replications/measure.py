@@ -1,7 +1,8 @@
 """Measures the finished runs of one replication: `python -m replications.measure pix2pix`.
 
 Writes results/REPLICATION/: scores.csv (one row per run and instrument), summary.csv (means with intervals, for
-`dvc plots`), metrics.json (a few numbers for `dvc metrics`) and sheet.png (the same inputs through every variant).
+`dvc plots`), curves.csv (the room's curves, likewise), metrics.json (a few numbers for `dvc metrics`) and sheet.png
+(the same inputs through every variant).
 """
 
 import argparse
@@ -15,7 +16,7 @@ from multiprocessing import get_context
 import numpy as np
 from dask.system import CPU_COUNT
 
-from replications import command, runs, sheets, study
+from replications import command, curves, runs, sheets, study
 from replications.errors import ReplicationError
 from replications.keras_import import ONE_THREAD
 from replications.results import as_csv, write_text
@@ -42,9 +43,6 @@ def main(argv: list[str] | None = None) -> int:
 def measure(declared: study.Study, replication: str) -> None:
     """Scores every declared run; one process per core."""
     wanted = runs.check(declared, replication)
-    reader = declared.folder / "readers" / "segmentation.npz"
-    if not reader.exists():
-        raise MeasureError(f"{reader}: no such file; run `dvc repro {declared.folder / 'dvc.yaml'}:readers`")
     print(f"{replication}: measuring {len(wanted)} runs", flush=True)
     rows: list[dict] = []
     n_workers = CPU_COUNT
@@ -75,6 +73,8 @@ def measure(declared: study.Study, replication: str) -> None:
     summary = summarise(rows)
     write_text(results / "summary.csv", as_csv(tuple(summary[0]), summary))
     room = importlib.import_module(f"replications.{replication}.measures")
+    points = curves.rows(room.CURVES, declared.variants_of(replication), summary)
+    write_text(results / "curves.csv", as_csv(curves.COLUMNS, points))
     means = {(row["variant"], row["instrument"]): row["mean"] for row in summary}
     metrics = {name: means[arm] for name, arm in room.METRICS.items() if arm in means}
     write_text(results / "metrics.json", json.dumps(metrics, indent=1) + "\n")
@@ -87,13 +87,14 @@ def scores_of(declared: study.Study, run: study.Run) -> tuple[dict[str, float], 
     room = importlib.import_module(f"replications.{run.replication}.measures")
     finished = runs.read(declared, run)
     try:
-        scores = room.measure(finished.images, run.params, declared.folder / "readers")
+        scores = room.measure(finished.images, finished.facts["facts"], run.params, declared.folder / "readers")
     except ArithmeticError as error:
         raise MeasureError(
             f"{run.name}: cannot be measured ({error}); look at the run's images, "
             f"then delete {runs.folder(declared, run)} and run `dvc repro` to train it again"
         ) from None
-    return {name: float(score) for name, score in scores.items()}, len(finished.images["output"])
+    n_images = max(len(finished.images[name]) for name in ("output", "prior") if name in finished.images)
+    return {name: float(score) for name, score in scores.items()}, n_images
 
 
 def summarise(rows: list[dict]) -> list[dict]:

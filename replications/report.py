@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from replications import command, study
 from replications.claims import in_words, number
 from replications.errors import ReplicationError
+from replications.explanations import EXPLANATIONS, findings
 from replications.results import write_text
 
 BEGIN, END = "<!-- results: begin (generated, do not edit) -->", "<!-- results: end -->"
@@ -22,12 +23,19 @@ SIGNS = {"replicated": "✔ replicated", "contradicted": "✘ contradicted", "in
 
 _ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", r"\|")
-_ENVIRONMENT.filters["two_decimals"] = lambda number: "–" if number is None else f"{number:.2f}"
+_ENVIRONMENT.filters["short"] = lambda number: "–" if number is None else short(number)
 _SUMMARY = _ENVIRONMENT.from_string(
     """\
 {% for study, counts in totals.items() %}
 **{{ study }}** study: {{ counts.replicated }} replicated, {{ counts.contradicted }} contradicted, \
 {{ counts.inconclusive }} inconclusive.
+{% endfor %}
+
+| explanation | for | against | undecided | conclusion |
+|---|---|---|---|---|
+{% for name, finding in findings.items() %}
+| **{{ name }}** {{ explanations[name].name }} | {{ finding.supporting | length }} | \
+{{ finding.contradicting | length }} | {{ finding.undecided }} | {{ finding.conclusion | cell }} |
 {% endfor %}
 
 | claim | published |{% for study in totals %} {{ study }} |{% endfor %}
@@ -37,7 +45,8 @@ _SUMMARY = _ENVIRONMENT.from_string(
 {% for rows in claims.values() %}
 {% set any = rows.values() | first %}
 {% set published = any.published or "–" %}
-| **{{ any.replication }}** {{ any.statement | cell }} ({{ any.explanation | join(", ") }}) | {{ published | cell }} |\
+| **{{ any.replication }}** {{ any.statement | cell }} \
+({{ bearing(any) }}) | {{ published | cell }} |\
 {% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) | cell }} |\
 {% else %} – |{% endif %}{% endfor %}
 
@@ -51,7 +60,7 @@ _STUDY = _ENVIRONMENT.from_string(
 {% for v in verdicts %}
 ## {{ v.id }}: {{ v.verdict }}
 
-{{ v.statement }} *({{ v.source }}; {{ v.explanation | join(", ") }})*
+{{ v.statement }} *({{ v.source }}; {{ bearing(v) }})*
 
 - Effect: {{ effect(v) }}, {{ v.n_seeds }} seeds; compared: {{ v.part }}.
 - Smallest effect that matters: {{ smallest(v) }}. Published: {{ v.published or "no number" }}.
@@ -80,7 +89,7 @@ _TABLES = _ENVIRONMENT.from_string(
 |---|{% for name in table.instruments %}---|{% for study in studies %}---|{% endfor %}{% endfor %}
 
 {% for variant, published in table.rows.items() %}
-| {{ variant }} |{% for name in table.instruments %} {{ published[loop.index0] | two_decimals }} |\
+| {{ variant }} |{% for name in table.instruments %} {{ published[loop.index0] | short }} |\
 {% for ours in studies.values() %} {{ ours.get((variant, name), "–") }} |{% endfor %}{% endfor %}
 
 {% endfor %}
@@ -104,7 +113,9 @@ def main(argv: list[str] | None = None) -> int:
     if verdicts is None:
         raise ReportError(f"{declared.folder / 'results/verdicts.json'}: no such file; run `dvc repro` to judge first")
     path = declared.folder / "results" / "verdicts.md"
-    write_text(path, _STUDY.render(study=declared.name, verdicts=verdicts, effect=effect, smallest=smallest))
+    write_text(
+        path, _STUDY.render(study=declared.name, verdicts=verdicts, effect=effect, smallest=smallest, bearing=bearing)
+    )
     for readme, content in generated(Path()).items():
         if not readme.exists():
             raise ReportError(f"{readme}: no such file; run this in the repository's folder")
@@ -131,13 +142,13 @@ def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]
             continue
         with (results / replication / "summary.csv").open(encoding="utf-8", newline="") as lines:
             ours = {
-                (row["variant"], row["instrument"]): "{:.2f} [{:.2f}, {:.2f}]".format(
-                    *(float(row[name]) for name in ("mean", "low", "high"))
+                (row["variant"], row["instrument"]): "{} [{}, {}]".format(
+                    *(short(float(row[name])) for name in ("mean", "low", "high"))
                 )
                 for row in csv.DictReader(lines)
             }
         ceiling = json.loads((results / "readers.json").read_text(encoding="utf-8"))["segmentation"]
-        ours |= {("photos", name): f"{score:.2f}" for name, score in ceiling.items()}
+        ours |= {("photos", name): short(score) for name, score in ceiling.items()}
         studies["root" if folder == "." else folder] = ours
     return studies
 
@@ -154,6 +165,7 @@ def read_verdicts(folder: Path) -> list[dict] | None:
 def table(root: Path) -> str:
     """The Markdown table of all studies below the repository's root."""
     claims: dict[str, dict[str, dict]] = {}
+    every: list[dict] = []
     totals: dict[str, dict[str, int]] = {}
     for folder in STUDIES:
         verdicts = read_verdicts(root / folder)
@@ -161,9 +173,18 @@ def table(root: Path) -> str:
             continue
         name = verdicts[0]["study"]
         totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}
+        every += verdicts
         for verdict in verdicts:
             claims.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
-    return _SUMMARY.render(claims=claims, totals=totals, signs=SIGNS, effect=effect)
+    return _SUMMARY.render(
+        claims=claims,
+        totals=totals,
+        signs=SIGNS,
+        effect=effect,
+        bearing=bearing,
+        explanations=EXPLANATIONS,
+        findings=findings(every),
+    )
 
 
 def with_table(readme: str, table: str) -> str:
@@ -179,6 +200,16 @@ def with_table(readme: str, table: str) -> str:
 def effect(verdict: dict) -> str:
     """Effect with interval, in words."""
     return in_words(verdict["effect"], verdict["interval"], verdict["unit"], verdict["scale"])
+
+
+def bearing(verdict: dict) -> str:
+    """The explanations that a claim bears on: 'E2, against E1'."""
+    return ", ".join([*verdict["explanation"], *(f"against {name}" for name in verdict["against"])])
+
+
+def short(number: float) -> str:
+    """Two decimals, or two digits where these would be noughts."""
+    return f"{number:.2f}" if abs(number) >= 0.1 or number == 0 else f"{number:.2g}"
 
 
 def smallest(verdict: dict) -> str:

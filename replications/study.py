@@ -7,7 +7,8 @@ import difflib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
@@ -15,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from replications.errors import ReplicationError
 
-REPLICATIONS = ("pix2pix",)
+REPLICATIONS = ("pix2pix", "spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan")
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -54,12 +55,37 @@ class SegmentationReader(BaseModel):
     seed: int = Field(ge=0)
 
 
+class ClassificationReader(BaseModel):
+    """The hyper-parameters of the net that reads labels off photos of a data set (instruments/classification.py)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    heads: list[str] = Field(min_length=1)
+    n_train: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    channels: int = Field(gt=0)
+    seed: int = Field(ge=0)
+    split_colours: bool = False
+
+    @field_validator("heads")
+    @classmethod
+    def _heads(cls, heads: list[str]) -> list[str]:
+        twice = sorted({head for head in heads if heads.count(head) > 1})
+        if twice:
+            raise ValueError(f"head {twice[0]!r} is declared twice; name each label once")
+        return heads
+
+
 class Readers(BaseModel):
     """The nets that some instruments read images with; trained once per study, on real training images alone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    segmentation: SegmentationReader
+    segmentation: SegmentationReader | None = None
+    classification: dict[str, ClassificationReader] = {}
+    """Data set → the reader of its labels."""
 
 
 class _Head(BaseModel):
@@ -195,6 +221,9 @@ def _checked(schema: type[Schema], values: dict, where: str, also: tuple[str, ..
 
 def _keys_beside(schema: type[BaseModel], location: tuple) -> list[str]:
     """The keys that the model knows where a key stands: those of the innermost model around it."""
+    kind: Any = schema
     for part in location[:-1]:
-        schema = schema.model_fields[part].annotation  # pyright: ignore[reportAssignmentType]
-    return list(schema.model_fields)
+        kind = get_args(kind)[1] if get_origin(kind) is dict else kind.model_fields[part].annotation
+        if get_origin(kind) in (Union, UnionType):  # a model, or None
+            kind = get_args(kind)[0]
+    return list(kind.model_fields)

@@ -14,7 +14,10 @@ from replications.datasets import arrays
 from replications.errors import DataError, ReplicationError
 from replications.keras_import import quiet
 
-NAMES = ("facade_world/32", "facade_world/64", "cmp_facades/64", "cmp_facades/256")
+NAMES = (
+    "facade_world/32", "facade_world/64", "cmp_facades/64", "cmp_facades/256",
+    "cifar10_jpeg/small", "cifar10_jpeg/full", "stacked_mnist/32",
+)  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -45,20 +45,23 @@ def locate(file_name: str, url: str, download: Callable[[str], os.PathLike]) -> 
         ) from error
 
 
-def read_members(archive: Path, expected: Collection[str]) -> dict[str, bytes]:
+def read_members(archive: Path, expected: Collection[str], known_as: Callable[[str], str] = str) -> dict[str, bytes]:
     """The content of the `expected` members of a .tar.gz, by name; an image that is not expected is an error.
 
-    Other files (a licence, a read-me) are skipped.
+    Other files (a licence, a read-me) are skipped. `known_as` maps a member's name to what is expected, for names that
+    say more than can be known before; the content is returned by the full name.
     """
     remedy = f"get {archive.name} again"
-    wanted, found = set(expected), {}
+    wanted, met, found = set(expected), set(), {}
     try:
         with gzip.open(archive) as stream, _open_tar(_Budget(stream, archive)) as tar:
             for member in tar:
                 _check_member(member, archive)
-                if member.name in found:
-                    raise DataError(f"{archive}: {member.name} is there twice, expected once; {remedy}")
-                if member.name in wanted:
+                name = known_as(member.name)
+                if name in met:
+                    raise DataError(f"{archive}: {name} is there twice, expected once; {remedy}")
+                if name in wanted:
+                    met.add(name)
                     content = tar.extractfile(member)
                     found[member.name] = content.read() if content else b""
                 elif member.isreg() and member.name.lower().endswith(IMAGE_SUFFIXES):
@@ -72,7 +75,7 @@ def read_members(archive: Path, expected: Collection[str]) -> dict[str, bytes]:
             f"{archive}: truncated or no .tar.gz archive ({_one_line(error)}), after {len(found)} of "
             f"{len(wanted)} expected images; {remedy}"
         ) from error
-    missing = sorted(wanted - found.keys())
+    missing = sorted(wanted - met)
     if missing:
         raise DataError(
             f"{archive}: {len(found)} of {len(wanted)} expected images, {missing[0]} is the first missing; {remedy}"

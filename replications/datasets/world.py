@@ -216,6 +216,27 @@ def mode_probabilities() -> np.ndarray:
     return p
 
 
+def factor_entropy(labels: np.ndarray) -> np.ndarray:
+    """H(photo | map) in nats of each label map (N, H, W), exactly: what an image tells beside its layout, (N,).
+
+    The entropies of the factors that are visible on the map, which are independent, add up: two sets of their values
+    never give the same photo (a test renders them).
+    """
+
+    def entropy(weights: np.ndarray) -> float:
+        p = weights / weights.sum()
+        return float(-(p * np.log(p)).sum())
+
+    def visible(cls: int) -> np.ndarray:
+        return (labels == cls).any(axis=(1, 2))
+
+    n_windows = np.array([ndimage.label(one == WINDOW)[1] for one in labels])
+    wall = entropy(WALL_WEIGHTS) + np.log(N_BRICK_PHASES)
+    windows = n_windows * entropy(LIT_WEIGHTS) + (n_windows > 0) * entropy(MULLION_WEIGHTS)
+    sky, door = (visible(cls) * entropy(weights) for cls, weights in ((SKY, SKY_WEIGHTS), (DOOR, DOOR_WEIGHTS)))
+    return visible(WALL) * wall + windows + sky + door
+
+
 def _sample_map(rng: np.random.Generator, size: int) -> np.ndarray:
     """One label map, laid out on a grid of 32 units and enlarged to `size`: both sizes share their layouts."""
     grid = np.full((32, 32), SKY, dtype=np.uint8)

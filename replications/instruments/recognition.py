@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from replications.errors import Diverged
+from replications.errors import DataError, Diverged
 from replications.keras_import import quiet
 
 # Dilations of the 3x3 convolutions: the reader sees 1 + 2 (1 + 1 + 2 + 4) = 17 pixels, a window and its surroundings
@@ -119,8 +119,12 @@ def save_reader(path: Path | str, weights: dict[str, np.ndarray]) -> None:
 
 def load_reader(path: Path | str) -> dict[str, np.ndarray]:
     """Load weights written by `save_reader`."""
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError:
+        study = Path(path).parent.parent
+        raise DataError(f"{path}: no such file; run `dvc repro {study / 'dvc.yaml'}:readers`") from None
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:

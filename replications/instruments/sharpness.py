@@ -149,6 +149,23 @@ SHARPNESS = {
 }
 
 
+def relative(output: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """Every instrument's score of a set of outputs relative to that of real images of the same kind.
+
+    Args: output (N, H, W, 3) and real (M, H, W, 3), RGB in [0, 1]. Returns name → ratio of the means over the images
+    (1: as sharp as real) and `name_distance` → |ln ratio|, 0 at 1: artifacts overshoot, and a distance counts both
+    errors. The spectral slope is a logarithm already: its score is the difference (0: as real).
+    """
+    scores = {}
+    for name, (instrument, _) in SHARPNESS.items():
+        ours, truth = instrument(output).mean(), instrument(real).mean()
+        if name == "spectral_slope":
+            scores[name], scores[f"{name}_distance"] = ours - truth, abs(ours - truth)
+        else:
+            scores[name], scores[f"{name}_distance"] = ours / truth, abs(np.log(ours / truth))
+    return scores
+
+
 def _inner(filtered: np.ndarray) -> np.ndarray:
     """Without the outermost pixels, whose neighbours would have to be invented."""
     return filtered[:, 1:-1, 1:-1]

@@ -24,6 +24,7 @@ CLAIMS = (
         statement="L1 alone gives outputs blurrier than photographs.",
         source="Isola et al. 2017, section 4.2, figure 4",
         explanation=("E2",),
+        against=("E1",),  # the U-Net's skips carry every pixel
         predicate=Below("laplacian_variance", "l1", 1.0, "log_ratio"),
         smallest_effect=SHARPER,
         unit="times as sharp are photographs as L1's outputs",

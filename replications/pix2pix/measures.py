@@ -7,16 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from replications.instruments import colour, conditional, diversity, fidelity, recognition
-from replications.instruments.sharpness import SHARPNESS
+from replications.curves import Curve
+from replications.instruments import colour, conditional, diversity, fidelity, recognition, sharpness
 from replications.pix2pix.params import Params
 
 
-def measure(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
+def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers: Path) -> dict[str, float]:
     """Instrument → score of one run.
 
     Args:
         images: input, target, output (N, H, W, 3), draws (M, K, H, W, 3) and palette, uint8, as train.py made them.
+        facts: what train.py knew of the model; not needed here.
         params: the run's.
         readers: the folder with the study's trained readers.
     """
@@ -38,15 +39,7 @@ def nearest_class(pictures: np.ndarray, palette: np.ndarray) -> np.ndarray:
 
 def _photo_scores(images: dict[str, np.ndarray]) -> dict[str, float]:
     output, target, draws = (images[name] / 255.0 for name in ("output", "target", "draws"))
-    scores = {}
-    for name, (instrument, _) in SHARPNESS.items():
-        ours, real = instrument(output).mean(), instrument(target).mean()
-        if name == "spectral_slope":  # a logarithm already
-            scores[name], scores[f"{name}_distance"] = ours - real, abs(ours - real)
-        else:
-            scores[name], scores[f"{name}_distance"] = ours / real, abs(np.log(ours / real))
-    for instrument in (fidelity.l1, fidelity.mse, fidelity.psnr, fidelity.ssim):
-        scores[instrument.__name__] = instrument(output, target).mean()
+    scores = sharpness.relative(output, target) | fidelity.scores(output, target)
     overlap = colour.lab_histogram_intersection(output, target)
     ours, real = colour.lab_spread(output), colour.lab_spread(target)
     for channel in ("L", "a", "b"):
@@ -106,6 +99,21 @@ METRICS = {
     "recognised_l1_cgan": ("l1_cgan", "pixel_accuracy"),
 }
 """What `dvc metrics show` prints: name → (variant, instrument), means over seeds."""
+
+CURVES = (
+    Curve(
+        "sharpness against the discriminator's receptive field (1: as photographs)",
+        x="receptive_field",
+        y="laplacian_variance",
+        series={"L1+cGAN": ("l1_cgan_pixel", "l1_cgan", "l1_cgan_patch16", "l1_cgan_image")},
+    ),
+    Curve(
+        "per-pixel accuracy of the reader against the discriminator's receptive field",
+        x="receptive_field",
+        y="pixel_accuracy",
+        series={"L1+cGAN": ("l1_cgan_pixel", "l1_cgan", "l1_cgan_patch16", "l1_cgan_image")},
+    ),
+)
 
 
 def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:

@@ -1,0 +1,88 @@
+"""Which instruments judge a beta_vae run, and against what. NumPy and files alone, but for the reader.
+
+Scores of sharpness and diversity are relative to real photographs of the same test set: 1 is as they are. A score's
+name ends in `_sampled` for decoded posterior samples, in `_prior` for decoded prior samples; without an ending it is
+that of decoded posterior means, the usual reconstructions.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from replications.beta_vae.params import BETAS, Params
+from replications.curves import Curve
+from replications.datasets import world
+from replications.instruments import classification, distribution, diversity, fidelity, probing, sharpness
+
+PROBED = ("wall_colour", "sky_shade", "door_colour", "mullion", "label")
+"""The labels that the latent is probed for: the bundled world's factors (but for the brick phase, which no net of this
+size encodes), or the classes of real images."""
+
+
+def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers: Path) -> dict[str, float]:
+    """Instrument → score of one run.
+
+    Args:
+        images: as train.py made them.
+        facts: what train.py knew of the model.
+        params: the run's.
+        readers: the folder with the study's trained readers.
+    """
+    target = images["target"] / 255.0
+    scores = {name: facts[name] for name in ("rate", "active_units") if name in facts}  # no rate without noise
+    for name, ending in (("output", ""), ("sampled", "_sampled")):
+        pictures = images[name] / 255.0
+        relative = sharpness.relative(pictures, target) | fidelity.scores(pictures, target)
+        scores |= {f"{instrument}{ending}": score for instrument, score in relative.items()}
+    scores["sharpness_sampled_over_mean"] = scores["laplacian_variance_sampled"] / scores["laplacian_variance"]
+    scores["psnr_sampled_over_mean"] = scores["psnr_sampled"] - scores["psnr"]
+    variety = diversity.variety(target).mean()
+    scores["posterior_diversity"] = diversity.conditional_diversity(images["draws"] / 255.0).mean() / variety
+    return scores | _prior_scores(images, params, readers) | _probe_scores(images, facts)
+
+
+def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
+    prior, target = images["prior"] / 255.0, images["target"] / 255.0
+    scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
+    reader = classification.load_classifier(readers / f"classification-{params.dataset}.npz")
+    ours, real = (classification.features(reader, images[name]) for name in ("prior", "target"))
+    scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
+    return scores | {"kid_prior": distribution.kid(ours, real)}
+
+
+def _probe_scores(images: dict[str, np.ndarray], facts: dict) -> dict[str, float]:
+    """What a linear classifier finds in the latent, and on the bundled world the rate against the true entropy."""
+    accuracies = {
+        f"probe_accuracy_{name}": probing.probe_accuracy(images["latent"], images[f"probe_{name}"])
+        for name in PROBED
+        if f"probe_{name}" in images
+    }
+    scores = {"probe_accuracy": float(np.mean(list(accuracies.values())))} | accuracies
+    if "probe_labels" in images and "rate" in facts:
+        entropy = world.factor_entropy(images["probe_labels"][..., 0]).mean()
+        scores |= {"factor_entropy": entropy, "rate_over_factor_entropy": facts["rate"] / entropy}
+    return scores
+
+
+METRICS = {
+    "rate_beta_1": ("beta_1", "rate"),
+    "sharpness_autoencoder": ("autoencoder", "laplacian_variance"),
+    "sharpness_beta_1": ("beta_1", "laplacian_variance"),
+    "sharpness_sigma": ("sigma", "laplacian_variance"),
+}
+"""What `dvc metrics show` prints: name → (variant, instrument), means over seeds."""
+
+CURVES = (
+    Curve("distortion (mean squared error) against rate (nats)", "rate", "mse", {"β": BETAS, "σ-VAE": ("sigma",)}),
+    Curve("sharpness of reconstructions against β (1: as photographs)", "beta", "laplacian_variance", {"β": BETAS}),
+    Curve("rate (nats) against β", "beta", "rate", {"β": BETAS}),
+    Curve("probe accuracy against β", "beta", "probe_accuracy", {"β": BETAS}),
+    Curve("KID of prior samples against β", "beta", "kid_prior", {"β": BETAS}),
+)
+
+
+def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
+    """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant."""
+    columns = [("photo", next(iter(images.values()))["target"])]
+    columns += [(name.replace("_", "\n"), one["output"]) for name, one in images.items()]
+    return columns + [(f"prior\n{name}", one["prior"]) for name, one in images.items() if name != "autoencoder"]

@@ -1,0 +1,216 @@
+"""The β-VAE recipe (Higgins et al. 2017, equation 4; Rybkin et al. 2021 for the optimal variance), on any backend.
+
+Rates and distortions are in nats per image. Pictures are in [0, 1].
+"""
+
+import math
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import ops
+
+from replications.beta_vae import networks
+from replications.beta_vae.params import Params
+from replications.errors import DataError, Diverged
+
+
+def train(
+    params: Params, seed: int, data: dict[str, np.ndarray], progress: Callable[[int, int], None]
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Trains one variant with one seed and runs it on the test set.
+
+    Args:
+        params: the variant's hyper-parameters.
+        seed: decides initial weights, order and noise; equal seeds pair the variants.
+        data: train_photo, test_photo (N, H, W, 3) uint8, and the labels of the same images, `train_NAME` (N, …).
+        progress: told (images seen, images in all) now and then.
+
+    Returns:
+        images: target, output (decoded means), sampled (decoded posterior samples) (N, H, W, 3), prior
+            (n_samples, H, W, 3), draws (M, n_draws, H, W, 3), all uint8; latent, posterior samples (P, latent_size)
+            float32 of images that were not trained on, with their labels `probe_NAME` (P, …).
+        facts: what only the model knows, over the test set.
+
+    Raises:
+        Diverged: a loss or an output was not finite.
+        DataError: the data set has fewer images than asked for.
+    """
+    check_counts(params, data)
+    keras.utils.set_random_seed(seed)
+    photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
+    model = BetaVAE(params, photos.shape[1], seed)
+    model.compile(keras.optimizers.Adam(params.learning_rate), jit_compile=False)
+    batches = Batches(photos, params.batch_size, seed)
+    history = model.fit(
+        batches,
+        epochs=params.epochs,
+        shuffle=False,  # `Batches` does; Keras would shuffle the batches again, from Python's global generator
+        verbose=0,
+        callbacks=[Watch(batches, params.epochs, progress)],
+    )
+
+    rng = np.random.default_rng(seed)
+    mean, log_var = model.encode(test)
+    deviation = np.exp(log_var / 2) if params.encoder == "gaussian" else np.zeros_like(mean)
+    sampled = model.decode(mean + deviation * rng.standard_normal(mean.shape))
+    first = slice(params.n_draws_inputs)
+    draws = [
+        model.decode(mean[first] + deviation[first] * rng.standard_normal(mean[first].shape))
+        for _ in range(params.n_draws)
+    ]
+    probed = slice(params.n_train, params.n_train + params.n_probe)
+    probe_mean, probe_log_var = model.encode(data["train_photo"][probed])
+    noise = np.exp(probe_log_var / 2) * rng.standard_normal(probe_mean.shape)
+    outputs = {
+        "output": model.decode(mean),
+        "sampled": sampled,
+        "prior": model.decode(rng.standard_normal((params.n_samples, params.latent_size))),
+        "draws": np.stack(draws, axis=1),
+    }
+    for name, values in outputs.items():
+        if not np.isfinite(values).all():  # the last step's weights, which no loss has seen
+            raise Diverged(f"epoch {params.epochs}: {name} is not a number everywhere")
+    images = {name: to_uint8(values) for name, values in outputs.items()}
+    images["target"] = test
+    images["latent"] = (probe_mean + (noise if params.encoder == "gaussian" else 0)).astype(np.float32)
+    images |= {f"probe_{name}": values[probed] for name, values in labels(data).items()}
+    facts = {
+        "encoder_parameters": model.encoder.count_params(),
+        "decoder_parameters": model.decoder.count_params(),
+        "distortion": _round(np.square(sampled - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
+        "active_units": int((mean.var(axis=0) > 0.01).sum()),  # Burda et al. 2016, section 5.2
+        "losses": {name: [_round(v) for v in values] for name, values in sorted(history.history.items())},
+    }
+    if params.encoder == "gaussian":  # without noise there is no finite rate
+        facts["rate"] = _round(kl_to_standard_normal(mean, log_var).sum(axis=1).mean())
+    return images, facts
+
+
+class BetaVAE(keras.Model):
+    """Encoder, noise, decoder: pictures (B, H, W, 3) → {output, mean, log_var}."""
+
+    def __init__(self, params: Params, size: int, seed: int):
+        super().__init__()
+        self.p = params
+        shape = {"channels": params.channels, "latent_size": params.latent_size}
+        self.encoder = networks.encoder(size, **shape, seed=seed)
+        self.decoder = networks.decoder(size, **shape, seed=seed + 500_000)
+        self.noise = keras.random.SeedGenerator(seed)
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in ("distortion", "rate")}
+
+    def call(self, x, training=False):
+        """The reparametrised sample, decoded."""
+        mean, log_var = self.encoder(x, training=training)
+        z = mean
+        if self.p.encoder == "gaussian":
+            z = mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean), seed=self.noise)
+        return {"output": self.decoder(z, training=training), "mean": mean, "log_var": log_var}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Distortion + β · rate, nats per image."""
+        distortion = ops.mean(ops.sum(ops.square(y - y_pred["output"]), axis=(1, 2, 3))) / 2
+        rate = ops.mean(ops.sum(kl_to_standard_normal(y_pred["mean"], y_pred["log_var"], ops.exp), axis=1))
+        self.trackers["distortion"].update_state(distortion)
+        self.trackers["rate"].update_state(rate)
+        if self.p.encoder == "deterministic":
+            return distortion
+        if self.p.variance == "optimal":
+            n_values = math.prod(y.shape[1:])
+            distortion = n_values / 2 * ops.log(2 * distortion / n_values)  # −log p at σ² = MSE, up to a constant
+        return distortion + self.p.beta * rate
+
+    def encode(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (N, H, W, 3) → mean and log variance, each (N, latent_size)."""
+        mean, log_var = zip(*(self.encoder(to_float(piece), training=False) for piece in pieces(photos)), strict=True)
+        return _joined(mean), _joined(log_var)
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """(N, latent_size) → pictures in [0, 1] (N, H, W, 3)."""
+        return _joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
+
+
+def kl_to_standard_normal(mean, log_var, exp=np.exp):
+    """KL(N(mean, exp(log_var)) ‖ N(0, 1)) of each coordinate in nats (Kingma and Welling 2014, appendix B)."""
+    return (mean**2 + exp(log_var) - log_var - 1) / 2
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of (x, x) in [0, 1]: the order of every epoch follows from the seed alone."""
+
+    def __init__(self, photos: np.ndarray, batch_size: int, seed: int):
+        super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
+        self.photos, self.batch_size, self.rng = photos, batch_size, np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return len(self.photos) // self.batch_size
+
+    def on_epoch_end(self):
+        """A new order."""
+        self.order = self.rng.permutation(len(self.photos))
+
+    def __getitem__(self, batch: int):
+        x = to_float(self.photos[self.order[batch * self.batch_size : (batch + 1) * self.batch_size]])
+        return x, x
+
+
+class Watch(keras.callbacks.Callback):
+    """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
+
+    def __init__(self, batches: Batches, epochs: int, progress: Callable[[int, int], None]):
+        super().__init__()
+        self.batches, self.total, self.tell, self.seen = batches, epochs * len(batches), progress, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts images."""
+        self.seen += 1
+        if self.seen % 20 == 0 or self.seen == self.total:
+            self.tell(self.seen * self.batches.batch_size, self.total * self.batches.batch_size)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the epoch's mean losses."""
+        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
+        if bad:
+            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
+
+
+def check_counts(params: Params, data: dict[str, np.ndarray]) -> None:
+    """Raises DataError before any training where the data set has fewer images than asked for."""
+    wanted = {"train": params.n_train + params.n_probe, "test": params.n_test}
+    for split, n in wanted.items():
+        if n > len(data[f"{split}_photo"]):
+            asked = "n_train + n_probe" if split == "train" else "n_test"
+            raise DataError(f"{asked} = {n}: the data set has {len(data[f'{split}_photo'])} images; ask for no more")
+
+
+def labels(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name → what is known of the training images besides their pixels."""
+    return {
+        name.removeprefix("train_"): values
+        for name, values in data.items()
+        if name.startswith("train_") and name != "train_photo"
+    }
+
+
+def pieces(x: np.ndarray) -> list[np.ndarray]:
+    """At most 100 rows at a time."""
+    return np.array_split(x, range(100, len(x), 100))
+
+
+def to_float(z: np.ndarray) -> np.ndarray:
+    """uint8 → [0, 1] float32."""
+    return z.astype(np.float32) / 255
+
+
+def to_uint8(z: np.ndarray) -> np.ndarray:
+    """[0, 1] → uint8."""
+    return np.clip(np.round(z * 255), 0, 255).astype(np.uint8)
+
+
+def _joined(results) -> np.ndarray:
+    return np.concatenate([ops.convert_to_numpy(one) for one in results])
+
+
+def _round(value) -> float:
+    return float(f"{value:.6g}")

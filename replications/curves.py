@@ -1,0 +1,42 @@
+"""Curves over variants: one score against a hyper-parameter, or against another score, with intervals over seeds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+COLUMNS = ("curve", "series", "variant", "x", "y", "low", "high")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What a room would have drawn; a declared variant is one point, an undeclared one none."""
+
+    title: str
+    x: str
+    """A hyper-parameter of the variants or, where they have none of that name, an instrument."""
+    y: str
+    """An instrument."""
+    series: Mapping[str, Sequence[str]]
+    """Name of a line → its variants."""
+
+
+def rows(curves: Sequence[Curve], variants: Mapping[str, BaseModel], summary: Sequence[Mapping]) -> list[dict]:
+    """The points of all curves, one row each, with the columns COLUMNS.
+
+    Args:
+        curves: what to draw.
+        variants: the study's, with their hyper-parameters.
+        summary: rows with variant, instrument, mean, low, high.
+    """
+    found = {(row["variant"], row["instrument"]): row for row in summary}
+    points = []
+    for curve in curves:
+        for series, names in curve.series.items():
+            for variant in (name for name in names if name in variants):
+                x = getattr(variants[variant], curve.x, None)
+                x = found[variant, curve.x]["mean"] if x is None else x
+                y = found[variant, curve.y]
+                point = {"curve": curve.title, "series": series, "variant": variant, "x": x, "y": y["mean"]}
+                points.append(point | {"low": y["low"], "high": y["high"]})
+    return points

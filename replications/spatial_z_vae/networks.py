@@ -1,0 +1,140 @@
+"""Encoders and decoders with a flat and with a spatial latent, and the net whose features the perceptual loss compares.
+
+Both latents leave the encoder, and enter the decoder, as vectors (B, latent_size): for the spatial one that is its
+map written in a row and nothing else, so that all that follows treats them alike. Pictures are in [0, 1]. Every layer
+gets its seed explicitly.
+"""
+
+import keras
+from keras import layers
+
+REDUCTION = 4
+"""A spatial latent has the picture's sides divided by this (the original: 160 pixels → 40 × 40)."""
+
+
+def flat_encoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.Model:
+    """Picture (B, size, size, 3) → mean and log variance of q(z|x), each (B, latent_size), by dense layers.
+
+    Three stride-2 convolutions of `channels`·(1, 2, 4) lead to `size` / 8 pixels (the original's later flat model: five,
+    to 5 × 5 pixels of 1024 channels).
+    """
+    seeds = _Seeds(seed)
+    x = picture = keras.Input((size, size, 3))
+    for factor in (1, 2, 4):
+        x = layers.Conv2D(channels * factor, 4, 2, "same", activation="relu", kernel_initializer=_he(seeds))(x)
+    x = layers.Flatten()(x)
+    mean = layers.Dense(latent_size, kernel_initializer=_glorot(seeds), name="mean")(x)
+    log_var = layers.Dense(latent_size, kernel_initializer="zeros", name="log_var")(x)
+    return keras.Model(picture, [mean, log_var], name="encoder")
+
+
+def flat_decoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.Model:
+    """Latent (B, latent_size) → picture (B, size, size, 3) in [0, 1]: the flat encoder's mirror image."""
+    seeds = _Seeds(seed)
+    z = keras.Input((latent_size,))
+    x = layers.Dense((size // 8) ** 2 * channels * 4, activation="relu", kernel_initializer=_he(seeds))(z)
+    x = layers.Reshape((size // 8, size // 8, channels * 4))(x)
+    for factor in (2, 1):
+        x = layers.Conv2DTranspose(channels * factor, 4, 2, "same", activation="relu", kernel_initializer=_he(seeds))(x)
+    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="sigmoid", kernel_initializer=_glorot(seeds))(x)
+    return keras.Model(z, x, name="decoder")
+
+
+def spatial_encoder(size: int, *, channels: int, residual_blocks: int, latent_size: int, seed: int) -> keras.Model:
+    """Picture (B, size, size, 3) → mean and log variance of q(z|x), each (B, latent_size), by 1×1 convolutions.
+
+    A convolution of `channels`, two of stride 2 with 2 and 4 times as many, `residual_blocks` residual blocks, and for
+    each of the (size / 4)² cells C = latent_size / (size / 4)² means and log variances: no layer sees the whole picture.
+    """
+    seeds = _Seeds(seed)
+    x = picture = keras.Input((size, size, 3))
+    for factor, stride in ((1, 1), (2, 2), (4, 2)):
+        x = _conv(x, channels * factor, seeds, stride)
+    for _ in range(residual_blocks):
+        x = _residual_block(x, seeds)
+    per_cell = cell_values(size, latent_size)
+    mean = layers.Conv2D(per_cell, 1, kernel_initializer=_glorot(seeds), name="mean")(x)
+    log_var = layers.Conv2D(per_cell, 1, kernel_initializer="zeros", name="log_var")(x)
+    return keras.Model(picture, [layers.Flatten()(mean), layers.Flatten()(log_var)], name="encoder")
+
+
+def spatial_decoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.Model:
+    """Latent (B, latent_size) → picture (B, size, size, 3) in [0, 1].
+
+    A 1×1 convolution of 4·`channels`, two blocks that double the sides by repetition and convolve, with 2 and 1 times
+    `channels`, and a convolution to the colours.
+    """
+    seeds = _Seeds(seed)
+    z = keras.Input((latent_size,))
+    side = size // REDUCTION
+    x = layers.Reshape((side, side, cell_values(size, latent_size)))(z)
+    x = layers.Conv2D(channels * 4, 1, activation="relu", kernel_initializer=_he(seeds))(x)
+    for factor in (2, 1):
+        x = _conv(layers.UpSampling2D()(x), channels * factor, seeds)
+    x = layers.Conv2D(3, 3, 1, "same", activation="sigmoid", kernel_initializer=_glorot(seeds))(x)
+    return keras.Model(z, x, name="decoder")
+
+
+def cell_values(size: int, latent_size: int) -> int:
+    """C, the number of latent values in each cell of a spatial latent of `latent_size` values."""
+    cells = (size // REDUCTION) ** 2
+    if size % REDUCTION or latent_size % cells:
+        raise ValueError(
+            f"latent_size = {latent_size} does not fill a spatial latent of pictures of {size} pixels evenly; "
+            f"take a multiple of {cells}"
+        )
+    return latent_size // cells
+
+
+def classifier(size: int, *, channels: int, heads: dict[str, int], seed: int) -> tuple[keras.Model, keras.Model]:
+    """The net that the perceptual loss looks through, and the same net with its answers.
+
+    A convolution of `channels` on all pixels, two of stride 2 with 2 and 4 times as many, and a hidden layer: four layers,
+    from texture to content, in place of the five of FaceNet that the original compares.
+
+    Returns:
+        features: picture (B, size, size, 3) → list of the four layers' outputs.
+        classifier: picture → list of logits (B, classes), one for each of `heads`, name → number of classes.
+    """
+    seeds = _Seeds(seed)
+    x = picture = keras.Input((size, size, 3))
+    compared = []
+    for factor, stride in ((1, 1), (2, 2), (4, 2)):
+        x = layers.Conv2D(channels * factor, 3, stride, "same", activation="relu", kernel_initializer=_he(seeds))(x)
+        compared.append(x)
+    x = layers.Dense(channels * 4, activation="relu", kernel_initializer=_he(seeds))(layers.Flatten()(x))
+    compared.append(x)
+    logits = [layers.Dense(n, kernel_initializer=_glorot(seeds), name=name)(x) for name, n in heads.items()]
+    return keras.Model(picture, compared, name="features"), keras.Model(picture, logits, name="classifier")
+
+
+def _conv(x, channels: int, seeds: "_Seeds", stride: int = 1, activation: str = "relu"):
+    """Convolution of 3 × 3, instance normalisation (whose shift takes the bias's place), activation."""
+    x = layers.Conv2D(channels, 3, stride, "same", use_bias=False, kernel_initializer=_he(seeds))(x)
+    x = layers.GroupNormalization(groups=-1, epsilon=1e-5)(x)
+    return layers.Activation(activation)(x)
+
+
+def _residual_block(x, seeds: "_Seeds"):
+    """Two convolutions beside an identity."""
+    channels = x.shape[-1]
+    return layers.Add()([x, _conv(_conv(x, channels, seeds), channels, seeds, activation="linear")])
+
+
+class _Seeds:
+    """Hands out one integer after the other, so that no layer draws its seed from a global generator."""
+
+    def __init__(self, seed: int):
+        self.next = 1000 * seed
+
+    def __call__(self) -> int:
+        self.next += 1
+        return self.next
+
+
+def _he(seeds: _Seeds):
+    return keras.initializers.HeNormal(seed=seeds())
+
+
+def _glorot(seeds: _Seeds):
+    return keras.initializers.GlorotUniform(seed=seeds())

@@ -1,0 +1,55 @@
+"""The hyper-parameters of one spatial_z_vae run: names, types and ranges. Values and sources stand in params.yaml."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Params(BaseModel):
+    """One row of the ablation, complete: the section's values overridden by the variant's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    dataset: str
+    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
+    n_train: int = Field(gt=0)
+    n_test: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    learning_rate_decay: float = Field(gt=0, le=1)
+    """The learning rate is multiplied by it after every epoch."""
+
+    latent: Literal["flat", "spatial"]
+    """Flat: a vector, through dense layers. Spatial: a map of a quarter of the picture's side, through 1×1 convolutions."""
+    latent_size: int = Field(gt=0)
+    """Values in the latent, all together; where it is spatial, a multiple of (size / 4)²."""
+    channels: int = Field(gt=0)
+    """Of the first convolution; the next ones have 2 and 4 times as many."""
+    residual_blocks: int = Field(ge=0)
+    """Of the spatial encoder; the flat one has none."""
+
+    beta: float = Field(ge=0)
+    """Weight of the KL divergence, in nats, beside the distortion, in nats of a decoder with unit variance."""
+    kl: Literal["sum", "mean"]
+    """Over the latent's values. With the mean, as in the original, every nat weighs less in a larger latent."""
+    mean_counts_as: int = Field(gt=0)
+    """The mean is multiplied by this many values, so that both forms are the same loss at this latent size."""
+
+    loss: Literal["pixel", "perceptual"]
+    """Squared error of pixels, or of the features of a frozen net, with no pixel loss beside it."""
+    feature_channels: int = Field(gt=0)
+    """Of the frozen net's first convolution."""
+    feature_epochs: int = Field(gt=0)
+    """How long it learns the data set's labels before it is frozen."""
+    feature_seed: int = Field(ge=0)
+    """Its own, whatever the run's: all runs look through the same net."""
+
+    n_samples: int = Field(ge=2)
+    """Samples decoded from the prior."""
+
+    @model_validator(mode="after")
+    def _possible(self):
+        if self.n_train < self.batch_size:
+            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
+        return self

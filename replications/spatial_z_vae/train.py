@@ -1,0 +1,265 @@
+"""The recipe of Spatial-Z-VAE: a VAE whose latent is a vector or a map, on any backend.
+
+Rates and distortions are in nats per image. Pictures are in [0, 1].
+"""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import ops
+
+from replications.errors import DataError, Diverged
+from replications.spatial_z_vae import networks
+from replications.spatial_z_vae.params import Params
+
+MOST_CLASSES = 12
+"""Labels with more classes than this are not learnt by the frozen net: bricks have 45 phases, which a net of this size
+does not read."""
+
+
+def train(
+    params: Params, seed: int, data: dict[str, np.ndarray], progress: Callable[[int, int], None]
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Trains one variant with one seed and runs it on the test set.
+
+    Args:
+        params: the variant's hyper-parameters.
+        seed: decides initial weights, order and noise; equal seeds pair the variants.
+        data: train_photo, test_photo (N, H, W, 3) uint8, and the labels of the training images, `train_NAME` (N,) uint8,
+            which only the perceptual loss needs.
+        progress: told (images seen, images in all) now and then.
+
+    Returns:
+        images: target, output (decoded means), sampled (decoded posterior samples) (N, H, W, 3), prior
+            (n_samples, H, W, 3), mean_image (1, H, W, 3), the mean of the training images; all uint8.
+        facts: what only the model knows, over the test set.
+
+    Raises:
+        Diverged: a loss or an output was not finite.
+        DataError: the data set has fewer images than asked for, or does not suit the latent or the loss.
+    """
+    check_data(params, data)
+    keras.utils.set_random_seed(seed)
+    photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
+    compare = PixelLoss() if params.loss == "pixel" else PerceptualLoss(params, photos, labels(data))
+    model = SpatialZVAE(params, photos.shape[1], compare, seed)
+    batches = Batches(photos, params.batch_size, seed)
+    rate = keras.optimizers.schedules.ExponentialDecay(
+        params.learning_rate, decay_steps=len(batches), decay_rate=params.learning_rate_decay, staircase=True
+    )
+    model.compile(keras.optimizers.Adam(rate), jit_compile=False)
+    history = model.fit(
+        batches,
+        epochs=params.epochs,
+        shuffle=False,  # `Batches` does; Keras would shuffle the batches again, from Python's global generator
+        verbose=0,
+        callbacks=[Watch(batches, params.epochs, progress)],
+    )
+
+    rng = np.random.default_rng(seed)
+    mean, log_var = model.encode(test)
+    sampled = model.decode(mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape))
+    outputs = {
+        "output": model.decode(mean),
+        "sampled": sampled,
+        "prior": model.decode(rng.standard_normal((params.n_samples, params.latent_size))),
+    }
+    for name, values in outputs.items():
+        if not np.isfinite(values).all():  # the last step's weights, which no loss has seen
+            raise Diverged(f"epoch {params.epochs}: {name} is not a number everywhere")
+    images = {name: to_uint8(values) for name, values in outputs.items()}
+    images["target"] = test
+    images["mean_image"] = to_uint8(photos.mean(axis=0, keepdims=True) / 255)
+    facts = {
+        "encoder_parameters": model.encoder.count_params(),
+        "decoder_parameters": model.decoder.count_params(),
+        "rate": _round(kl_to_standard_normal(mean, log_var).sum(axis=1).mean()),
+        "distortion": _round(np.square(sampled - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
+        "active_units": int((mean.var(axis=0) > 0.01).sum()),  # Burda et al. 2016, section 5.2
+        "losses": {name: [_round(v) for v in values] for name, values in sorted(history.history.items())},
+    }
+    return images, facts
+
+
+class SpatialZVAE(keras.Model):
+    """Encoder, noise, decoder: pictures (B, H, W, 3) → {output, mean, log_var}."""
+
+    def __init__(self, params: Params, size: int, compare: "PixelLoss | PerceptualLoss", seed: int):
+        super().__init__()
+        self.p = params
+        shape = {"channels": params.channels, "latent_size": params.latent_size}
+        if params.latent == "flat":
+            self.encoder = networks.flat_encoder(size, **shape, seed=seed)
+            self.decoder = networks.flat_decoder(size, **shape, seed=seed + 500_000)
+        else:
+            self.encoder = networks.spatial_encoder(size, **shape, residual_blocks=params.residual_blocks, seed=seed)
+            self.decoder = networks.spatial_decoder(size, **shape, seed=seed + 500_000)
+        self.compare = compare
+        self.noise = keras.random.SeedGenerator(seed)
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in ("distortion", "rate")}
+
+    def call(self, x, training=False):
+        """The reparametrised sample, decoded."""
+        mean, log_var = self.encoder(x, training=training)
+        z = mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean), seed=self.noise)
+        return {"output": self.decoder(z, training=training), "mean": mean, "log_var": log_var}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Distortion + β · rate, nats per image; with the mean over the latent, its multiple in the place of the rate."""
+        distortion = self.compare(y, y_pred["output"])
+        nats = kl_to_standard_normal(y_pred["mean"], y_pred["log_var"], ops.exp)  # (B, latent_size)
+        rate = ops.mean(ops.sum(nats, axis=1))
+        self.trackers["distortion"].update_state(distortion)
+        self.trackers["rate"].update_state(rate)
+        if self.p.kl == "mean":
+            return distortion + self.p.beta * self.p.mean_counts_as * ops.mean(nats)
+        return distortion + self.p.beta * rate
+
+    def encode(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (N, H, W, 3) → mean and log variance, each (N, latent_size)."""
+        mean, log_var = zip(*(self.encoder(to_float(piece), training=False) for piece in pieces(photos)), strict=True)
+        return _joined(mean), _joined(log_var)
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """(N, latent_size) → pictures in [0, 1] (N, H, W, 3)."""
+        return _joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
+
+
+class PixelLoss:
+    """Half the squared error of the pixels: −log p(x|z) in nats for a decoder of unit variance, up to a constant."""
+
+    def __call__(self, x, output):
+        """Pictures (B, H, W, 3) twice → nats per image."""
+        return ops.mean(ops.sum(ops.square(x - output), axis=(1, 2, 3))) / 2
+
+
+class PerceptualLoss:
+    """Mean squared differences of features, summed over the layers of a frozen net, and no pixel loss.
+
+    The original looks through FaceNet. The net here is the suite's own: it first learns the data set's own labels for
+    `feature_epochs` epochs, with a seed of its own, and so is the same net in every run. `weight` makes the distance
+    between training images that have nothing to do with each other (each and its neighbour in the data set) as large as
+    it is by pixels: then β weighs about as much beside both losses.
+    """
+
+    def __init__(self, params: Params, photos: np.ndarray, labels: dict[str, np.ndarray]):
+        self.features, classifier = networks.classifier(
+            photos.shape[1],
+            channels=params.feature_channels,
+            heads={name: int(values.max()) + 1 for name, values in labels.items()},
+            seed=params.feature_seed,
+        )
+        loss = [keras.losses.SparseCategoricalCrossentropy(from_logits=True) for _ in labels]
+        classifier.compile(keras.optimizers.Adam(params.learning_rate), loss, jit_compile=False)
+        rng = np.random.default_rng(params.feature_seed)
+        for _ in range(params.feature_epochs):
+            order = rng.permutation(len(photos))
+            truth = [values[: len(photos)][order] for values in labels.values()]
+            classifier.fit(to_float(photos[order]), truth, batch_size=params.batch_size, shuffle=False, verbose=0)
+        self.features.trainable = False
+        first = photos[:512]
+        others = to_float(np.roll(first, 1, axis=0))
+        self.weight = 1.0
+        by_features = [float(self(to_float(a), b)) for a, b in zip(pieces(first), pieces(others), strict=True)]
+        by_pixels = [float(PixelLoss()(to_float(a), b)) for a, b in zip(pieces(first), pieces(others), strict=True)]
+        self.weight = np.mean(by_pixels) / np.mean(by_features)
+
+    def __call__(self, x, output):
+        """Pictures (B, H, W, 3) twice → as many nats per image as such a distance has by pixels."""
+        pairs = zip(self.features(x, training=False), self.features(output, training=False), strict=True)
+        return self.weight * sum(ops.mean(ops.square(a - b)) for a, b in pairs)
+
+
+def kl_to_standard_normal(mean, log_var, exp=np.exp):
+    """KL(N(mean, exp(log_var)) ‖ N(0, 1)) of each coordinate in nats (Kingma and Welling 2014, appendix B)."""
+    return (mean**2 + exp(log_var) - log_var - 1) / 2
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of (x, x) in [0, 1]: the order of every epoch follows from the seed alone."""
+
+    def __init__(self, photos: np.ndarray, batch_size: int, seed: int):
+        super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
+        self.photos, self.batch_size, self.rng = photos, batch_size, np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return len(self.photos) // self.batch_size
+
+    def on_epoch_end(self):
+        """A new order."""
+        self.order = self.rng.permutation(len(self.photos))
+
+    def __getitem__(self, batch: int):
+        x = to_float(self.photos[self.order[batch * self.batch_size : (batch + 1) * self.batch_size]])
+        return x, x
+
+
+class Watch(keras.callbacks.Callback):
+    """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
+
+    def __init__(self, batches: Batches, epochs: int, progress: Callable[[int, int], None]):
+        super().__init__()
+        self.batches, self.total, self.tell, self.seen = batches, epochs * len(batches), progress, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts images."""
+        self.seen += 1
+        if self.seen % 20 == 0 or self.seen == self.total:
+            self.tell(self.seen * self.batches.batch_size, self.total * self.batches.batch_size)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the epoch's mean losses."""
+        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
+        if bad:
+            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
+
+
+def check_data(params: Params, data: dict[str, np.ndarray]) -> None:
+    """Raises DataError before any training where the data set does not have what the parameters ask for."""
+    for split, n in (("train", params.n_train), ("test", params.n_test)):
+        if n > len(data[f"{split}_photo"]):
+            raise DataError(f"n_{split} = {n}: the data set has {len(data[f'{split}_photo'])} images; ask for no more")
+    if params.latent == "spatial":
+        try:
+            networks.cell_values(data["train_photo"].shape[1], params.latent_size)
+        except ValueError as error:
+            raise DataError(str(error)) from None
+    if params.loss == "perceptual" and not labels(data):
+        raise DataError(
+            "loss = perceptual: the data set has no labels for the frozen net to learn, expected arrays train_NAME (N,) "
+            f"uint8 of at most {MOST_CLASSES} classes; take loss: pixel or another data set"
+        )
+
+
+def labels(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name → class of each training image, uint8 (N,), for the labels that the frozen net learns."""
+    return {
+        name.removeprefix("train_"): values
+        for name, values in sorted(data.items())
+        if name.startswith("train_") and values.ndim == 1 and values.dtype == np.uint8 and values.max() < MOST_CLASSES
+    }
+
+
+def pieces(x: np.ndarray) -> list[np.ndarray]:
+    """At most 100 rows at a time."""
+    return np.array_split(x, range(100, len(x), 100))
+
+
+def to_float(z: np.ndarray) -> np.ndarray:
+    """uint8 → [0, 1] float32."""
+    return z.astype(np.float32) / 255
+
+
+def to_uint8(z: np.ndarray) -> np.ndarray:
+    """[0, 1] → uint8."""
+    return np.clip(np.round(z * 255), 0, 255).astype(np.uint8)
+
+
+def _joined(results) -> np.ndarray:
+    return np.concatenate([ops.convert_to_numpy(one) for one in results])
+
+
+def _round(value) -> float:
+    return float(f"{value:.6g}")

@@ -1,0 +1,55 @@
+"""The hyper-parameters of one vae_vs_gan run: names, types and ranges. Their values and sources stand in params.yaml."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Params(BaseModel):
+    """One row of the comparison, complete: the section's values overridden by the variant's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    dataset: str
+    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
+    n_train: int = Field(gt=0)
+    n_test: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=1)
+    """More than one: batch normalisation."""
+    learning_rate: float = Field(gt=0)
+    beta_1: float = Field(ge=0, lt=1)
+
+    channels: int = Field(gt=0)
+    latent_size: int = Field(gt=0)
+    encoder: Literal["none", "deterministic", "gaussian"]
+    """None: a GAN. Deterministic: an autoencoder. Gaussian: a VAE."""
+    beta: float = Field(ge=0)
+    """Weight of the KL divergence, in nats, beside the distortion of a decoder with unit variance, in nats."""
+    gamma: float = Field(ge=0)
+    """Weight of the adversarial term in the decoder's loss; 0: there is no discriminator."""
+
+    n_samples: int = Field(ge=2)
+    """Images decoded from the prior."""
+    n_search: int = Field(gt=0)
+    """Test images whose nearest output is searched for in the latent."""
+    n_restarts: int = Field(gt=0)
+    search_steps: int = Field(gt=0)
+    search_learning_rate: float = Field(gt=0)
+    n_bound: int = Field(gt=0)
+    """Test images whose likelihood is bounded."""
+    n_importance: int = Field(gt=0)
+    """K of the importance-weighted bound (Burda et al. 2016)."""
+
+    @model_validator(mode="after")
+    def _possible(self):
+        if self.n_train < self.batch_size:
+            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
+        for name in ("n_search", "n_bound"):
+            if getattr(self, name) > self.n_test:
+                raise ValueError(f"{name} = {getattr(self, name)} is more than n_test = {self.n_test}")
+        if self.encoder == "none" and self.gamma == 0:
+            raise ValueError("with encoder none and gamma 0 there is nothing to learn from; give one of them")
+        if self.encoder != "gaussian" and self.beta > 0:
+            raise ValueError(f"beta = {self.beta} without a gaussian encoder, so without a KL divergence; set it to 0")
+        return self

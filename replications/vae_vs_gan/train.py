@@ -1,0 +1,336 @@
+"""One decoder trained as autoencoder, VAE (Kingma and Welling 2014), GAN (Radford et al. 2016, DCGAN) or VAE and GAN at
+once (after Larsen et al. 2016), on any backend, as one loss.
+
+Rates and distortions are in nats per image, bounds in nats per dimension. Pictures are in [0, 1].
+"""
+
+import math
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import ops
+
+from replications.errors import DataError, Diverged
+from replications.vae_vs_gan import networks
+from replications.vae_vs_gan.params import Params
+
+PIECE = 500
+"""Images that go through a net at once when it is not trained."""
+SMALLEST_VARIANCE = (1 / 255) ** 2 / 12
+"""Of the rounding to 8 bits: no pixel is known better."""
+
+
+def train(
+    params: Params, seed: int, data: dict[str, np.ndarray], progress: Callable[[int, int], None]
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Trains one variant with one seed, decodes the prior, and runs it on the test set as far as it can.
+
+    Args:
+        params: the variant's hyper-parameters.
+        seed: decides initial weights, order and noise; equal seeds pair the variants.
+        data: train_photo, test_photo (N, H, W, 3) uint8; labels are not looked at.
+        progress: told (images seen, images in all) now and then.
+
+    Returns:
+        images: target (N, H, W, 3); output, the decoded posterior means of the same, where there is an encoder; prior
+            (n_samples, H, W, 3), decoded draws from N(0, 1); searched (n_search, H, W, 3), the nearest to the first
+            targets that a search of the latent found. All uint8.
+        facts: what only the model knows; with a Gaussian encoder also bounds on the log-likelihood.
+
+    Raises:
+        Diverged: a loss or an output was not finite, or all samples are one flat colour.
+        DataError: the data set has fewer images than asked for.
+    """
+    check_counts(params, data)
+    keras.utils.set_random_seed(seed)
+    photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
+    model = VAEvsGAN(params, photos.shape[1], seed)
+    model.compile(keras.optimizers.Adam(params.learning_rate, beta_1=params.beta_1), jit_compile=False)
+    batches = Batches(photos, params.batch_size, seed)
+    history = model.fit(
+        batches,
+        epochs=params.epochs,
+        shuffle=False,  # `Batches` does; Keras would shuffle the batches again, from Python's global generator
+        verbose=0,
+        callbacks=[Watch(batches, params.epochs, progress)],
+    )
+
+    rng = np.random.default_rng(seed)
+    outputs = {"prior": model.decode(rng.standard_normal((params.n_samples, params.latent_size)))}
+    if model.encoder:
+        outputs["output"] = model.decode(model.encode(test)[0])
+    outputs["searched"] = search(model.decoder, to_float(test[: params.n_search]), params, seed)
+    for name, values in outputs.items():
+        if not np.isfinite(values).all():  # the last step's weights, which no loss has seen
+            raise Diverged(f"epoch {params.epochs}: {name} is not a number everywhere")
+    if np.ptp(outputs["prior"], axis=(0, 1, 2)).max() < 0.025:
+        raise Diverged(f"epoch {params.epochs}: all samples are one flat colour")
+    nets = {"encoder": model.encoder, "decoder": model.decoder, "discriminator": model.discriminator}
+    facts = {f"{name}_parameters": net.count_params() if net else 0 for name, net in nets.items()}
+    facts["losses"] = {name: [_round(v) for v in values] for name, values in sorted(history.history.items())}
+    if params.encoder == "gaussian":
+        facts |= {name: _round(value) for name, value in likelihood(model, photos, test[: params.n_bound], rng).items()}
+    return {name: to_uint8(values) for name, values in outputs.items()} | {"target": test}, facts
+
+
+class VAEvsGAN(keras.Model):
+    """Encoder (or none), noise, decoder, discriminator (or none) as one loss, so that plain `fit` trains all three.
+
+    The gradient of the sum reaches the discriminator through its own term only, which sees stop-gradiented outputs; the
+    adversarial term goes through a discriminator with stop-gradiented weights. Adam acts weight by weight, so one
+    optimiser equals several with equal settings.
+    """
+
+    def __init__(self, params: Params, size: int, seed: int):
+        super().__init__()
+        self.p = params
+        shape = {"channels": params.channels, "latent_size": params.latent_size}
+        self.decoder = networks.decoder(size, **shape, seed=seed)
+        self.encoder = None
+        if params.encoder != "none":
+            self.encoder = networks.encoder(size, **shape, gaussian=params.encoder == "gaussian", seed=seed + 500_000)
+        self.discriminator = None
+        if params.gamma > 0:
+            self.discriminator = networks.discriminator(size, channels=params.channels, seed=seed + 1_000_000)
+        self.noise = keras.random.SeedGenerator(seed)
+        terms = ["distortion"] if self.encoder else []
+        terms += ["rate"] if params.encoder == "gaussian" else []
+        terms += ["discriminator", "adversarial"] if self.discriminator else []
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in terms}
+
+    def call(self, x, training=False):
+        """Pictures (B, H, W, 3) → where there is an encoder, `output`, and mean and log_var of the latents; where there
+        is a discriminator, `fake`, all that it is to tell from pictures, (B or 2 B, H, W, 3)."""
+        results, z = {}, []
+        if self.encoder:
+            results = dict(zip(("mean", "log_var"), self.encoder(x, training=training), strict=False))
+            z.append(results["mean"])
+            if self.p.encoder == "gaussian":
+                z[0] = z[0] + ops.exp(results["log_var"] / 2) * self.standard_normal(x)
+        if self.discriminator:
+            z.append(self.standard_normal(x))
+        decoded = self.decoder(ops.concatenate(z), training=training)
+        if self.encoder:
+            results["output"] = decoded[: ops.shape(x)[0]]
+        if self.discriminator:
+            results["fake"] = decoded
+        return results
+
+    def standard_normal(self, x):
+        """A latent from the prior for each picture, (B, latent_size)."""
+        return keras.random.normal((ops.shape(x)[0], self.p.latent_size), seed=self.noise)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Distortion + β · rate, nats per image, + γ · adversarial + discriminator, as far as the variant has them."""
+        losses, total = {}, 0.0
+        if self.encoder:
+            losses["distortion"] = ops.mean(ops.sum(ops.square(y - y_pred["output"]), axis=(1, 2, 3))) / 2
+            total = total + losses["distortion"]
+        if self.p.encoder == "gaussian":
+            rates = kl_to_standard_normal(y_pred["mean"], y_pred["log_var"], ops.exp)
+            losses["rate"] = ops.mean(ops.sum(rates, axis=1))
+            total = total + self.p.beta * losses["rate"]
+        if self.discriminator:
+            losses["discriminator"] = self.discriminator_loss(y, ops.stop_gradient(y_pred["fake"]))
+            losses["adversarial"] = self.adversarial_loss(y_pred["fake"])
+            total = total + losses["discriminator"] + self.p.gamma * losses["adversarial"]
+        for name, value in losses.items():
+            self.trackers[name].update_state(value)
+        return total
+
+    def discriminator_loss(self, real, fake):
+        """−log D(x) − log(1 − D(G(z))), real and generated pictures in batches of their own, as DCGAN normalises them."""
+        real_logits, fake_logits = (self.discriminator(pictures, training=True) for pictures in (real, fake))
+        return ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
+
+    def adversarial_loss(self, fake):
+        """−log D(G(z)), the non-saturating form (Goodfellow et al. 2014, section 3), D standing still."""
+        frozen = [ops.stop_gradient(v.value) for v in self.discriminator.trainable_variables]
+        still = [v.value for v in self.discriminator.non_trainable_variables]
+        logits, _ = self.discriminator.stateless_call(frozen, still, fake, training=True)
+        return ops.mean(ops.softplus(-logits))
+
+    def encode(self, photos: np.ndarray) -> list[np.ndarray]:
+        """uint8 (N, H, W, 3) → mean and, of a Gaussian encoder, log variance, each (N, latent_size)."""
+        results = [self.encoder(to_float(piece), training=False) for piece in pieces(photos)]
+        return [_joined(parts) for parts in zip(*results, strict=True)]
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """(N, latent_size) → pictures in [0, 1] (N, H, W, 3)."""
+        return _joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
+
+
+# --- the search of the latent ----------------------------------------------------------------------------------------
+
+
+class Search(keras.Model):
+    """Latents as the only weights, in front of a decoder that stands still."""
+
+    def __init__(self, decoder: keras.Model, z: np.ndarray):
+        super().__init__()
+        decoder.trainable = False
+        self.decoder = decoder
+        self.z = self.add_weight(shape=z.shape, initializer="zeros", name="z")
+        self.z.assign(z)
+
+    def call(self, x, training=False):
+        """What the latents decode to, (N, H, W, 3), whatever `x`."""
+        return self.decoder(self.z, training=False)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Sum over the images of the mean squared error, so that no image's gradient depends on how many there are."""
+        return ops.sum(ops.mean(ops.square(y - y_pred), axis=(1, 2, 3)))
+
+
+class Repeat(keras.utils.PyDataset):
+    """The same (x, x), `n` times."""
+
+    def __init__(self, x: np.ndarray, n: int):
+        super().__init__(workers=0)
+        self.x, self.n = x, n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, batch: int):
+        return self.x, self.x
+
+
+def search(decoder: keras.Model, target: np.ndarray, params: Params, seed: int) -> np.ndarray:
+    """The output nearest to each target (N, H, W, 3) that gradient descent finds from `n_restarts` draws of the prior.
+
+    After Metz et al. 2017, section 3.4 and Webster et al. 2019, with Adam; nothing holds the latent near the prior.
+    """
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal((params.n_restarts * len(target), params.latent_size)).astype(np.float32)
+    model = Search(decoder, z)
+    model.compile(keras.optimizers.Adam(params.search_learning_rate), jit_compile=False)
+    model.fit(Repeat(np.tile(target, (params.n_restarts, 1, 1, 1)), params.search_steps), shuffle=False, verbose=0)
+    found = ops.convert_to_numpy(model(target)).reshape(params.n_restarts, *target.shape)
+    best = np.square(found - target).mean(axis=(2, 3, 4)).argmin(axis=0)
+    return found[best, np.arange(len(target))]
+
+
+# --- the likelihood --------------------------------------------------------------------------------------------------
+
+
+def likelihood(model: VAEvsGAN, photos: np.ndarray, test: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+    """Bounds on the mean log-likelihood of the test images in nats per dimension, and two Gaussians to compare with.
+
+    The decoder's variance is the training images' mean squared error under posterior samples, the one that makes the
+    bound on them tightest (Rybkin et al. 2021, section 3.2). Densities are those of intensities in [0, 1].
+
+    Returns: decoder_variance; elbo and iwae (K = n_importance), of the same weights; gaussian_baseline, the decoder's
+        own family with its latent ignored (the mean photo and one variance); pixelwise_baseline, with a variance for
+        each pixel and channel, which is dense where pixels are constant; rate, nats per image.
+    """
+    x, y, (mean, log_var) = to_float(photos), to_float(test), model.encode(test)
+    train_mean, train_log_var = model.encode(photos)
+    z = train_mean + np.exp(train_log_var / 2) * rng.standard_normal(train_mean.shape)
+    variance = max(np.square(model.decode(z) - x).mean(dtype=float), SMALLEST_VARIANCE)
+    weights = []
+    for _ in range(model.p.n_importance):
+        z = mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape)
+        log_likelihood = log_normal(y, model.decode(z), variance).sum(axis=(1, 2, 3))
+        weights.append(log_likelihood + (log_normal(z, 0, 1) - log_normal(z, mean, np.exp(log_var))).sum(axis=1))
+    weights, n_values = np.array(weights), math.prod(y.shape[1:])  # (K, N)
+    average, variances = x.mean(axis=0, dtype=float), x.var(axis=0, dtype=float)
+    return {
+        "decoder_variance": variance,
+        "elbo": weights.mean() / n_values,
+        "iwae": log_mean_exp(weights).mean() / n_values,
+        "rate": kl_to_standard_normal(mean, log_var).sum(axis=1).mean(),
+        "gaussian_baseline": log_normal(y, average, max(variances.mean(), SMALLEST_VARIANCE)).mean(),
+        "pixelwise_baseline": log_normal(y, average, np.maximum(variances, SMALLEST_VARIANCE)).mean(),
+    }
+
+
+def log_normal(x, mean, variance) -> np.ndarray:
+    """log N(x; mean, variance) of each value in nats, in double precision."""
+    x, mean, variance = (np.asarray(value, float) for value in (x, mean, variance))
+    return -(np.log(2 * np.pi * variance) + (x - mean) ** 2 / variance) / 2
+
+
+def log_mean_exp(values: np.ndarray) -> np.ndarray:
+    """log of the mean over the first axis of exp(values), safe from overflow (Burda et al. 2016, equation 8)."""
+    highest = values.max(axis=0)
+    return highest + np.log(np.exp(values - highest).mean(axis=0))
+
+
+def kl_to_standard_normal(mean, log_var, exp=np.exp):
+    """KL(N(mean, exp(log_var)) ‖ N(0, 1)) of each coordinate in nats (Kingma and Welling 2014, appendix B)."""
+    return (mean**2 + exp(log_var) - log_var - 1) / 2
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of (x, x) in [0, 1]: the order of every epoch follows from the seed alone."""
+
+    def __init__(self, photos: np.ndarray, batch_size: int, seed: int):
+        super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
+        self.photos, self.batch_size, self.rng = photos, batch_size, np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return len(self.photos) // self.batch_size
+
+    def on_epoch_end(self):
+        """A new order."""
+        self.order = self.rng.permutation(len(self.photos))
+
+    def __getitem__(self, batch: int):
+        x = to_float(self.photos[self.order[batch * self.batch_size : (batch + 1) * self.batch_size]])
+        return x, x
+
+
+class Watch(keras.callbacks.Callback):
+    """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
+
+    def __init__(self, batches: Batches, epochs: int, progress: Callable[[int, int], None]):
+        super().__init__()
+        self.batches, self.total, self.tell, self.seen = batches, epochs * len(batches), progress, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts images."""
+        self.seen += 1
+        if self.seen % 20 == 0 or self.seen == self.total:
+            self.tell(self.seen * self.batches.batch_size, self.total * self.batches.batch_size)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the epoch's mean losses."""
+        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
+        if bad:
+            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
+
+
+def check_counts(params: Params, data: dict[str, np.ndarray]) -> None:
+    """Raises DataError before any training where the data set has fewer images than asked for."""
+    for split, n in (("train", params.n_train), ("test", params.n_test)):
+        if n > len(data[f"{split}_photo"]):
+            raise DataError(f"n_{split} = {n}: the data set has {len(data[f'{split}_photo'])} images; ask for no more")
+
+
+def pieces(x: np.ndarray) -> list[np.ndarray]:
+    """At most PIECE rows at a time."""
+    return np.array_split(x, range(PIECE, len(x), PIECE))
+
+
+def to_float(z: np.ndarray) -> np.ndarray:
+    """uint8 → [0, 1] float32."""
+    return z.astype(np.float32) / 255
+
+
+def to_uint8(z: np.ndarray) -> np.ndarray:
+    """[0, 1] → uint8."""
+    return np.clip(np.round(z * 255), 0, 255).astype(np.uint8)
+
+
+def _joined(results) -> np.ndarray:
+    return np.concatenate([ops.convert_to_numpy(one) for one in results])
+
+
+def _round(value) -> float:
+    return float(f"{value:.6g}")

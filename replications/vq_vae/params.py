@@ -1,0 +1,52 @@
+"""The hyper-parameters of one vq_vae run: names, types and ranges. Their values and sources stand in params.yaml."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SIZES = ("k2", "k8", "k32", "k128", "k512")
+"""The variants in the order of the codebook's size, with the paper's own quantiser."""
+
+
+class Params(BaseModel):
+    """One row of the ablation, complete: the section's values overridden by the variant's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    dataset: str
+    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
+    n_train: int = Field(gt=0)
+    n_test: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+
+    channels: int = Field(gt=0)
+    residual_blocks: int = Field(ge=0)
+    embedding_dim: int = Field(gt=0)
+    """D: the size of a code's vector, and of the latent at each of the positions."""
+    quantiser: Literal["none", "gaussian", "straight_through", "ema", "ema_restarts"]
+    """`none` hands the latent on as it is; `gaussian` makes the net a VAE."""
+    codebook_size: int = Field(ge=2)
+    """K; read by the quantisers with a codebook alone."""
+    commitment_cost: float = Field(ge=0)
+    """β of equation 3."""
+    decay: float = Field(gt=0, lt=1)
+    """γ of the moving averages (appendix A.1)."""
+    restart_below: float = Field(ge=0)
+    """Restarts: a code whose moving count per batch is below this starts again at an encoder output."""
+    beta: float = Field(ge=0)
+    """Weight of the KL divergence of `gaussian`, in nats, beside the distortion of a decoder with unit variance."""
+
+    n_encoded: int = Field(gt=0)
+    """Test images whose encodings are kept, for the variance within a code."""
+
+    @model_validator(mode="after")
+    def _possible(self):
+        if self.n_train < self.batch_size:
+            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
+        if self.codebook_size > 2**16:
+            raise ValueError(
+                f"codebook_size = {self.codebook_size}: expected at most {2**16}, codes are kept as uint16"
+            )
+        return self

@@ -1,0 +1,209 @@
+"""The VQ-VAE recipe (van den Oord et al. 2017, equation 3; appendix A.1), on any Keras backend. Pictures in [0, 1]."""
+
+import math
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import ops
+
+from replications.errors import DataError, Diverged
+from replications.vq_vae import networks
+from replications.vq_vae.params import Params
+
+
+def train(
+    params: Params, seed: int, data: dict[str, np.ndarray], progress: Callable[[int, int], None]
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Trains one variant with one seed and runs it on the test set.
+
+    Args:
+        params: the variant's hyper-parameters.
+        seed: decides initial weights, codes, order and noise; equal seeds pair the variants.
+        data: train_photo, test_photo (N, H, W, 3) uint8.
+        progress: told (images seen, images in all) now and then.
+
+    Returns:
+        images: target, output (reconstructions) (N, H, W, 3), uint8; `gaussian`: sampled, decoded posterior samples,
+            beside the output, decoded posterior means; quantisers with a codebook: codes (N, h, w) uint16, encoded
+            (n_encoded, h, w, D) and codebook (K, D) float32.
+        facts: what only the model knows, over the test set.
+
+    Raises:
+        Diverged: a loss or an output was not finite.
+        DataError: the data set has fewer images than asked for.
+    """
+    check_counts(params, data)
+    keras.utils.set_random_seed(seed)
+    photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
+    model = VQVAE(params, photos.shape[1], float(to_float(photos).var()), seed)
+    model.compile(keras.optimizers.Adam(params.learning_rate), jit_compile=False)
+    batches = Batches(photos, params.batch_size, seed)
+    history = model.fit(
+        batches,
+        epochs=params.epochs,
+        shuffle=False,  # `Batches` does; Keras would shuffle the batches again, from Python's global generator
+        verbose=0,
+        callbacks=[Watch(batches, params.epochs, progress)],
+    )
+
+    encoded = model.encode(test)
+    bottleneck = model.through_bottleneck(encoded)
+    outputs = {"output": model.decode(bottleneck["quantised"])}
+    facts = {
+        "encoder_parameters": model.encoder.count_params(),
+        "decoder_parameters": model.decoder.count_params(),
+        "positions": math.prod(encoded.shape[1:3]),
+        "losses": {name: [_round(v) for v in values] for name, values in sorted(history.history.items())},
+    }
+    if params.quantiser == "gaussian":
+        mean, log_var = np.split(encoded, 2, axis=-1)
+        noise = np.random.default_rng(seed).standard_normal(mean.shape)
+        outputs["sampled"] = model.decode(mean + np.exp(log_var / 2) * noise)
+        facts["rate"] = _round(bottleneck["rate"].mean())
+    for name, values in outputs.items():
+        if not np.isfinite(values).all():  # the last step's weights, which no loss has seen
+            raise Diverged(f"epoch {params.epochs}: {name} is not a number everywhere")
+    images = {name: to_uint8(values) for name, values in outputs.items()} | {"target": test}
+    if "codes" in bottleneck:
+        images["codes"] = bottleneck["codes"].astype(np.uint16)
+        images["encoded"] = encoded[: params.n_encoded].astype(np.float32)
+        images["codebook"] = ops.convert_to_numpy(model.bottleneck.codebook).astype(np.float32)
+    return images, facts
+
+
+class VQVAE(keras.Model):
+    """Encoder, bottleneck, decoder: pictures (B, H, W, 3) → {output, and what the bottleneck says}."""
+
+    def __init__(self, params: Params, size: int, variance: float, seed: int):
+        super().__init__()
+        self.p, self.variance = params, variance
+        shape = {"channels": params.channels, "residual_blocks": params.residual_blocks}
+        outputs = params.embedding_dim * (2 if params.quantiser == "gaussian" else 1)
+        self.encoder = networks.encoder(size, **shape, outputs=outputs, seed=seed)
+        self.decoder = networks.decoder(size, **shape, embedding_dim=params.embedding_dim, seed=seed + 500_000)
+        self.bottleneck = bottleneck(params, seed)
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in ("reconstruction", "bottleneck")}
+
+    def call(self, x, training=False):
+        """The reconstruction, and what the bottleneck did."""
+        through = self.bottleneck(self.encoder(x, training=training), training=training)
+        return {"output": self.decoder(through["quantised"], training=training), **through}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Equation 3, or distortion + β · rate.
+
+        The squared error is divided by the variance of the training pixels, so that it is of the order of 1 like the
+        terms of the codebook. For the VAE the sum is that of the β-VAE with a unit-variance decoder, in nats, over the
+        same constant.
+        """
+        error = ops.mean(ops.square(y - y_pred["output"]))
+        price = y_pred["loss"]
+        if self.p.quantiser == "gaussian":
+            half_values = math.prod(y.shape[1:]) / 2
+            price = self.p.beta * ops.mean(y_pred["rate"]) / (half_values * self.variance)
+        self.trackers["reconstruction"].update_state(error)
+        self.trackers["bottleneck"].update_state(price)
+        return error / self.variance + price
+
+    def encode(self, photos: np.ndarray) -> np.ndarray:
+        """uint8 (N, H, W, 3) → z_e (N, h, w, D); for the VAE mean and log variance (N, h, w, 2 D)."""
+        return _joined([self.encoder(to_float(piece), training=False) for piece in pieces(photos)])
+
+    def through_bottleneck(self, encoded: np.ndarray) -> dict[str, np.ndarray]:
+        """What the bottleneck says of each row of (N, h, w, …); without its losses."""
+        said = [self.bottleneck(piece, training=False) for piece in pieces(encoded)]
+        return {name: _joined([one[name] for one in said]) for name in said[0] if name != "loss"}
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """(N, h, w, D) → pictures in [0, 1] (N, H, W, 3)."""
+        return _joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
+
+
+def bottleneck(params: Params, seed: int) -> keras.layers.Layer:
+    """The variant's quantiser."""
+    codebook = {"codebook_size": params.codebook_size, "embedding_dim": params.embedding_dim}
+    learned = {"commitment_cost": params.commitment_cost, "seed": 1000 * seed + 900_000_000}
+    match params.quantiser:
+        case "none":
+            return networks.NoQuantiser()
+        case "gaussian":
+            return networks.Gaussian(seed=seed)
+        case "straight_through":
+            return networks.StraightThrough(**codebook, **learned)
+        case "ema":
+            return networks.EMA(**codebook, **learned, decay=params.decay)
+        case "ema_restarts":
+            return networks.EMAWithRestarts(
+                **codebook, **learned, decay=params.decay, restart_below=params.restart_below
+            )
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of (x, x) in [0, 1]: the order of every epoch follows from the seed alone."""
+
+    def __init__(self, photos: np.ndarray, batch_size: int, seed: int):
+        super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
+        self.photos, self.batch_size, self.rng = photos, batch_size, np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return len(self.photos) // self.batch_size
+
+    def on_epoch_end(self):
+        """A new order."""
+        self.order = self.rng.permutation(len(self.photos))
+
+    def __getitem__(self, batch: int):
+        x = to_float(self.photos[self.order[batch * self.batch_size : (batch + 1) * self.batch_size]])
+        return x, x
+
+
+class Watch(keras.callbacks.Callback):
+    """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
+
+    def __init__(self, batches: Batches, epochs: int, progress: Callable[[int, int], None]):
+        super().__init__()
+        self.batches, self.total, self.tell, self.seen = batches, epochs * len(batches), progress, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts images."""
+        self.seen += 1
+        if self.seen % 20 == 0 or self.seen == self.total:
+            self.tell(self.seen * self.batches.batch_size, self.total * self.batches.batch_size)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the epoch's mean losses."""
+        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
+        if bad:
+            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
+
+
+def check_counts(params: Params, data: dict[str, np.ndarray]) -> None:
+    """Raises DataError before any training where the data set has fewer images than asked for."""
+    for split, n in {"train": params.n_train, "test": params.n_test}.items():
+        if n > len(data[f"{split}_photo"]):
+            raise DataError(f"n_{split} = {n}: the data set has {len(data[f'{split}_photo'])} images; ask for no more")
+
+
+def pieces(x: np.ndarray) -> list[np.ndarray]:
+    """At most 100 rows at a time."""
+    return np.array_split(x, range(100, len(x), 100))
+
+
+def to_float(z: np.ndarray) -> np.ndarray:
+    """uint8 → [0, 1] float32."""
+    return z.astype(np.float32) / 255
+
+
+def to_uint8(z: np.ndarray) -> np.ndarray:
+    """[0, 1] → uint8."""
+    return np.clip(np.round(z * 255), 0, 255).astype(np.uint8)
+
+
+def _joined(results) -> np.ndarray:
+    return np.concatenate([ops.convert_to_numpy(one) for one in results])
+
+
+def _round(value) -> float:
+    return float(f"{value:.6g}")
