@@ -4,8 +4,8 @@ import keras
 from keras import layers
 
 
-def encoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.Model:
-    """Picture (B, size, size, 3) → mean and log variance of q(z|x), each (B, latent_size).
+def encoder(size: int, *, channels: int, latent_size: int, gaussian: bool, seed: int) -> keras.Model:
+    """Picture (B, size, size, 3) → [mean, log variance] of q(z|x), each (B, latent_size); mean if not `gaussian`.
 
     Three stride-2 convolutions of `channels`·(1, 2, 4) lead to `size` / 8 pixels.
     """
@@ -15,6 +15,8 @@ def encoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.M
         x = layers.Conv2D(channels * factor, 4, 2, "same", activation="relu", kernel_initializer=_he(seeds))(x)
     x = layers.Flatten()(x)
     mean = layers.Dense(latent_size, kernel_initializer=_glorot(seeds), name="mean")(x)
+    if not gaussian:
+        return keras.Model(picture, mean, name="encoder")
     log_var = layers.Dense(latent_size, kernel_initializer=_glorot(seeds), name="log_var")(x)
     return keras.Model(picture, [mean, log_var], name="encoder")
 

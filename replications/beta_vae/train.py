@@ -52,19 +52,12 @@ def train(
 
     rng = np.random.default_rng(seed)
     mean, log_var = model.encode(test)
-    deviation = np.exp(log_var / 2) if params.encoder == "gaussian" else np.zeros_like(mean)
-    sampled = model.decode(mean + deviation * rng.standard_normal(mean.shape))
     first = slice(params.n_draws_inputs)
-    draws = [
-        model.decode(mean[first] + deviation[first] * rng.standard_normal(mean[first].shape))
-        for _ in range(params.n_draws)
-    ]
+    draws = [model.decode(sample(mean[first], log_var[first], rng)) for _ in range(params.n_draws)]
     probed = slice(params.n_train, params.n_train + params.n_probe)
-    probe_mean, probe_log_var = model.encode(data["train_photo"][probed])
-    noise = np.exp(probe_log_var / 2) * rng.standard_normal(probe_mean.shape)
     outputs = {
         "output": model.decode(mean),
-        "sampled": sampled,
+        "sampled": model.decode(sample(mean, log_var, rng)),
         "prior": model.decode(rng.standard_normal((params.n_samples, params.latent_size))),
         "draws": np.stack(draws, axis=1),
     }
@@ -73,12 +66,12 @@ def train(
             raise Diverged(f"epoch {params.epochs}: {name} is not a number everywhere")
     images = {name: to_uint8(values) for name, values in outputs.items()}
     images["target"] = test
-    images["latent"] = (probe_mean + (noise if params.encoder == "gaussian" else 0)).astype(np.float32)
+    images["latent"] = sample(*model.encode(data["train_photo"][probed]), rng).astype(np.float32)
     images |= {f"probe_{name}": values[probed] for name, values in labels(data).items()}
     facts = {
         "encoder_parameters": model.encoder.count_params(),
         "decoder_parameters": model.decoder.count_params(),
-        "distortion": _round(np.square(sampled - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
+        "distortion": _round(np.square(outputs["sampled"] - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
         "active_units": int((mean.var(axis=0) > 0.01).sum()),  # Burda et al. 2016, section 5.2
         "losses": {name: [_round(v) for v in values] for name, values in sorted(history.history.items())},
     }
@@ -94,40 +87,49 @@ class BetaVAE(keras.Model):
         super().__init__()
         self.p = params
         shape = {"channels": params.channels, "latent_size": params.latent_size}
-        self.encoder = networks.encoder(size, **shape, seed=seed)
+        self.encoder = networks.encoder(size, **shape, gaussian=params.encoder == "gaussian", seed=seed)
         self.decoder = networks.decoder(size, **shape, seed=seed + 500_000)
         self.noise = keras.random.SeedGenerator(seed)
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in ("distortion", "rate")}
+        terms = ("distortion", "rate") if params.encoder == "gaussian" else ("distortion",)
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in terms}
 
     def call(self, x, training=False):
-        """The reparametrised sample, decoded."""
+        """The reparametrised sample, decoded; of a deterministic encoder the mean, and no log variance."""
+        if self.p.encoder == "deterministic":
+            return {"output": self.decoder(self.encoder(x, training=training), training=training)}
         mean, log_var = self.encoder(x, training=training)
-        z = mean
-        if self.p.encoder == "gaussian":
-            z = mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean), seed=self.noise)
+        z = mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean), seed=self.noise)
         return {"output": self.decoder(z, training=training), "mean": mean, "log_var": log_var}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Distortion + β · rate, nats per image."""
         distortion = ops.mean(ops.sum(ops.square(y - y_pred["output"]), axis=(1, 2, 3))) / 2
-        rate = ops.mean(ops.sum(kl_to_standard_normal(y_pred["mean"], y_pred["log_var"], ops.exp), axis=1))
         self.trackers["distortion"].update_state(distortion)
-        self.trackers["rate"].update_state(rate)
         if self.p.encoder == "deterministic":
             return distortion
+        rate = ops.mean(ops.sum(kl_to_standard_normal(y_pred["mean"], y_pred["log_var"], ops.exp), axis=1))
+        self.trackers["rate"].update_state(rate)
         if self.p.variance == "optimal":
             n_values = math.prod(y.shape[1:])
             distortion = n_values / 2 * ops.log(2 * distortion / n_values)  # −log p at σ² = MSE, up to a constant
         return distortion + self.p.beta * rate
 
     def encode(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 (N, H, W, 3) → mean and log variance, each (N, latent_size)."""
-        mean, log_var = zip(*(self.encoder(to_float(piece), training=False) for piece in pieces(photos)), strict=True)
+        """uint8 (N, H, W, 3) → mean and log variance, each (N, latent_size); −inf for a deterministic encoder."""
+        said = [self.encoder(to_float(piece), training=False) for piece in pieces(photos)]
+        if self.p.encoder == "deterministic":
+            return _joined(said), np.full((len(photos), self.p.latent_size), -np.inf)
+        mean, log_var = zip(*said, strict=True)
         return _joined(mean), _joined(log_var)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """(N, latent_size) → pictures in [0, 1] (N, H, W, 3)."""
         return _joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
+
+
+def sample(mean: np.ndarray, log_var: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One draw from N(mean, exp(log_var)) for each coordinate."""
+    return mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape)
 
 
 def kl_to_standard_normal(mean, log_var, exp=np.exp):
