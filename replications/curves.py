@@ -10,7 +10,7 @@ COLUMNS = ("curve", "series", "variant", "x", "y", "low", "high")
 
 @dataclass(frozen=True)
 class Curve:
-    """What a room would have drawn; a declared variant is one point, an undeclared one none."""
+    """What a room would have drawn; a variant is one point, one that is not declared or has no such score is none."""
 
     title: str
     x: str
@@ -33,7 +33,7 @@ def rows(curves: Sequence[Curve], variants: Mapping[str, BaseModel], summary: Se
     points = []
     for curve in curves:
         for series, names in curve.series.items():
-            for variant in (name for name in names if name in variants):
+            for variant in (name for name in names if name in variants and (name, curve.y) in found):
                 x = getattr(variants[variant], curve.x, None)
                 x = found[variant, curve.x]["mean"] if x is None else x
                 y = found[variant, curve.y]

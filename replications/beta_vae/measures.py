@@ -12,7 +12,7 @@ import numpy as np
 from replications.beta_vae.params import BETAS, Params
 from replications.curves import Curve
 from replications.datasets import world
-from replications.instruments import classification, distribution, diversity, fidelity, probing, sharpness
+from replications.instruments import classification, distribution, diversity, fidelity, probing, recognition, sharpness
 
 PROBED = ("wall_colour", "sky_shade", "door_colour", "mullion", "label")
 """The labels that the latent is probed for: the bundled world's factors (but for the brick phase, which no net of this
@@ -44,7 +44,7 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
     prior, target = images["prior"] / 255.0, images["target"] / 255.0
     scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
-    reader = classification.load_classifier(readers / f"classification-{params.dataset}.npz")
+    reader = recognition.load_reader(readers / f"classification-{params.dataset}.npz")
     ours, real = (classification.features(reader, images[name]) for name in ("prior", "target"))
     scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
     return scores | {"kid_prior": distribution.kid(ours, real)}
@@ -76,6 +76,7 @@ CURVES = (
     Curve("distortion (mean squared error) against rate (nats)", "rate", "mse", {"β": BETAS, "σ-VAE": ("sigma",)}),
     Curve("sharpness of reconstructions against β (1: as photographs)", "beta", "laplacian_variance", {"β": BETAS}),
     Curve("rate (nats) against β", "beta", "rate", {"β": BETAS}),
+    Curve("rate over the true entropy of the factors against β", "beta", "rate_over_factor_entropy", {"β": BETAS}),
     Curve("probe accuracy against β", "beta", "probe_accuracy", {"β": BETAS}),
     Curve("KID of prior samples against β", "beta", "kid_prior", {"β": BETAS}),
 )

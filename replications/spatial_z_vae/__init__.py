@@ -1,1 +1,1 @@
-"""The room of Spatial-Z-VAE (github.com/seasonyc/Spatial-Z-VAE, January 2019): flat and spatial latents of several sizes."""
+"""spatial_z_vae: the size and the layout of the latent (github.com/seasonyc/Spatial-Z-VAE, January 2019)."""

@@ -12,19 +12,25 @@ REDUCTION = 4
 """A spatial latent has the picture's sides divided by this (the original: 160 pixels → 40 × 40)."""
 
 
+_START = {"kernel_initializer": "zeros", "bias_initializer": keras.initializers.Constant(-4.0)}
+"""All log variances start here, at a deviation of 0.14: the noise of a large latent would drown what it carries, and
+cost a short training most of its steps."""
+
+
 def flat_encoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.Model:
     """Picture (B, size, size, 3) → mean and log variance of q(z|x), each (B, latent_size), by dense layers.
 
-    Three stride-2 convolutions of `channels`·(1, 2, 4) lead to `size` / 8 pixels (the original's later flat model: five,
-    to 5 × 5 pixels of 1024 channels).
+    Three stride-2 convolutions of `channels`·(1, 2, 3) lead to `size` / 8 pixels (the original's later flat model:
+    five, to 5 × 5 pixels of 1024 channels). With the factor 3 a flat latent of 128 values has as many parameters as a
+    spatial one behind eight residual blocks.
     """
     seeds = _Seeds(seed)
     x = picture = keras.Input((size, size, 3))
-    for factor in (1, 2, 4):
+    for factor in (1, 2, 3):
         x = layers.Conv2D(channels * factor, 4, 2, "same", activation="relu", kernel_initializer=_he(seeds))(x)
     x = layers.Flatten()(x)
     mean = layers.Dense(latent_size, kernel_initializer=_glorot(seeds), name="mean")(x)
-    log_var = layers.Dense(latent_size, kernel_initializer="zeros", name="log_var")(x)
+    log_var = layers.Dense(latent_size, **_START, name="log_var")(x)
     return keras.Model(picture, [mean, log_var], name="encoder")
 
 
@@ -32,8 +38,8 @@ def flat_decoder(size: int, *, channels: int, latent_size: int, seed: int) -> ke
     """Latent (B, latent_size) → picture (B, size, size, 3) in [0, 1]: the flat encoder's mirror image."""
     seeds = _Seeds(seed)
     z = keras.Input((latent_size,))
-    x = layers.Dense((size // 8) ** 2 * channels * 4, activation="relu", kernel_initializer=_he(seeds))(z)
-    x = layers.Reshape((size // 8, size // 8, channels * 4))(x)
+    x = layers.Dense((size // 8) ** 2 * channels * 3, activation="relu", kernel_initializer=_he(seeds))(z)
+    x = layers.Reshape((size // 8, size // 8, channels * 3))(x)
     for factor in (2, 1):
         x = layers.Conv2DTranspose(channels * factor, 4, 2, "same", activation="relu", kernel_initializer=_he(seeds))(x)
     x = layers.Conv2DTranspose(3, 4, 2, "same", activation="sigmoid", kernel_initializer=_glorot(seeds))(x)
@@ -44,7 +50,7 @@ def spatial_encoder(size: int, *, channels: int, residual_blocks: int, latent_si
     """Picture (B, size, size, 3) → mean and log variance of q(z|x), each (B, latent_size), by 1×1 convolutions.
 
     A convolution of `channels`, two of stride 2 with 2 and 4 times as many, `residual_blocks` residual blocks, and for
-    each of the (size / 4)² cells C = latent_size / (size / 4)² means and log variances: no layer sees the whole picture.
+    each of the (size / 4)² cells C = latent_size / (size / 4)² means and log variances: no layer is dense.
     """
     seeds = _Seeds(seed)
     x = picture = keras.Input((size, size, 3))
@@ -54,7 +60,7 @@ def spatial_encoder(size: int, *, channels: int, residual_blocks: int, latent_si
         x = _residual_block(x, seeds)
     per_cell = cell_values(size, latent_size)
     mean = layers.Conv2D(per_cell, 1, kernel_initializer=_glorot(seeds), name="mean")(x)
-    log_var = layers.Conv2D(per_cell, 1, kernel_initializer="zeros", name="log_var")(x)
+    log_var = layers.Conv2D(per_cell, 1, **_START, name="log_var")(x)
     return keras.Model(picture, [layers.Flatten()(mean), layers.Flatten()(log_var)], name="encoder")
 
 
@@ -89,8 +95,8 @@ def cell_values(size: int, latent_size: int) -> int:
 def classifier(size: int, *, channels: int, heads: dict[str, int], seed: int) -> tuple[keras.Model, keras.Model]:
     """The net that the perceptual loss looks through, and the same net with its answers.
 
-    A convolution of `channels` on all pixels, two of stride 2 with 2 and 4 times as many, and a hidden layer: four layers,
-    from texture to content, in place of the five of FaceNet that the original compares.
+    A convolution of `channels` on all pixels, two of stride 2 with 2 and 4 times as many, and a hidden layer: four
+    layers, from texture to content, in place of the five of FaceNet that the original compares.
 
     Returns:
         features: picture (B, size, size, 3) → list of the four layers' outputs.

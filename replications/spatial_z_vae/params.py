@@ -17,15 +17,13 @@ class Params(BaseModel):
     epochs: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
-    learning_rate_decay: float = Field(gt=0, le=1)
-    """The learning rate is multiplied by it after every epoch."""
 
     latent: Literal["flat", "spatial"]
-    """Flat: a vector, through dense layers. Spatial: a map of a quarter of the picture's side, through 1×1 convolutions."""
+    """Flat: a vector, through dense layers. Spatial: a map, a quarter of the picture's side, by 1×1 convolutions."""
     latent_size: int = Field(gt=0)
     """Values in the latent, all together; where it is spatial, a multiple of (size / 4)²."""
     channels: int = Field(gt=0)
-    """Of the first convolution; the next ones have 2 and 4 times as many."""
+    """Of the first convolution; the next ones have 2 and 4 (flat: 3) times as many."""
     residual_blocks: int = Field(ge=0)
     """Of the spatial encoder; the flat one has none."""
 

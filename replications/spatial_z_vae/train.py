@@ -26,7 +26,7 @@ def train(
     Args:
         params: the variant's hyper-parameters.
         seed: decides initial weights, order and noise; equal seeds pair the variants.
-        data: train_photo, test_photo (N, H, W, 3) uint8, and the labels of the training images, `train_NAME` (N,) uint8,
+        data: train_photo, test_photo (N, H, W, 3) uint8, and labels of the training images, `train_NAME` (N,) uint8,
             which only the perceptual loss needs.
         progress: told (images seen, images in all) now and then.
 
@@ -44,11 +44,8 @@ def train(
     photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
     compare = PixelLoss() if params.loss == "pixel" else PerceptualLoss(params, photos, labels(data))
     model = SpatialZVAE(params, photos.shape[1], compare, seed)
+    model.compile(keras.optimizers.Adam(params.learning_rate), jit_compile=False)
     batches = Batches(photos, params.batch_size, seed)
-    rate = keras.optimizers.schedules.ExponentialDecay(
-        params.learning_rate, decay_steps=len(batches), decay_rate=params.learning_rate_decay, staircase=True
-    )
-    model.compile(keras.optimizers.Adam(rate), jit_compile=False)
     history = model.fit(
         batches,
         epochs=params.epochs,
@@ -106,7 +103,7 @@ class SpatialZVAE(keras.Model):
         return {"output": self.decoder(z, training=training), "mean": mean, "log_var": log_var}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Distortion + β · rate, nats per image; with the mean over the latent, its multiple in the place of the rate."""
+        """Distortion + β · rate, nats per image; in the original's form a multiple of the latent's mean."""
         distortion = self.compare(y, y_pred["output"])
         nats = kl_to_standard_normal(y_pred["mean"], y_pred["log_var"], ops.exp)  # (B, latent_size)
         rate = ops.mean(ops.sum(nats, axis=1))
@@ -138,9 +135,10 @@ class PerceptualLoss:
     """Mean squared differences of features, summed over the layers of a frozen net, and no pixel loss.
 
     The original looks through FaceNet. The net here is the suite's own: it first learns the data set's own labels for
-    `feature_epochs` epochs, with a seed of its own, and so is the same net in every run. `weight` makes the distance
-    between training images that have nothing to do with each other (each and its neighbour in the data set) as large as
-    it is by pixels: then β weighs about as much beside both losses.
+    `feature_epochs` epochs, with a seed of its own, and so is the same net in every run. Its last layer would rule a plain
+    sum: each is weighed such that all count the same between training images that have nothing to do with each other
+    (each and its neighbour in the data set), and together as much as their pixels. β then weighs about as much beside
+    both losses.
     """
 
     def __init__(self, params: Params, photos: np.ndarray, labels: dict[str, np.ndarray]):
@@ -158,17 +156,20 @@ class PerceptualLoss:
             truth = [values[: len(photos)][order] for values in labels.values()]
             classifier.fit(to_float(photos[order]), truth, batch_size=params.batch_size, shuffle=False, verbose=0)
         self.features.trainable = False
-        first = photos[:512]
-        others = to_float(np.roll(first, 1, axis=0))
-        self.weight = 1.0
-        by_features = [float(self(to_float(a), b)) for a, b in zip(pieces(first), pieces(others), strict=True)]
-        by_pixels = [float(PixelLoss()(to_float(a), b)) for a, b in zip(pieces(first), pieces(others), strict=True)]
-        self.weight = np.mean(by_pixels) / np.mean(by_features)
+        first = to_float(photos[:500])
+        pairs = list(zip(pieces(first), pieces(np.roll(first, 1, axis=0)), strict=True))
+        by_pixels = np.mean([float(PixelLoss()(a, b)) for a, b in pairs])
+        by_layer = np.mean([[float(layer) for layer in self.by_layer(a, b)] for a, b in pairs], axis=0)
+        self.weights = [float(weight) for weight in by_pixels / by_layer / len(by_layer)]
+
+    def by_layer(self, x, output) -> list:
+        """Pictures (B, H, W, 3) twice → the mean squared difference of each layer's features."""
+        pairs = zip(self.features(x, training=False), self.features(output, training=False), strict=True)
+        return [ops.mean(ops.square(a - b)) for a, b in pairs]
 
     def __call__(self, x, output):
         """Pictures (B, H, W, 3) twice → as many nats per image as such a distance has by pixels."""
-        pairs = zip(self.features(x, training=False), self.features(output, training=False), strict=True)
-        return self.weight * sum(ops.mean(ops.square(a - b)) for a, b in pairs)
+        return sum(weight * layer for weight, layer in zip(self.weights, self.by_layer(x, output), strict=True))
 
 
 def kl_to_standard_normal(mean, log_var, exp=np.exp):
@@ -228,8 +229,8 @@ def check_data(params: Params, data: dict[str, np.ndarray]) -> None:
             raise DataError(str(error)) from None
     if params.loss == "perceptual" and not labels(data):
         raise DataError(
-            "loss = perceptual: the data set has no labels for the frozen net to learn, expected arrays train_NAME (N,) "
-            f"uint8 of at most {MOST_CLASSES} classes; take loss: pixel or another data set"
+            "loss = perceptual: the data set has no labels for the frozen net to learn, expected train_NAME (N,) uint8 "
+            f"of at most {MOST_CLASSES} classes; take loss: pixel or another data set"
         )
 
 

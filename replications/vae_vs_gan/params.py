@@ -1,4 +1,4 @@
-"""The hyper-parameters of one vae_vs_gan run: names, types and ranges. Their values and sources stand in params.yaml."""
+"""The hyper-parameters of one vae_vs_gan run: names, types, ranges. Their values and sources stand in params.yaml."""
 
 from typing import Literal
 
@@ -28,6 +28,8 @@ class Params(BaseModel):
     """Weight of the KL divergence, in nats, beside the distortion of a decoder with unit variance, in nats."""
     gamma: float = Field(ge=0)
     """Weight of the adversarial term in the decoder's loss; 0: there is no discriminator."""
+    label_smoothing: float = Field(ge=0, lt=0.5)
+    """Of real pictures, for the discriminator (Salimans et al. 2016)."""
 
     n_samples: int = Field(ge=2)
     """Images decoded from the prior."""

@@ -1,6 +1,6 @@
-"""One decoder trained as autoencoder, VAE (Kingma and Welling 2014), GAN (Radford et al. 2016, DCGAN) or VAE and GAN at
-once (after Larsen et al. 2016), on any backend, as one loss.
+"""One decoder trained as autoencoder, VAE, GAN, or VAE and GAN at once, as one loss, on any backend.
 
+VAE: Kingma and Welling 2014; GAN: Radford et al. 2016 (DCGAN); both at once: after Larsen et al. 2016 (VAE/GAN).
 Rates and distortions are in nats per image, bounds in nats per dimension. Pictures are in [0, 1].
 """
 
@@ -100,11 +100,15 @@ class VAEvsGAN(keras.Model):
         self.trackers = {name: keras.metrics.Mean(name=name) for name in terms}
 
     def call(self, x, training=False):
-        """Pictures (B, H, W, 3) → where there is an encoder, `output`, and mean and log_var of the latents; where there
-        is a discriminator, `fake`, all that it is to tell from pictures, (B or 2 B, H, W, 3)."""
+        """Pictures (B, H, W, 3) → what the loss needs of their latents and of what they and the prior decode to.
+
+        Where there is an encoder: mean, log_var (B, latent_size), output (B, H, W, 3). Where there is a discriminator:
+        fake (B or 2 B, H, W, 3), all that it is to tell from pictures, samples of the prior last.
+        """
         results, z = {}, []
         if self.encoder:
-            results = dict(zip(("mean", "log_var"), self.encoder(x, training=training), strict=False))
+            encoded = keras.tree.flatten(self.encoder(x, training=training))  # a single output comes bare
+            results = dict(zip(("mean", "log_var"), encoded, strict=False))
             z.append(results["mean"])
             if self.p.encoder == "gaussian":
                 z[0] = z[0] + ops.exp(results["log_var"] / 2) * self.standard_normal(x)
@@ -140,9 +144,14 @@ class VAEvsGAN(keras.Model):
         return total
 
     def discriminator_loss(self, real, fake):
-        """−log D(x) − log(1 − D(G(z))), real and generated pictures in batches of their own, as DCGAN normalises them."""
+        """−log D(x) − log(1 − D(G(z))), real and generated pictures normalised in batches of their own as in DCGAN.
+
+        With one-sided label smoothing (Salimans et al. 2016, section 3.4) real pictures are real to 1 − s only.
+        """
         real_logits, fake_logits = (self.discriminator(pictures, training=True) for pictures in (real, fake))
-        return ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
+        s = self.p.label_smoothing
+        taken_for_real = (1 - s) * ops.mean(ops.softplus(-real_logits)) + s * ops.mean(ops.softplus(real_logits))
+        return taken_for_real + ops.mean(ops.softplus(fake_logits))
 
     def adversarial_loss(self, fake):
         """−log D(G(z)), the non-saturating form (Goodfellow et al. 2014, section 3), D standing still."""
@@ -153,7 +162,7 @@ class VAEvsGAN(keras.Model):
 
     def encode(self, photos: np.ndarray) -> list[np.ndarray]:
         """uint8 (N, H, W, 3) → mean and, of a Gaussian encoder, log variance, each (N, latent_size)."""
-        results = [self.encoder(to_float(piece), training=False) for piece in pieces(photos)]
+        results = [keras.tree.flatten(self.encoder(to_float(piece), training=False)) for piece in pieces(photos)]
         return [_joined(parts) for parts in zip(*results, strict=True)]
 
     def decode(self, z: np.ndarray) -> np.ndarray:
@@ -200,7 +209,7 @@ class Repeat(keras.utils.PyDataset):
 def search(decoder: keras.Model, target: np.ndarray, params: Params, seed: int) -> np.ndarray:
     """The output nearest to each target (N, H, W, 3) that gradient descent finds from `n_restarts` draws of the prior.
 
-    After Metz et al. 2017, section 3.4 and Webster et al. 2019, with Adam; nothing holds the latent near the prior.
+    After Metz et al. 2017 (who take L-BFGS), with Adam; nothing holds the latent near the prior.
     """
     rng = np.random.default_rng(seed)
     z = rng.standard_normal((params.n_restarts * len(target), params.latent_size)).astype(np.float32)
@@ -216,44 +225,75 @@ def search(decoder: keras.Model, target: np.ndarray, params: Params, seed: int) 
 
 
 def likelihood(model: VAEvsGAN, photos: np.ndarray, test: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    """Bounds on the mean log-likelihood of the test images in nats per dimension, and two Gaussians to compare with.
+    """Bounds on the mean log-likelihood of the test images, and two Gaussians to compare them with.
 
-    The decoder's variance is the training images' mean squared error under posterior samples, the one that makes the
-    bound on them tightest (Rybkin et al. 2021, section 3.2). Densities are those of intensities in [0, 1].
-
-    Returns: decoder_variance; elbo and iwae (K = n_importance), of the same weights; gaussian_baseline, the decoder's
-        own family with its latent ignored (the mean photo and one variance); pixelwise_baseline, with a variance for
-        each pixel and channel, which is dense where pixels are constant; rate, nats per image.
+    Densities are those of intensities in [0, 1], in nats per dimension. photos, the training images, and test: uint8
+    (N, H, W, 3). Returns decoder_variance; elbo and iwae (K = n_importance), of the same weights; rate, nats per image;
+    and the two of `baselines`.
     """
-    x, y, (mean, log_var) = to_float(photos), to_float(test), model.encode(test)
-    train_mean, train_log_var = model.encode(photos)
-    z = train_mean + np.exp(train_log_var / 2) * rng.standard_normal(train_mean.shape)
-    variance = max(np.square(model.decode(z) - x).mean(dtype=float), SMALLEST_VARIANCE)
-    weights = []
-    for _ in range(model.p.n_importance):
-        z = mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape)
-        log_likelihood = log_normal(y, model.decode(z), variance).sum(axis=(1, 2, 3))
-        weights.append(log_likelihood + (log_normal(z, 0, 1) - log_normal(z, mean, np.exp(log_var))).sum(axis=1))
-    weights, n_values = np.array(weights), math.prod(y.shape[1:])  # (K, N)
-    average, variances = x.mean(axis=0, dtype=float), x.var(axis=0, dtype=float)
+    mean, log_var = model.encode(test)
+    variance = decoder_variance(model, photos, rng)
+    weights = log_weights(model, test, variance, rng)
+    n_values = math.prod(test.shape[1:])
     return {
         "decoder_variance": variance,
         "elbo": weights.mean() / n_values,
         "iwae": log_mean_exp(weights).mean() / n_values,
         "rate": kl_to_standard_normal(mean, log_var).sum(axis=1).mean(),
-        "gaussian_baseline": log_normal(y, average, max(variances.mean(), SMALLEST_VARIANCE)).mean(),
-        "pixelwise_baseline": log_normal(y, average, np.maximum(variances, SMALLEST_VARIANCE)).mean(),
+        **baselines(photos, test),
+    }
+
+
+def decoder_variance(model: VAEvsGAN, photos: np.ndarray, rng: np.random.Generator) -> float:
+    """The mean squared error of `photos` under posterior samples: the variance that makes their bound the tightest.
+
+    Rybkin et al. 2021, section 3.2; here once, after training.
+    """
+    decoded = model.decode(posterior_sample(*model.encode(photos), rng))
+    return max(float(np.square(decoded - to_float(photos)).mean(dtype=float)), SMALLEST_VARIANCE)
+
+
+def log_weights(model: VAEvsGAN, photos: np.ndarray, variance: float, rng: np.random.Generator) -> np.ndarray:
+    """For each photo log p(x|z) + log p(z) − log q(z|x) of n_importance samples of q, (n_importance, N) in nats.
+
+    Their mean is the usual bound (ELBO), the log of the mean of their exponentials the importance-weighted one.
+    """
+    x, (mean, log_var), weights = to_float(photos), model.encode(photos), []
+    for _ in range(model.p.n_importance):
+        z = posterior_sample(mean, log_var, rng)
+        log_likelihood = log_normal(x, model.decode(z), variance).sum(axis=(1, 2, 3))
+        weights.append(log_likelihood + (log_normal(z, 0, 1) - log_normal(z, mean, np.exp(log_var))).sum(axis=1))
+    return np.array(weights)
+
+
+def posterior_sample(mean: np.ndarray, log_var: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One draw from q(z|x) for each image, (N, latent_size)."""
+    return mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape)
+
+
+def baselines(photos: np.ndarray, test: np.ndarray) -> dict[str, float]:
+    """Mean log density of the test images, nats per dimension, about the mean of the training images `photos`.
+
+    gaussian_baseline has one variance, so it is the VAE with its latent ignored. pixelwise_baseline has one for each
+    pixel and channel; that is little more than the constant pixels, which count as known to 8 bits (a border of black),
+    and it collapses where a test image has something there.
+    """
+    x, y = to_float(photos), to_float(test)
+    mean, variances = x.mean(axis=0, dtype=float), x.var(axis=0, dtype=float)
+    return {
+        "gaussian_baseline": log_normal(y, mean, max(variances.mean(), SMALLEST_VARIANCE)).mean(),
+        "pixelwise_baseline": log_normal(y, mean, np.maximum(variances, SMALLEST_VARIANCE)).mean(),
     }
 
 
 def log_normal(x, mean, variance) -> np.ndarray:
-    """log N(x; mean, variance) of each value in nats, in double precision."""
+    """The log of N(x; mean, variance) of each value in nats, in double precision."""
     x, mean, variance = (np.asarray(value, float) for value in (x, mean, variance))
     return -(np.log(2 * np.pi * variance) + (x - mean) ** 2 / variance) / 2
 
 
 def log_mean_exp(values: np.ndarray) -> np.ndarray:
-    """log of the mean over the first axis of exp(values), safe from overflow (Burda et al. 2016, equation 8)."""
+    """The log of the mean over the first axis of exp(values), safe from overflow (Burda et al. 2016, section 3)."""
     highest = values.max(axis=0)
     return highest + np.log(np.exp(values - highest).mean(axis=0))
 

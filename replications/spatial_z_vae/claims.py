@@ -1,0 +1,383 @@
+"""What is claimed about the size, the layout and the KL weight of a latent, as data.
+
+Sources: the README of Spatial-Z-VAE (github.com/seasonyc/Spatial-Z-VAE, 18 January 2019), which has pictures and no
+number; for numbers Rombach et al. 2022 (latent diffusion, its model zoo) and Esser et al. 2024 (Stable Diffusion 3,
+read second-hand); Dai and Wipf 2019 on superfluous dimensions. In the original the KL divergence is a mean over the
+latent, so a larger latent also weighs each nat less: claims on the `mean` form are the original's own, those on the
+`sum` form change the size alone. Ratios of sharpness are relative to real photographs unless two variants are compared.
+Smallest effects were set before the reporting runs: 1 dB over a range of sizes and half of that between two variants, a
+quarter in sharpness, a tenth of the photographs' distance to the mean image.
+"""
+
+from math import log
+
+from replications.claims import Below, Claim, Contrast, Decreases, Greater, Increases, Less, PublishedTable
+
+FLAT = ("flat_8", "flat_32", "flat_128", "flat_512", "flat_1024")
+SPATIAL = ("spatial_64", "spatial_128", "spatial_256", "spatial_512")
+"""In the order of their sizes, every nat weighing the same."""
+FLAT_MEAN = ("flat_8_mean", "flat_128", "flat_1024_mean")
+SPATIAL_MEAN = ("spatial_64_mean", "spatial_128", "spatial_512_mean")
+"""In the order of their sizes, the KL divergence a mean over the latent; at 128 values that is the same loss."""
+PERCEPTUAL = ("flat_128_perceptual", "spatial_128_perceptual")
+ALL = (*FLAT, "flat_8_mean", "flat_1024_mean", *SPATIAL, "spatial_64_mean", "spatial_512_mean", *PERCEPTUAL)
+
+ORIGINAL = "Spatial-Z-VAE, README of 18 January 2019 (said without a number)"
+SHARPER = log(1.25)
+OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": log(1.1), "-blur_effect": log(1.05)}
+OTHER_FIDELITY = {"-mse": 0.003, "-l1": 0.01, "ssim": 0.05}
+DOUBLINGS = "+1.28 and +2.22 dB per doubling of the channels (Stable Diffusion 3, table 3)"
+LDM = "+3.3 dB for three times the values (KL-f8 to KL-f4 of latent diffusion)"
+
+SHORT = "nets of an eighth of the channels and few epochs (params.yaml)"
+DATA = (
+    "32 px facades of the procedural world (root) or CIFAR-10 re-compressed as JPEG (real) instead of faces of 160 px"
+)
+PIXEL = "squared error of pixels instead of the perceptual loss"
+SUM = "the KL divergence is summed over the latent, not averaged"
+TRAINING = (PIXEL, SHORT, DATA)
+FEATURES = "a small net that has learnt the data set's own labels in the place of FaceNet"
+KID = "KID on features of the suite's own small net"
+MATCHED = (
+    "flat and spatial nets have equal numbers of parameters at 128 values, not equal computation: spatial ones do more"
+)
+
+CLAIMS = (
+    # The original's own statement, KL weight and size moving together.
+    Claim(
+        id="fidelity_grows_with_latent_size",
+        replication="spatial_z_vae",
+        statement="With the KL term as in the original, the larger a flat latent, the closer are reconstructions.",
+        source=ORIGINAL,
+        explanation=("E1", "E4"),
+        predicate=Increases("psnr", FLAT_MEAN),
+        smallest_effect=1.0,
+        unit="dB from 8 to 1024 values",
+        also=OTHER_FIDELITY,
+        deviations=TRAINING,
+    ),
+    Claim(
+        id="sharpness_grows_with_latent_size",
+        replication="spatial_z_vae",
+        statement="With the KL term as in the original, the larger a flat latent, the sharper are reconstructions.",
+        source=ORIGINAL,
+        explanation=("E1", "E4"),
+        predicate=Increases("laplacian_variance", FLAT_MEAN, "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp at 1024 values as at 8",
+        also=OTHER_SHARPNESS,
+        deviations=TRAINING,
+    ),
+    Claim(
+        id="fidelity_grows_with_spatial_latent_size",
+        replication="spatial_z_vae",
+        statement="With the KL term as in the original, the larger a spatial latent, the closer are reconstructions.",
+        source=ORIGINAL,
+        explanation=("E1", "E4"),
+        predicate=Increases("psnr", SPATIAL_MEAN),
+        smallest_effect=1.0,
+        unit="dB from 64 to 512 values",
+        published=f"{DOUBLINGS}; {LDM}",
+        also=OTHER_FIDELITY,
+        deviations=TRAINING,
+    ),
+    Claim(
+        id="sharpness_grows_with_spatial_latent_size",
+        replication="spatial_z_vae",
+        statement="With the KL term as in the original, the larger a spatial latent, the sharper are reconstructions.",
+        source=ORIGINAL,
+        explanation=("E1", "E4"),
+        predicate=Increases("laplacian_variance", SPATIAL_MEAN, "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp at 512 values as at 64",
+        also=OTHER_SHARPNESS,
+        deviations=TRAINING,
+    ),
+    # The size alone.
+    Claim(
+        id="gain_survives_a_fixed_kl_weight",
+        replication="spatial_z_vae",
+        statement="With every nat weighing the same, a larger flat latent still brings reconstructions closer.",
+        source="our question to Spatial-Z-VAE: its KL divergence is a mean over the latent",
+        explanation=("E1",),
+        against=("E4",),
+        predicate=Increases("psnr", FLAT),
+        smallest_effect=1.0,
+        unit="dB from 8 to 1024 values",
+        also=OTHER_FIDELITY,
+        deviations=(SUM, *TRAINING),
+    ),
+    Claim(
+        id="sharpness_gain_survives_a_fixed_kl_weight",
+        replication="spatial_z_vae",
+        statement="With every nat weighing the same, a larger flat latent still sharpens reconstructions.",
+        source="our question to Spatial-Z-VAE: its KL divergence is a mean over the latent",
+        explanation=("E1",),
+        against=("E4",),
+        predicate=Increases("laplacian_variance", FLAT, "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp at 1024 values as at 8",
+        also=OTHER_SHARPNESS,
+        deviations=(SUM, *TRAINING),
+    ),
+    Claim(
+        id="spatial_gain_survives_a_fixed_kl_weight",
+        replication="spatial_z_vae",
+        statement="With every nat weighing the same, a larger spatial latent still brings reconstructions closer.",
+        source="our question to Spatial-Z-VAE; Esser et al. 2024, table 3; Rombach et al. 2022, model zoo",
+        explanation=("E1",),
+        against=("E4",),
+        predicate=Increases("psnr", SPATIAL),
+        smallest_effect=1.0,
+        unit="dB from 64 to 512 values",
+        published=f"{DOUBLINGS}; {LDM}",
+        also=OTHER_FIDELITY,
+        deviations=(SUM, *TRAINING),
+    ),
+    Claim(
+        id="spatial_sharpness_gain_survives_a_fixed_kl_weight",
+        replication="spatial_z_vae",
+        statement="With every nat weighing the same, a larger spatial latent still sharpens reconstructions.",
+        source="our question to Spatial-Z-VAE: its KL divergence is a mean over the latent",
+        explanation=("E1",),
+        against=("E4",),
+        predicate=Increases("laplacian_variance", SPATIAL, "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp at 512 values as at 64",
+        also=OTHER_SHARPNESS,
+        deviations=(SUM, *TRAINING),
+    ),
+    Claim(
+        id="part_of_the_gain_is_the_kl_weight",
+        replication="spatial_z_vae",
+        statement="From 8 to 1024 flat values the original's form gains more than the size alone does.",
+        source="our question to Spatial-Z-VAE: its KL divergence is a mean over the latent",
+        explanation=("E4",),  # not against E1, only against E1 as the sole reading
+        predicate=Contrast("psnr", (("flat_1024_mean", 1), ("flat_8_mean", -1), ("flat_1024", -1), ("flat_8", 1))),
+        smallest_effect=0.5,
+        unit="dB gained more",
+        also=OTHER_FIDELITY,
+        deviations=TRAINING,
+    ),
+    Claim(
+        id="part_of_the_spatial_gain_is_the_kl_weight",
+        replication="spatial_z_vae",
+        statement="From 64 to 512 spatial values the original's form gains more than the size alone does.",
+        source="our question to Spatial-Z-VAE: its KL divergence is a mean over the latent",
+        explanation=("E4",),
+        predicate=Contrast(
+            "psnr", (("spatial_512_mean", 1), ("spatial_64_mean", -1), ("spatial_512", -1), ("spatial_64", 1))
+        ),
+        smallest_effect=0.5,
+        unit="dB gained more",
+        also=OTHER_FIDELITY,
+        deviations=TRAINING,
+    ),
+    # The layout at equal size: were the number of values what blurs, it would not matter.
+    Claim(
+        id="spatial_beats_flat_at_equal_size",
+        replication="spatial_z_vae",
+        statement="At 128 values and equal parameters, a spatial latent gives closer reconstructions than a flat one.",
+        source=ORIGINAL,
+        explanation=(),
+        against=("E1",),
+        predicate=Greater("psnr", "spatial_128", "flat_128"),
+        smallest_effect=0.5,
+        unit="dB",
+        also=OTHER_FIDELITY,
+        deviations=(MATCHED, SUM, *TRAINING),
+    ),
+    Claim(
+        id="spatial_is_sharper_than_flat_at_equal_size",
+        replication="spatial_z_vae",
+        statement="At 128 values and equal parameters, a spatial latent gives sharper reconstructions than a flat one.",
+        source=ORIGINAL,
+        explanation=(),
+        against=("E1",),
+        predicate=Greater("laplacian_variance", "spatial_128", "flat_128", "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp",
+        also=OTHER_SHARPNESS,
+        deviations=(MATCHED, SUM, *TRAINING),
+    ),
+    Claim(
+        id="spatial_beats_flat_at_512",
+        replication="spatial_z_vae",
+        statement="At 512 values a spatial latent gives closer reconstructions than a flat one with more parameters.",
+        source=ORIGINAL,
+        explanation=(),
+        against=("E1",),
+        predicate=Greater("psnr", "spatial_512", "flat_512"),
+        smallest_effect=0.5,
+        unit="dB",
+        also=OTHER_FIDELITY,
+        deviations=(MATCHED, SUM, *TRAINING),
+    ),
+    Claim(
+        id="spatial_is_sharper_than_flat_at_512",
+        replication="spatial_z_vae",
+        statement="At 512 values a spatial latent gives sharper reconstructions than a flat one with more parameters.",
+        source=ORIGINAL,
+        explanation=(),
+        against=("E1",),
+        predicate=Greater("laplacian_variance", "spatial_512", "flat_512", "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp",
+        also=OTHER_SHARPNESS,
+        deviations=(MATCHED, SUM, *TRAINING),
+    ),
+    # The mean.
+    Claim(
+        id="a_small_latent_outputs_the_mean",
+        replication="spatial_z_vae",
+        statement="With 8 values outputs are near the mean image: photographs are at least twice as far from it.",
+        source=ORIGINAL,
+        explanation=("E1",),
+        predicate=Below("distance_to_training_mean", "flat_8", 1.0, "log_ratio"),
+        smallest_effect=log(2),
+        unit="times as far from the mean of the training images are photographs",
+        deviations=(SUM, *TRAINING),
+    ),
+    Claim(
+        id="outputs_leave_the_mean_as_the_latent_grows",
+        replication="spatial_z_vae",
+        statement="The larger a flat latent, the further are reconstructions from the mean image, as photographs are.",
+        source=ORIGINAL,
+        explanation=("E1",),
+        predicate=Increases("distance_to_training_mean", FLAT),
+        smallest_effect=0.1,
+        unit="of the photographs' distance to the mean image, from 8 to 1024 values",
+        deviations=(SUM, *TRAINING),
+    ),
+    # Samples are another question than reconstructions.
+    Claim(
+        id="prior_samples_do_not_gain",
+        replication="spatial_z_vae",
+        statement="A larger flat latent does not bring prior samples closer to the distribution of photographs.",
+        source="the discussion takes reconstructions for samples; Spatial-Z-VAE never samples its prior",
+        explanation=(),
+        against=("E1",),
+        predicate=Increases("kid_prior", FLAT),
+        smallest_effect=-0.1,
+        unit="KID more from 8 to 1024 values",
+        deviations=(KID, SUM, *TRAINING),
+    ),
+    Claim(
+        id="prior_samples_do_not_sharpen",
+        replication="spatial_z_vae",
+        statement="A larger flat latent does not make samples from the prior sharper by a quarter.",
+        source="the discussion takes reconstructions for samples; Spatial-Z-VAE never samples its prior",
+        explanation=(),
+        against=("E1",),
+        predicate=Decreases("laplacian_variance_prior", FLAT, "log_ratio"),
+        smallest_effect=-SHARPER,
+        unit="times as sharp at 8 values as at 1024",
+        also={"gradient_energy_prior": -SHARPER, "high_frequency_share_prior": -log(1.1)},
+        deviations=(SUM, *TRAINING),
+    ),
+    Claim(
+        id="spatial_prior_samples_do_not_gain",
+        replication="spatial_z_vae",
+        statement="A larger spatial latent does not bring prior samples closer to the distribution of photographs.",
+        source="the discussion takes reconstructions for samples; Spatial-Z-VAE never samples its prior",
+        explanation=(),
+        against=("E1",),
+        predicate=Increases("kid_prior", SPATIAL),
+        smallest_effect=-0.1,
+        unit="KID more from 64 to 512 values",
+        deviations=(KID, SUM, *TRAINING),
+    ),
+    # The loss, a third factor.
+    Claim(
+        id="perceptual_loss_sharpens_at_equal_size",
+        replication="spatial_z_vae",
+        statement="At 128 flat values a perceptual loss gives sharper reconstructions than that of pixels.",
+        source=f"{ORIGINAL}; it says that a better loss alone leaves faces blurry and generic",
+        explanation=("E2",),
+        against=("E1",),
+        predicate=Greater("laplacian_variance", "flat_128_perceptual", "flat_128", "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp",
+        also=OTHER_SHARPNESS,
+        deviations=(FEATURES, SUM, SHORT, DATA),
+    ),
+    Claim(
+        id="perceptual_loss_sharpens_a_spatial_latent",
+        replication="spatial_z_vae",
+        statement="At 128 spatial values a perceptual loss gives sharper reconstructions than that of pixels.",
+        source=f"{ORIGINAL}; it trains with nothing but a perceptual loss",
+        explanation=("E2",),
+        against=("E1",),
+        predicate=Greater("laplacian_variance", "spatial_128_perceptual", "spatial_128", "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp",
+        also=OTHER_SHARPNESS,
+        deviations=(FEATURES, SUM, SHORT, DATA),
+    ),
+    # Where a latent is larger than what there is to say.
+    Claim(
+        id="superfluous_dimensions_are_muted",
+        replication="spatial_z_vae",
+        statement="Of 1024 flat values fewer than half are used (active units).",
+        source="Dai and Wipf 2019, figure 1b (superfluous dimensions are muted, informative ones are not)",
+        explanation=(),
+        against=("E1",),
+        predicate=Below("active_share", "flat_1024", 1.0, "log_ratio"),
+        smallest_effect=log(2),
+        unit="values for each one that is used",
+        deviations=("the decoder's variance is fixed, not learnt down to 0", *TRAINING),
+    ),
+    Claim(
+        id="information_stops_growing_with_the_latent",
+        replication="spatial_z_vae",
+        statement="1024 flat values carry no more than 1.25 times as many nats as 128 do.",
+        source="follows from Dai and Wipf 2019, figure 1b, once a latent exceeds what there is to say",
+        explanation=(),
+        against=("E1",),
+        predicate=Less("rate", "flat_1024", "flat_128", "log_ratio"),
+        smallest_effect=-log(1.25),
+        unit="times as many nats in 128 values",
+        deviations=("the decoder's variance is fixed, not learnt down to 0", *TRAINING),
+    ),
+    Claim(
+        id="gain_levels_off",
+        replication="spatial_z_vae",
+        statement="From 8 to 128 flat values reconstructions gain more than from 128 to 1024.",
+        source="follows from Dai and Wipf 2019, figure 1b, once a latent exceeds what there is to say",
+        explanation=(),
+        against=("E1",),
+        predicate=Contrast("psnr", (("flat_128", 2), ("flat_8", -1), ("flat_1024", -1))),
+        smallest_effect=0.5,
+        unit="dB gained more by the first sixteenfold than by the next eightfold",
+        also=OTHER_FIDELITY,
+        deviations=("the decoder's variance is fixed, not learnt down to 0", *TRAINING),
+    ),
+)
+
+TABLES = (
+    PublishedTable(
+        "Table 3 of Esser et al. 2024: fidelity by channels of a spatial latent (published for 4 and 8 channels of "
+        "larger pictures, perceptual and adversarial losses, read second-hand: compare the differences)",
+        ("psnr", "ssim"),
+        {
+            "spatial_64": (None, None),
+            "spatial_128": (None, None),
+            "spatial_256": (25.12, 0.75),
+            "spatial_512": (26.40, 0.79),
+        },
+    ),
+    PublishedTable(
+        "Without a table in the original: rate (nats), PSNR (dB) and sharpness relative to photographs (variance of "
+        "the Laplacian) of reconstructions, sharpness and KID of prior samples, active units, parameters",
+        (
+            "rate",
+            "psnr",
+            "laplacian_variance",
+            "laplacian_variance_prior",
+            "kid_prior",
+            "active_units",
+            "parameters",
+        ),
+        dict.fromkeys(ALL, (None,) * 7),
+    ),
+)

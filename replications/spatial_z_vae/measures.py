@@ -1,0 +1,92 @@
+"""Which instruments judge a spatial_z_vae run, and against what. NumPy and files alone, but for the reader.
+
+Scores of sharpness and variety are relative to real photographs of the same test set: 1 is as they are. A score's name
+ends in `_prior` for decoded prior samples; without an ending it is that of decoded posterior means, the reconstructions
+that the original shows.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from replications.curves import Curve
+from replications.instruments import classification, distribution, diversity, fidelity, sharpness
+from replications.spatial_z_vae.claims import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN
+from replications.spatial_z_vae.params import Params
+
+
+def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers: Path) -> dict[str, float]:
+    """Instrument → score of one run.
+
+    Args:
+        images: as train.py made them.
+        facts: what train.py knew of the model.
+        params: the run's.
+        readers: the folder with the study's trained readers.
+    """
+    output, target = images["output"] / 255.0, images["target"] / 255.0
+    scores = sharpness.relative(output, target) | fidelity.scores(output, target)
+    scores["distance_to_training_mean"] = distance_to_mean(output, target, images["mean_image"] / 255.0)
+    scores["rate"] = facts["rate"]
+    scores["rate_per_value"] = facts["rate"] / params.latent_size
+    scores["active_units"] = facts["active_units"]
+    scores["active_share"] = facts["active_units"] / params.latent_size
+    scores["parameters"] = facts["encoder_parameters"] + facts["decoder_parameters"]
+    return scores | _prior_scores(images, params, readers)
+
+
+def distance_to_mean(output: np.ndarray, target: np.ndarray, mean_image: np.ndarray) -> float:
+    """How far outputs (N, H, W, 3) are from the mean of the training images (1, H, W, 3), relative to photographs.
+
+    Formula: mean |output − mean| / mean |target − mean|. Units: none. Range: from 0, every output is the mean image;
+    1 is as far from it as photographs are. Source: the original's README, which says without a number that a decoder
+    short of information puts out a mean. Blind spot: it does not ask whether an output went in the right direction.
+    """
+    return float(np.abs(output - mean_image).mean() / np.abs(target - mean_image).mean())
+
+
+def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
+    prior, target = images["prior"] / 255.0, images["target"] / 255.0
+    scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
+    reader = classification.load_reader(readers / f"classification-{params.dataset}.npz")
+    ours, real = (classification.features(reader, images[name]) for name in ("prior", "target"))
+    scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
+    return scores | {"kid_prior": distribution.kid(ours, real)}
+
+
+METRICS = {
+    "psnr_flat_128": ("flat_128", "psnr"),
+    "psnr_spatial_128": ("spatial_128", "psnr"),
+    "psnr_spatial_512": ("spatial_512", "psnr"),
+    "sharpness_flat_128": ("flat_128", "laplacian_variance"),
+    "sharpness_spatial_128": ("spatial_128", "laplacian_variance"),
+    "sharpness_spatial_512": ("spatial_512", "laplacian_variance"),
+}
+"""What `dvc metrics show` prints: name → (variant, instrument), means over seeds."""
+
+SERIES = {"flat": FLAT, "spatial": SPATIAL, "flat, mean KL": FLAT_MEAN, "spatial, mean KL": SPATIAL_MEAN}
+CURVES = (
+    Curve("PSNR (dB) of reconstructions against latent size", "latent_size", "psnr", SERIES),
+    Curve(
+        "sharpness of reconstructions against latent size (1: as photographs)",
+        "latent_size",
+        "laplacian_variance",
+        SERIES,
+    ),
+    Curve(
+        "sharpness of prior samples against latent size (1: as photographs)",
+        "latent_size",
+        "laplacian_variance_prior",
+        SERIES,
+    ),
+    Curve("KID of prior samples against latent size", "latent_size", "kid_prior", SERIES),
+    Curve("rate (nats) against latent size", "latent_size", "rate", SERIES),
+)
+
+
+def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
+    """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant."""
+    columns = [("photo", next(iter(images.values()))["target"])]
+    columns += [(name.replace("_", "\n"), one["output"]) for name, one in images.items()]
+    shown = ("flat_8", "flat_128", "flat_1024", "spatial_64", "spatial_512")
+    return columns + [("prior\n" + name.replace("_", "\n"), images[name]["prior"]) for name in shown if name in images]

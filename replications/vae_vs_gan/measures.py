@@ -1,0 +1,121 @@
+"""Which instruments judge a vae_vs_gan run, and against what. NumPy and files alone, but for the reader.
+
+Scores of sharpness and variety are relative to real photographs of the same test set: 1 is as they are. A score's name
+ends in `_prior` for samples, in `_searched` for what a search of the latent found for a test image; without an ending
+it is that of reconstructions, which a GAN does not have. `_shown` is what a model is usually judged by: reconstructions
+where it has them, else samples.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from replications.curves import Curve
+from replications.datasets import world
+from replications.instruments import classification, distribution, diversity, fidelity, modes, sharpness
+from replications.vae_vs_gan.params import Params
+
+
+def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers: Path) -> dict[str, float]:
+    """Instrument → score of one run; what a variant cannot have is absent.
+
+    Args:
+        images: as train.py made them.
+        facts: what train.py knew of the model.
+        params: the run's.
+        readers: the folder with the study's trained readers.
+    """
+    target, searched = images["target"] / 255.0, images["searched"] / 255.0
+    scores = _prior_scores(images, params, readers)
+    found = fidelity.scores(searched, target[: len(searched)])
+    scores |= {f"{instrument}_searched": score for instrument, score in found.items()}
+    if "output" in images:
+        output = images["output"] / 255.0
+        scores |= sharpness.relative(output, target) | fidelity.scores(output, target)
+    for name in sharpness.SHARPNESS:
+        scores[f"{name}_shown"] = scores.get(name, scores[f"{name}_prior"])
+    if "iwae" in facts:
+        scores |= _likelihood_scores(facts, target[0].size)
+    return scores
+
+
+def mode_probabilities(dataset: str, n_modes: int) -> np.ndarray:
+    """The true probability of each mode, (n_modes,): the procedural world's, exactly, or those of digits at random."""
+    if dataset.startswith("facade_world"):
+        return world.mode_probabilities()
+    return np.full(n_modes, 1 / n_modes)
+
+
+def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
+    """What samples look like, which modes they show and how often, and how far they are from photographs as a set."""
+    prior, target = images["prior"] / 255.0, images["target"] / 255.0
+    scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
+    scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
+    reader = classification.load_classifier(readers / f"classification-{params.dataset}.npz")
+    predictions = classification.predict(reader, images["prior"])
+    shown = modes.mode_numbers(predictions)
+    truth = mode_probabilities(params.dataset, int(np.prod([p.shape[1] for p in predictions.values()])))
+    ours, real = (classification.features(reader, images[name]) for name in ("prior", "target"))
+    return scores | {
+        "modes_covered": modes.modes_covered(shown),
+        "modes_share": modes.modes_covered(shown) / modes.expected_modes(truth, len(shown)),
+        "mode_entropy": modes.mode_entropy(shown),
+        "mode_entropy_share": modes.mode_entropy(shown) / _entropy(truth),
+        "kl_to_true": modes.kl_to_true(shown, truth),
+        "confidence": modes.confidence(predictions),
+        "kid_prior": distribution.kid(ours, real),
+    }
+
+
+def _entropy(probabilities: np.ndarray) -> float:
+    """In nats; every mode is possible."""
+    return float(-(probabilities * np.log(probabilities)).sum())
+
+
+def _likelihood_scores(facts: dict, n_values: int) -> dict[str, float]:
+    """The bounds, nats per dimension, over what needs no latent; and what importance weights gain, nats per image."""
+    return {
+        "elbo": facts["elbo"],
+        "iwae": facts["iwae"],
+        "rate": facts["rate"],
+        "bound_over_baseline": facts["iwae"] - facts["gaussian_baseline"],
+        "bound_over_pixelwise_baseline": facts["iwae"] - facts["pixelwise_baseline"],
+        "iwae_over_elbo": (facts["iwae"] - facts["elbo"]) * n_values,
+    }
+
+
+METRICS = {
+    "sharpness_autoencoder": ("autoencoder", "laplacian_variance"),
+    "sharpness_vae_samples": ("vae", "laplacian_variance_prior"),
+    "sharpness_gan_samples": ("gan", "laplacian_variance_prior"),
+    "modes_share_vae": ("vae", "modes_share"),
+    "modes_share_gan": ("gan", "modes_share"),
+}
+"""What `dvc metrics show` prints: name → (variant, instrument), means over seeds."""
+
+VARIANTS = ("autoencoder", "vae", "vae_gan", "gan")
+CURVES = (
+    Curve(
+        "sharpness of samples (1: as photographs) against the share of modes that they show",
+        "modes_share",
+        "laplacian_variance_prior",
+        {name: (name,) for name in VARIANTS[1:]},
+    ),
+    Curve(
+        "sharpness (1: as photographs) against PSNR (dB) of what a search of the latent finds for a test image",
+        "psnr_searched",
+        "laplacian_variance_prior",
+        {name: (name,) for name in VARIANTS[1:]},
+    ),
+)
+
+
+def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
+    """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant.
+
+    An autoencoder has no prior: what it makes of draws from N(0, 1) is scored, but not shown.
+    """
+    columns = [("photo", next(iter(images.values()))["target"])]
+    columns += [(name.replace("_", "\n"), one["output"]) for name, one in images.items() if "output" in one]
+    columns += [(f"searched\n{name}", one["searched"]) for name, one in images.items()]
+    return columns + [(f"prior\n{name}", one["prior"]) for name, one in images.items() if name != "autoencoder"]
