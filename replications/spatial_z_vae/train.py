@@ -135,10 +135,10 @@ class PerceptualLoss:
     """Mean squared differences of features, summed over the layers of a frozen net, and no pixel loss.
 
     The original looks through FaceNet. The net here is the suite's own: it first learns the data set's own labels for
-    `feature_epochs` epochs, with a seed of its own, and so is the same net in every run. Its last layer would rule a plain
-    sum: each is weighed such that all count the same between training images that have nothing to do with each other
-    (each and its neighbour in the data set), and together as much as their pixels. β then weighs about as much beside
-    both losses.
+    `feature_epochs` epochs, with a seed of its own, and so is the same net in every run. Its last layer would rule a
+    plain sum: each is weighed such that all count the same between training images that have nothing to do with each
+    other (each and its neighbour in the data set), and together as much as their pixels. β then weighs about as much
+    beside both losses.
     """
 
     def __init__(self, params: Params, photos: np.ndarray, labels: dict[str, np.ndarray]):

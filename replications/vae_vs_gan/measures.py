@@ -12,7 +12,7 @@ import numpy as np
 
 from replications.curves import Curve
 from replications.datasets import world
-from replications.instruments import classification, distribution, diversity, fidelity, modes, sharpness
+from replications.instruments import classification, distribution, diversity, fidelity, modes, recognition, sharpness
 from replications.vae_vs_gan.params import Params
 
 
@@ -51,7 +51,7 @@ def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) 
     prior, target = images["prior"] / 255.0, images["target"] / 255.0
     scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
     scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
-    reader = classification.load_classifier(readers / f"classification-{params.dataset}.npz")
+    reader = classification.load_reader(readers / f"classification-{params.dataset}.npz")
     predictions = classification.predict(reader, images["prior"])
     shown = modes.mode_numbers(predictions)
     truth = mode_probabilities(params.dataset, int(np.prod([p.shape[1] for p in predictions.values()])))
