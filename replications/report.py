@@ -5,6 +5,7 @@ The table in README.md stands between two markers and shows every study whose ve
 
 import argparse
 import csv
+import dataclasses
 import importlib
 import json
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from replications import command, study
-from replications.claims import in_words, number
+from replications.claims import Verdict, in_words, number
 from replications.errors import ReplicationError
 from replications.explanations import EXPLANATIONS, findings
 from replications.results import write_text
@@ -156,10 +157,17 @@ def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]
 def read_verdicts(folder: Path) -> list[dict] | None:
     """The verdicts of the study in a folder, None where there are none."""
     path = folder / "results" / "verdicts.json"
+    remedy = f"run `dvc repro {folder / 'dvc.yaml'}:judge` to judge again"
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        verdicts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     except ValueError as error:
-        raise ReportError(f"{path}: damaged ({error}); run `dvc repro {folder / 'dvc.yaml'}` to judge again") from None
+        raise ReportError(f"{path}: damaged ({error}); {remedy}") from None
+    fields = {field.name for field in dataclasses.fields(Verdict)}
+    for verdict in verdicts or ():
+        if fields != set(verdict):
+            other = ", ".join(sorted(fields ^ set(verdict)))
+            raise ReportError(f"{path}: written by another version of the suite, which differs in {other}; {remedy}")
+    return verdicts
 
 
 def table(root: Path) -> str:

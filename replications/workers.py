@@ -97,10 +97,12 @@ def run_all(
     # Not scattered: a scattered copy is lost with its worker, a task's result is made again.
     codes = {name: code_hash(name) for name in {run.replication for run in runs}}
     digests = {name: sha256(content) for name, content in data.items()}
-    held = {
-        name: client.submit(bytes, content, key=f"data-{name}-{digests[name]}", pure=False)
-        for name, content in data.items()
-    }
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sending large graph")
+        held = {
+            name: client.submit(bytes, content, key=f"data-{name}-{digests[name]}", pure=False)
+            for name, content in data.items()
+        }
 
     def key(run: Run) -> str:
         """A shared scheduler takes equal keys for the same task, whoever asks."""
@@ -122,14 +124,13 @@ def run_all(
         ): run
         for order, run in enumerate(runs)
     }
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sending large graph")
-        for future in as_completed(futures):
-            run = futures.pop(future)
-            if future.status == "error":
-                raise WorkerError(f"{run.name}: {future.exception()}") from None
+    for future in as_completed(futures):
+        run = futures.pop(future)
+        if future.status == "error":  # its process died again and again: the other runs go on
+            yield Outcome(run, seconds=0.0, failed=" ".join(str(future.exception()).split()))
+        else:
             yield Outcome(run, **future.result())
-            future.release()
+        future.release()
 
 
 def supervise(name: str, replication: str, params: dict, seed: int, data: bytes) -> dict:

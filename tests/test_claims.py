@@ -24,19 +24,13 @@ STUDIES = (
     ".",
     *(name for name in ("real", "paper") if any((ROOT / name / f).exists() for f in ("results", "dvc.lock"))),
 )
-FILES = (
-    "readers.json",
-    "verdicts.json",
-    "verdicts.md",
-    "metrics.json",
-    *(
-        f"{name}/{file}"
-        for name in study.REPLICATIONS
-        for file in ("scores.csv", "summary.csv", "metrics.json", "sheet.png")
-    ),
-)
+ROOMS = {name: tuple(study.load(ROOT / name).variants) for name in STUDIES}
+"""Study → the replications that its params.yaml declares; a study need not have them all."""
 CLAIMS = [
-    claim for name in study.REPLICATIONS for claim in importlib.import_module(f"replications.{name}.claims").CLAIMS
+    claim
+    for room in study.REPLICATIONS
+    if any(room in rooms for rooms in ROOMS.values())
+    for claim in importlib.import_module(f"replications.{room}.claims").CLAIMS
 ]
 
 
@@ -45,11 +39,23 @@ def title(name: str) -> str:
     return "root" if name == "." else name
 
 
+def claims_of(name: str) -> list[Claim]:
+    """The claims that are on trial in a study: those that name it, of the replications that it declares."""
+    return [claim for claim in CLAIMS if claim.replication in ROOMS[name] and title(name) in claim.studies]
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """The committed results of a study."""
+    of_a_room = ("scores.csv", "summary.csv", "curves.csv", "metrics.json", "sheet.png")
+    rooms = (f"{room}/{file}" for room in ROOMS[name] for file in of_a_room)
+    return ("readers.json", "verdicts.json", "verdicts.md", "metrics.json", *rooms)
+
+
 def cases(expecting: bool = False):
     """One pytest case for each study and claim; where a claim is known not to hold, a strict expected failure."""
     found = []
     for name in STUDIES:
-        for claim in (claim for claim in CLAIMS if title(name) in claim.studies):
+        for claim in claims_of(name):
             reason = claim.does_not_hold.get(title(name))
             marks = [pytest.mark.xfail(strict=True, reason=reason)] if expecting and reason else []
             found.append(pytest.param(name, claim, id=f"{title(name)}-{claim.replication}-{claim.id}", marks=marks))
@@ -77,7 +83,13 @@ def repro(name: str) -> str:
 def read_lock(tree: Path, name: str) -> dict[str, dict]:
     path = tree / name / "dvc.lock"
     assert path.exists(), f"{Path(name, 'dvc.lock')}: no such file; run {repro(name)} and commit it"
-    return YAML(typ="safe").load(path)["stages"]
+    return stages_in(path.read_text(encoding="utf-8"))
+
+
+@cache
+def stages_in(text: str) -> dict[str, dict]:
+    """Every check asks for the lock, whose reading takes longer than all else that they do."""
+    return YAML(typ="safe").load(text)["stages"]
 
 
 def md5_of(path: Path) -> str:
@@ -113,7 +125,7 @@ def check_params(tree: Path, name: str) -> None:
             seen.add(key)
             for where, here, there_ in differences(present.get(key, "nothing"), used, key):
                 pytest.fail(f"{file}: {where} is {here}, but stage {stage} ran with {there_}; run {repro(name)}")
-    wanted = {"seeds", "readers", *study.REPLICATIONS}
+    wanted = {"seeds", "readers", *ROOMS[name]}
     assert wanted <= seen, f"{Path(name, 'dvc.lock')}: no stage ran with {sorted(wanted - seen)}; run {repro(name)}"
 
 
@@ -176,7 +188,7 @@ def check_verdict(verdicts: dict[str, Verdict], entries: dict[str, dict], name: 
 
 def check_complete(entries: dict[str, dict], name: str) -> None:
     """No verdict is there that nobody claims."""
-    claimed = [claim.id for claim in CLAIMS if title(name) in claim.studies]
+    claimed = [claim.id for claim in claims_of(name)]
     wrong = sorted(set(entries) ^ set(claimed)) or "another order"
     assert list(entries) == claimed, f"results/verdicts.json of study {title(name)}: {wrong}; run {repro(name)}"
 
@@ -216,8 +228,10 @@ def test_claim_holds(name, claim):
     check_holds(judged_here(ROOT, name)[claim.id])
 
 
-@pytest.mark.parametrize("name", STUDIES, ids=title)
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [pytest.param(name, file, id=f"{title(name)}-{file}") for name in STUDIES for file in files_of(name)],
+)
 def test_result_is_what_its_stage_wrote(name, file):
     check_file(ROOT, name, file)
 
@@ -239,6 +253,21 @@ def test_every_verdict_belongs_to_a_claim(name):
 
 def test_readmes_show_the_results():
     check_tables(ROOT)
+
+
+def test_no_two_claims_share_an_id():
+    """Of all replications together: verdicts are looked up by it, here and by people."""
+    ids = [claim.id for claim in CLAIMS]
+    assert not {id for id in ids if ids.count(id) > 1}
+
+
+def test_every_claim_is_on_trial_and_in_its_own_room():
+    assert set(study.REPLICATIONS) == set(ROOMS["."]), "the bundled study declares every replication"
+    on_trial = {claim.id for name in STUDIES for claim in claims_of(name)}
+    for room in study.REPLICATIONS:
+        for claim in importlib.import_module(f"replications.{room}.claims").CLAIMS:
+            assert claim.replication == room, f"{claim.id} is declared in {room}"
+            assert claim.id in on_trial, f"{room}/{claim.id} names {claim.studies}, none of which tries it"
 
 
 def test_a_failure_is_expected_only_with_a_reason():

@@ -6,19 +6,26 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from replications.study import REPLICATIONS
+from replications.study import REPLICATIONS, Study, load
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "replications"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = ("pix2pix", "spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan")
+ROOMS = REPLICATIONS
 HEAVY = {"keras", "tensorflow", "tensorflow_datasets", "torch", "jax"}
-MAY_BE_HEAVY = {"training.py", "readers.py", "keras_import.py", "instruments/recognition.py"}
+MAY_BE_HEAVY = {
+    "training.py",
+    "readers.py",
+    "keras_import.py",
+    "instruments/recognition.py",
+    "instruments/classification.py",
+}
 PIPELINES = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("dvc.yaml"), *ROOT.glob("*/dvc.yaml")])
 
 
@@ -26,9 +33,69 @@ def relative(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
+# --- rooms ---------------------------------------------------------------------------------------------------------
+
+FILES = {"README.md", "__init__.py", "claims.py", "measures.py", "networks.py", "params.py", "train.py"}
+HEADINGS = ["What the paper reports", "What we keep", "What we change", "What we got", "What to make of it"]
+ARGUMENTS = {
+    "train.py": {"train": ["params", "seed", "data", "progress"]},
+    "measures.py": {"measure": ["images", "facts", "params", "readers"], "sheet": ["images"]},
+}
+"""File → function → the arguments that it is called with, in every room."""
+VALUES = {"measures.py": {"METRICS", "CURVES"}, "claims.py": {"CLAIMS", "TABLES"}, "params.py": {"Params"}}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def defined(module: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+    """(name, statement) of what a module defines at its top level."""
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (
+                (name.id, node) for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            )
+
+
+def test_every_room_is_known_by_its_name():
+    """A folder with networks is a room, and every room is found by its name alone: there is no registry."""
+    assert sorted(path.parent.name for path in PACKAGE.glob("*/networks.py")) == sorted(REPLICATIONS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_has_the_files_of_every_room(room):
+    assert {path.name for path in (PACKAGE / room).iterdir() if path.is_file()} == FILES
+    assert (ast.get_docstring(parsed(PACKAGE / room / "__init__.py")) or "").startswith(f"{room}: ")
+    there = {path.name for path in (ROOT / "tests" / room).glob("*.py")}
+    assert {"test_networks.py", "test_train.py", "test_measures.py"} <= there, f"tests/{room} mirrors the room"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_rooms_readme_answers_the_same_questions(room):
+    text = (PACKAGE / room / "README.md").read_text(encoding="utf-8")
+    assert text.splitlines()[0] == f"# {room}"
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
+
+
+@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("file", sorted({*ARGUMENTS, *VALUES}))
+def test_a_rooms_file_defines_what_its_callers_ask_for(room, file):
+    module = dict(defined(parsed(PACKAGE / room / file)))
+    assert VALUES.get(file, set()) <= set(module)
+    for function, arguments in ARGUMENTS.get(file, {}).items():
+        assert [argument.arg for argument in module[function].args.args] == arguments, f"{room}/{file}: {function}"
+
+
+# --- imports -------------------------------------------------------------------------------------------------------
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """(line, module) of every import in a file, nested ones included."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -101,7 +168,7 @@ def test_judging_loads_no_plots_and_no_cluster():
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_nothing_is_unpickled_and_no_yaml_runs_code(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.Call):
             continue
         where = f"{relative(path)}:{node.lineno}"
@@ -201,15 +268,46 @@ def test_the_lock_agrees_with_the_bounds(requirements):
 # --- the pipelines -------------------------------------------------------------------------------------------------
 
 
+@cache
 def stages(pipeline: Path) -> dict[str, dict]:
-    """Stage → its definition, with `foreach` written out."""
-    content = YAML(typ="safe").load(ROOT / pipeline)
+    """Stage → its definition, with `foreach` written out: over a list, or over a mapping with `key` and `item.…`."""
     written: dict[str, dict] = {}
-    for name, stage in content["stages"].items():
-        for item in stage.get("foreach", [None]):
-            one = str(stage["do"]).replace("${item}", item) if item else None
-            written[f"{name}@{item}" if item else name] = ast.literal_eval(one) if one else stage
+    for name, stage in YAML(typ="safe").load(ROOT / pipeline)["stages"].items():
+        if "foreach" not in stage:
+            written[name] = stage
+            continue
+        for item in stage["foreach"]:
+            values = {"item": item}
+            if isinstance(stage["foreach"], dict):
+                values = {"key": item} | {f"item.{key}": value for key, value in stage["foreach"][item].items()}
+            written[f"{name}@{item}"] = filled_in(stage["do"], values)
     return written
+
+
+def filled_in(value, values: dict[str, str]):
+    """The same with each `${name}` replaced."""
+    if isinstance(value, dict):
+        return {filled_in(key, values): filled_in(inner, values) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled_in(inner, values) for inner in value]
+    return re.sub(r"\$\{([\w.]+)\}", lambda found: values[found[1]], value) if isinstance(value, str) else value
+
+
+def test_both_kinds_of_foreach_are_written_out(tmp_path):
+    (tmp_path / "dvc.yaml").write_text(
+        "stages:\n"
+        "  one: {cmd: a}\n"
+        "  listed: {foreach: [x, y], do: {cmd: 'run ${item}', outs: ['out/${item}': {cache: false}]}}\n"
+        "  mapped: {foreach: {x: {of: p}}, do: {cmd: 'run ${key} on ${item.of}', params: ['${key}']}}\n"
+    )
+    assert stages(tmp_path / "dvc.yaml") == {
+        "one": {"cmd": "a"},
+        "listed@x": {"cmd": "run x", "outs": [{"out/x": {"cache": False}}]},
+        "listed@y": {"cmd": "run y", "outs": [{"out/y": {"cache": False}}]},
+        "mapped@x": {"cmd": "run x on p", "params": ["x"]},
+    }
+    with pytest.raises(KeyError, match="typo"):
+        filled_in("${typo}", {"item": "x"})
 
 
 def paths_of(stage: dict, keys: tuple[str, ...], pipeline: Path) -> list[Path]:
@@ -271,6 +369,59 @@ def test_a_stage_reads_only_params_that_are_there(pipeline, name):
         assert set(keys) <= set(YAML(typ="safe").load(ROOT / path)), f"{pipeline}:{name} reads {keys} of {path}"
 
 
+@cache
+def declared(pipeline: Path) -> Study:
+    return load(ROOT / pipeline.parent)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES, ids=str)
+def test_a_pipeline_trains_and_measures_the_replications_that_its_study_declares(pipeline):
+    rooms = sorted(declared(pipeline).variants)
+    for stage in ("train", "measure"):
+        assert sorted(name.split("@")[1] for name in stages(pipeline) if name.startswith(f"{stage}@")) == rooms
+    judged = paths_of(stages(pipeline)["judge"], ("deps",), pipeline)
+    assert sorted(path.parts[-2] for path in judged if path.name == "scores.csv") == rooms
+    assert sorted(path.parts[1] for path in judged if path.name == "claims.py" and len(path.parts) == 3) == rooms
+    shown = [next(iter(plot)) if isinstance(plot, dict) else plot for plot in plots(pipeline)]
+    for room in rooms:
+        assert {f"results/{room}/curves.csv", f"results/{room}/sheet.png"} <= set(shown)
+
+
+def plots(pipeline: Path) -> list:
+    return YAML(typ="safe").load(ROOT / pipeline)["plots"]
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES, ids=str)
+def test_a_stage_depends_on_the_arrays_that_its_params_name(pipeline):
+    study, all_stages = declared(pipeline), stages(pipeline)
+
+    def arrays(stage: str) -> set[str]:
+        return {path.stem for path in paths_of(all_stages[stage], ("deps",), pipeline) if path.suffix == ".npz"}
+
+    for room, variants in study.variants.items():
+        assert arrays(f"train@{room}") == {params.dataset for params in variants.values()}, f"{pipeline}:train@{room}"
+    wanted = {*study.readers.classification}
+    assert arrays("readers") == wanted | ({study.readers.segmentation.dataset} if study.readers.segmentation else set())
+
+
+@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize(("stage", "file"), [("measure@{room}", "measures.py"), ("judge", "claims.py")])
+def test_a_stage_depends_on_the_files_of_a_room_whose_values_it_reads(room, stage, file):
+    """`Params` are values of params.yaml, which the stage depends on as such."""
+    read = {
+        path
+        for _, module in imports(PACKAGE / room / file)
+        for name in [module.split(".")]
+        if name[:2] == ["replications", room] and name[-1] != "Params"
+        for path in [Path(*name[:3]).with_suffix(".py")]
+    }
+    for pipeline in PIPELINES:
+        one = stages(pipeline).get(stage.format(room=room))
+        if one and room in declared(pipeline).variants:
+            missing = read - set(paths_of(one, ("deps",), pipeline))
+            assert not missing, f"{pipeline}:{stage.format(room=room)} does not depend on {sorted(map(str, missing))}"
+
+
 @pytest.mark.parametrize("replication", REPLICATIONS)
 def test_training_depends_on_exactly_the_code_that_its_runs_are_identified_by(replication):
     from replications.runs import CODE
@@ -284,10 +435,16 @@ def test_training_depends_on_exactly_the_code_that_its_runs_are_identified_by(re
 
 @pytest.mark.parametrize("pipeline", PIPELINES[1:], ids=str)
 def test_studies_have_the_same_stages(pipeline):
-    """A study is data and numbers, never code: what differs is where they lie."""
+    """A study is data and numbers, never code: what differs is where they lie, and which replications there are."""
     root, other = stages(Path("dvc.yaml")), stages(pipeline)
+    absent = set(ROOMS) - set(declared(pipeline).variants)
     for name, stage in root.items():
-        if name != "arrays":
+        if name != "arrays" and name.split("@")[-1] not in absent:
             there = {*paths_of(other[name], ("deps",), pipeline)}
             code = {path for path in paths_of(stage, ("deps",), Path("dvc.yaml")) if path.parts[0] == "replications"}
-            assert code <= there, f"{pipeline}:{name} does not depend on {sorted(map(str, code - there))}"
+            missing = {path for path in code - there if path.parts[1] not in absent}
+            assert not missing, f"{pipeline}:{name} does not depend on {sorted(map(str, missing))}"
+            made = {pipeline.parent / path for path in paths_of(stage, OUTPUTS, Path("dvc.yaml"))}
+            made = {path for path in made if not absent & set(path.parts)}
+            assert made == set(paths_of(other[name], OUTPUTS, pipeline)), f"{pipeline}:{name} makes other files"
+            assert other[name]["cmd"] == f"{stage['cmd']} --study {pipeline.parent}"

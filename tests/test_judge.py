@@ -287,6 +287,13 @@ def test_json_is_stable_and_complete():
     assert plain["effects_by_seed"]["11"] == 3.0
 
 
+def test_a_claim_may_speak_against_explanations_alone():
+    claim = claim_of(Greater("sharpness", "gan", "l1"), explanation=(), against=("E1", "E4"))
+    verdict = verdict_of(claim, scores_of(ARMS))
+    assert (verdict.explanation, verdict.against) == ((), ("E1", "E4"))
+    assert (verdict.as_json()["explanation"], verdict.as_json()["against"]) == ([], ["E1", "E4"])
+
+
 def test_one_seed_is_inconclusive_and_still_json():
     scores = scores_of({"l1": [1.0], "gan": [3.0]}, seeds=(1,))
     verdict = verdict_of(claim_of(Greater("sharpness", "gan", "l1")), scores, seeds=(1,))
@@ -432,6 +439,8 @@ def test_ratio_of_a_score_that_is_not_positive():
         ({"id": "not an id"}, "identifier"),
         ({"explanation": ("E9",)}, "E9.*there are E1"),
         ({"explanation": ()}, "there are E1"),
+        ({"against": ("E9",)}, "E9.*there are E1"),
+        ({"explanation": ("E1", "E2"), "against": ("E2",)}, "E2"),
         ({"smallest_effect": math.nan}, "finite"),
         ({"does_not_hold": {"papr": "typo"}}, "papr"),
         ({"predicate": Similar("sharpness", ("a", "b"))}, "minus the margin"),

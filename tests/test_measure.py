@@ -1,6 +1,7 @@
 """From images on disk to tidy scores: complete, the same bytes every time, and strict about what is there."""
 
 import errno
+import importlib
 import json
 import shutil
 from concurrent.futures import Future
@@ -66,7 +67,7 @@ def test_the_command_measures_with_a_trained_reader_and_repeats_its_bytes(finish
     assert "pix2pix: measuring 4 runs" in done.stdout
     assert "[4/4] l1_cgan seed 2" in done.stdout
     first = tiny.hashes(results(finished_study))
-    assert list(first) == ["metrics.json", "scores.csv", "sheet.png", "summary.csv"]
+    assert list(first) == ["curves.csv", "metrics.json", "scores.csv", "sheet.png", "summary.csv"]
     shutil.rmtree(results(finished_study))
     assert tiny.command("replications.measure", "pix2pix", "--study", folder, cwd=folder).returncode == 0
     assert tiny.hashes(results(finished_study)) == first
@@ -98,6 +99,39 @@ def test_the_blurred_variant_scores_as_blurred(finished_study, in_this_process):
     assert metrics["pixel_error_l1"] > metrics["pixel_error_l1_cgan"]
 
 
+def test_curves_are_those_of_the_declared_variants(finished_study, in_this_process):
+    measure.measure(finished_study, "pix2pix")
+    rows = tiny.read_rows(results(finished_study) / "curves.csv")
+    summary = {
+        (row["variant"], row["instrument"]): row
+        for row in tiny.read_rows(results(finished_study) / "summary.csv")  # of L1+cGAN alone has a receptive field
+    }
+    assert [(row["curve"], row["variant"], row["x"]) for row in rows] == [
+        (curve.title, "l1_cgan", "7") for curve in pix2pix.CURVES
+    ]
+    for row, curve in zip(rows, pix2pix.CURVES, strict=True):
+        of = summary["l1_cgan", curve.y]
+        assert (row["y"], row["low"], row["high"]) == (of["mean"], of["low"], of["high"])
+
+
+@pytest.mark.parametrize(
+    ("counts", "n"),
+    [({"output": 4}, 4), ({"output": 4, "prior": 9}, 9), ({"output": 7, "prior": 2}, 7), ({"prior": 3}, 3)],
+)
+def test_as_many_images_were_measured_as_there_are_outputs_or_samples(tiny_study, monkeypatch, counts, n):
+    run = tiny_study.runs("pix2pix")[0]
+    images = {name: np.zeros((count, 2, 2, 3), np.uint8) for name, count in {"target": 20, **counts}.items()}
+    facts = {"facts": {"rate": 1.5}, **runs.identity(run, "", "")}
+    runs.write(runs.folder(tiny_study, run), tiny.npz(images), facts)
+
+    def rate(images: dict, facts: dict, params, readers: Path) -> dict:
+        assert (params, readers) == (run.params, tiny_study.folder / "readers")
+        return {"rate": np.float32(facts["rate"]), "targets": len(images["target"])}
+
+    monkeypatch.setattr(pix2pix, "measure", rate)
+    assert measure.scores_of(tiny_study, run) == ({"rate": 1.5, "targets": 20.0}, n)
+
+
 @pytest.mark.parametrize("direction", ["labels_to_photo", "photo_to_labels"])
 def test_a_photograph_is_as_sharp_as_a_photograph(direction):
     images = tiny.images("l1", 1)
@@ -107,7 +141,7 @@ def test_a_photograph_is_as_sharp_as_a_photograph(direction):
 
     if direction == "photo_to_labels":
         images["input"], images["target"] = images["target"], images["input"]
-        scores = measures.measure(images, params, Path("none is needed"))
+        scores = measures.measure(images, {}, params, Path("none is needed"))
         assert scores["pixel_accuracy"] == scores["class_iou"] == 1
     else:
         with pytest.MonkeyPatch.context() as patch:
@@ -116,7 +150,7 @@ def test_a_photograph_is_as_sharp_as_a_photograph(direction):
                 recognition, "read", lambda weights, photos: measures.nearest_class(images["input"], images["palette"])
             )
             patch.setattr(measures.fidelity, "psnr", finite_psnr)
-            scores = measures.measure(images, params, Path())
+            scores = measures.measure(images, {}, params, Path())
         assert scores["laplacian_variance"] == scores["lab_spread_ab"] == scores["lab_intersection"] == 1
         assert scores["pixel_accuracy"] == 1
         assert scores["distance_to_support"] == 0
@@ -129,6 +163,73 @@ def finite_psnr(output, target):
 
 
 finite_psnr.__name__ = "psnr"
+
+
+# --- the other rooms -----------------------------------------------------------------------------------------------
+
+READS_LABELS = ("spatial_z_vae", "beta_vae", "vae_vs_gan")
+
+
+def measured(folder: Path, room: str) -> dict[str, str]:
+    """The real command, and the hashes of what it wrote."""
+    done = tiny.command("replications.measure", room, "--study", folder, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert f"{room}: measuring 4 runs" in done.stdout
+    return tiny.hashes(folder / "results" / room)
+
+
+@pytest.mark.parametrize("room", ["spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan"])
+def test_the_command_measures_trained_runs_and_repeats_its_bytes(trained, tmp_path, request, room):
+    folder = tmp_path / "tiny"
+    shutil.copytree(trained(room), folder)
+    if room in READS_LABELS:
+        (folder / "readers").mkdir()
+        shutil.copy(request.getfixturevalue("labels_reader"), folder / "readers")
+    first = measured(folder, room)
+    assert list(first) == ["curves.csv", "metrics.json", "scores.csv", "sheet.png", "summary.csv"]
+
+    declared, of_room = study.load(folder), importlib.import_module(f"replications.{room}.measures")
+    scores, summary, curves = (
+        tiny.read_rows(folder / "results" / room / f"{name}.csv") for name in ("scores", "summary", "curves")
+    )
+    assert all(np.isfinite(float(row["score"])) for row in scores)
+    by_run = {run.name: [] for run in declared.runs(room)}
+    for row in scores:
+        by_run[f"{room}/{row['variant']}/{row['seed']}"].append(row["instrument"])
+    for variant in declared.variants[room]:
+        one, other = (by_run[f"{room}/{variant}/{seed}"] for seed in declared.seeds)
+        assert one == other, "every seed by the same instruments"
+        assert len(set(one)) == len(one) > 5
+    assert {row["n_images"] for row in scores} == {"4" if room == "vq_vae" else "8"}, "the test set, or more samples"
+
+    drawn = {(row["curve"], row["series"], row["variant"]) for row in curves}
+    declared_points = {
+        (curve.title, series, variant)
+        for curve in of_room.CURVES
+        for series, variants in curve.series.items()
+        for variant in variants
+        if variant in declared.variants[room]
+    }
+    assert drawn == declared_points != set()
+    assert all(np.isfinite(float(row[name])) for row in curves for name in ("x", "y", "low", "high"))
+    means = {(row["variant"], row["instrument"]): float(row["mean"]) for row in summary}
+    metrics = json.loads((folder / "results" / room / "metrics.json").read_text())
+    assert metrics == {name: means[arm] for name, arm in of_room.METRICS.items() if arm[0] in declared.variants[room]}
+    assert (folder / "results" / room / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+    shutil.rmtree(folder / "results")
+    assert measured(folder, room) == first
+
+
+@pytest.mark.parametrize("room", READS_LABELS)
+def test_a_missing_reader_of_labels_is_one_line_with_the_command_that_makes_it(trained, tmp_path, room):
+    folder = tmp_path / "tiny"
+    shutil.copytree(trained(room), folder)
+    done = tiny.command("replications.measure", room, "--study", folder, cwd=folder)
+    path = folder / "readers" / "classification-facade_world-tiny.npz"
+    tiny.assert_one_line_error(done, f"{path}: no such file; run `dvc repro {folder / 'dvc.yaml'}:readers`")
+    assert not (folder / "results").exists(), "nothing half is written"
 
 
 # --- summary -------------------------------------------------------------------------------------------------------
@@ -243,7 +344,8 @@ def test_a_flat_black_output_is_named(finished_study, in_this_process):
     run = finished_study.runs("pix2pix")[1]
     images = tiny.images(run.variant, run.seed)
     images["output"] = np.zeros_like(images["output"])
-    runs.write(runs.folder(finished_study, run), tiny.npz(images), runs.identity(run, "", ""))
+    facts = {"facts": {}, **runs.identity(run, "", "")}
+    runs.write(runs.folder(finished_study, run), tiny.npz(images), facts)
     assert error_of(finished_study).startswith("pix2pix/l1_cgan/1: ")
 
 

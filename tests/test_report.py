@@ -40,14 +40,19 @@ def write(folder, content) -> None:
     (folder / "results" / "verdicts.json").write_text(json.dumps(content), encoding="utf-8")
 
 
+def tables_of(markdown: str) -> list[list[list[str]]]:
+    """The cells of each Markdown table, whose rows must follow one another."""
+    blocks = [block.splitlines() for block in markdown.strip("\n").split("\n\n")]
+    blocks = [block for block in blocks if any(line.startswith("|") for line in block)]
+    for block in blocks:
+        assert all(line.startswith("| ") or line.startswith("|---") for line in block), f"a broken row in\n{markdown}"
+        assert block[1].startswith("|---"), f"a table without its ruler in\n{markdown}"
+    return [[[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in block] for block in blocks]
+
+
 def rows_of(markdown: str) -> list[list[str]]:
-    """The cells of a Markdown table whose rows must follow one another."""
-    lines = markdown.rstrip("\n").splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith("|"))
-    assert lines[first - 1] == "", "a table begins after an empty line"
-    rows = lines[first:]
-    assert all(line.startswith("| ") or line.startswith("|---") for line in rows), f"a broken row in\n{markdown}"
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in rows]
+    """The cells of the last table, that of the claims."""
+    return tables_of(markdown)[-1]
 
 
 def test_studies_stand_side_by_side(tmp_path):
@@ -65,6 +70,47 @@ def test_studies_stand_side_by_side(tmp_path):
     assert {len(row) for row in rows} == {4}
     assert "**root** study: 1 replicated, 1 contradicted, 0 inconclusive." in said
     assert "**real** study: 0 replicated, 0 contradicted, 2 inconclusive." in said
+
+
+def test_explanations_stand_before_the_claims(tmp_path):
+    """Of all studies together: here one claim replicated and one contradicted, and both undecided in the other."""
+    write(tmp_path, verdicts("root", explanation=("E2",), against=("E1",)))
+    write(tmp_path / "real", verdicts("real", effect=0.0, explanation=("E2",), against=("E1",)))
+    (header, ruler, *rows), (first, *_) = tables_of(table(tmp_path))
+    assert header == ["explanation", "for", "against", "undecided", "conclusion"]
+    assert ruler == ["---"] * 5
+    assert first[0] == "claim"
+    assert rows == [
+        ["**E1** bottleneck", "0", "1", "1", "Contradicted: 0 for, 1 against, 1 undecided."],
+        ["**E2** averaging", "1", "1", "2", "Contested: 1 for, 1 against, 2 undecided."],
+        ["**E3** noise", "0", "1", "1", "Contradicted: 0 for, 1 against, 1 undecided."],
+        ["**E4** antagonism", "0", "0", "0", "Nothing was decided."],
+        ["**E5** quantisation", "0", "0", "0", "Nothing was decided."],
+    ]
+
+
+def test_what_a_claim_bears_on_is_shown(tmp_path):
+    write(tmp_path, verdicts("root", explanation=("E2", "E3"), against=("E1", "E4")))
+    assert rows_of(table(tmp_path))[2][0] == "**pix2pix** It sharpens. (E2, E3, against E1, against E4)"
+    assert report.bearing({"explanation": [], "against": ["E1"]}) == "against E1"
+    assert report.bearing({"explanation": ["E1"], "against": []}) == "E1"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0.0, "0.00"),
+        (0.1, "0.10"),
+        (-0.126, "-0.13"),
+        (12.345, "12.35"),
+        (0.0456, "0.046"),
+        (-0.00123, "-0.0012"),
+        (0.09999, "0.1"),
+        (1e-7, "1e-07"),
+    ],
+)
+def test_numbers_are_as_short_as_they_can_be_told_apart(number, said):
+    assert report.short(number) == said
 
 
 def test_a_study_without_verdicts_is_left_out(tmp_path):
@@ -167,7 +213,14 @@ def test_the_command_writes_page_and_table_and_repeats_its_bytes(repository, cap
         "β grows.",
     ):
         assert words in page
-    for words in ("5 seeds", "gan over l1", "Smallest effect that matters: +0.1 sharper", "Published: +0.3", "short"):
+    for words in (
+        "(somebody 2017; E2, E3)",
+        "5 seeds",
+        "gan over l1",
+        "Smallest effect that matters: +0.1 sharper",
+        "Published: +0.3",
+        "short",
+    ):
         assert words in page
     assert "β grows." in readme
     assert "2 verdicts in results/verdicts.md, tables in README.md" in capsys.readouterr().out

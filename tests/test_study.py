@@ -1,5 +1,6 @@
 """What a params.yaml may say, and the one line that answers everything else."""
 
+import importlib
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import pytest
 
 from replications import study
 from replications.judge import claims_of
-from replications.pix2pix.claims import CLAIMS
 from replications.study import StudyError
 from tests import tiny
 
@@ -29,6 +29,22 @@ def changed(**section) -> dict:
     return tiny.params(pix2pix={**tiny.PIX2PIX, **section})
 
 
+CLASSIFIER = {
+    "heads": ["digit"],
+    "n_train": 8,
+    "epochs": 1,
+    "batch_size": 4,
+    "learning_rate": 1e-3,
+    "channels": 4,
+    "seed": 0,
+}
+
+
+def with_classifier(**reader) -> dict:
+    """A tiny params.yaml with a reader of labels."""
+    return tiny.params(readers={**tiny.HEAD["readers"], "classification": {"digits-32": {**CLASSIFIER, **reader}}})
+
+
 # --- what is there -------------------------------------------------------------------------------------------------
 
 
@@ -43,6 +59,41 @@ def test_a_study_declares_every_variant_with_every_seed(tiny_study):
     assert declared[0].params.discriminator == "none"
     assert declared[1].params.discriminator == "conditional"
     assert declared[0].params.epochs == declared[1].params.epochs == 1
+
+
+def test_a_study_declares_the_readers_that_its_rooms_need_and_no_others(tmp_path):
+    both = study.load(tiny.write_params(tmp_path / "both", with_classifier())).readers
+    assert both.segmentation.dataset == "facade_world-tiny"
+    assert both.classification["digits-32"].heads == ["digit"]
+    assert not both.classification["digits-32"].split_colours, "photos need their colours together"
+    maps = study.load(tiny.write_params(tmp_path / "maps", tiny.params())).readers
+    assert maps.classification == {}
+    labels = study.load(
+        tiny.write_params(tmp_path / "labels", tiny.params(readers={"classification": {"digits-32": CLASSIFIER}}))
+    ).readers
+    assert labels.segmentation is None
+    assert list(labels.classification) == ["digits-32"]
+
+
+@pytest.mark.parametrize("key", list(CLASSIFIER))
+def test_a_missing_hyper_parameter_of_a_reader_is_named(tmp_path, key):
+    content = with_classifier()
+    del content["readers"]["classification"]["digits-32"][key]
+    message = error_of(tiny.write_params(tmp_path, content))
+    assert f"'readers.classification.digits-32.{key}' is missing" in message
+
+
+@pytest.mark.parametrize("room", study.REPLICATIONS)
+def test_a_study_need_not_declare_every_replication(tmp_path, room):
+    declared = study.load(tiny.write_params(tmp_path, tiny.params(room)))
+    assert list(declared.variants) == [room]
+    assert len(declared.runs(room)) == 4
+
+
+def test_replications_come_in_one_order_however_a_study_declares_them(tmp_path):
+    sections = {room: tiny.ROOMS[room] for room in reversed(study.REPLICATIONS)}
+    declared = study.load(tiny.write_params(tmp_path, {**tiny.HEAD, **sections}))
+    assert tuple(declared.variants) == study.REPLICATIONS
 
 
 def test_the_bundled_study_is_called_root():
@@ -83,10 +134,28 @@ def test_claims_name_only_declared_variants(name, monkeypatch):
         assert not unknown, f"{claim.id} reads {sorted(unknown)}, which {name}/params.yaml does not declare"
 
 
-def test_claims_name_only_studies_that_can_be():
-    for claim in CLAIMS:
+@pytest.mark.parametrize("room", study.REPLICATIONS)
+def test_claims_name_only_studies_that_can_be(room):
+    for claim in importlib.import_module(f"replications.{room}.claims").CLAIMS:
         assert claim.studies
         assert set(claim.studies) <= {"root", "real", "paper"}, claim.id
+
+
+@pytest.mark.parametrize("room", study.REPLICATIONS)
+def test_tables_metrics_and_curves_name_only_variants_that_a_study_declares(room):
+    """One that none declares would silently be left out: a misspelt name."""
+    studies = [study.load(tiny.ROOT / name).variants.get(room, {}) for name in STUDIES]
+    known = {variant for variants in studies for variant in variants}
+    claims, measures = (importlib.import_module(f"replications.{room}.{name}") for name in ("claims", "measures"))
+    for table in claims.TABLES:
+        assert set(table.rows) <= known | {"photos"}, table.title
+        assert all(len(numbers) == len(table.instruments) for numbers in table.rows.values()), table.title
+    assert measures.METRICS
+    assert {variant for variant, _ in measures.METRICS.values()} <= known
+    assert measures.CURVES
+    assert len({curve.title for curve in measures.CURVES}) == len(measures.CURVES)
+    for curve in measures.CURVES:
+        assert {variant for variants in curve.series.values() for variant in variants} <= known, curve.title
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------
@@ -142,6 +211,28 @@ def test_claims_name_only_studies_that_can_be():
             tiny.params(readers={"segmentation": {**tiny.HEAD["readers"]["segmentation"], "chanels": 1}}),
             ["unknown key 'readers.segmentation.chanels'", "did you mean 'channels'?"],
             id="misspelt-reader",
+        ),
+        pytest.param(
+            with_classifier(chanels=1),
+            ["unknown key 'readers.classification.digits-32.chanels'", "did you mean 'channels'?"],
+            id="misspelt-in-reader-of-labels",
+        ),
+        pytest.param(
+            tiny.params(readers={"clasification": {}}),
+            ["unknown key 'readers.clasification'", "did you mean 'classification'?"],
+            id="misspelt-kind-of-reader",
+        ),
+        pytest.param(with_classifier(heads=[]), ["digits-32.heads = []", "at least 1 item"], id="no-heads"),
+        pytest.param(with_classifier(heads=["a", "a"]), ["head 'a' is declared twice"], id="double-head"),
+        pytest.param(with_classifier(heads="a"), ["digits-32.heads = 'a'", "list"], id="heads-is-text"),
+        pytest.param(with_classifier(heads=[1]), ["digits-32.heads.0 = 1", "string"], id="head-is-a-number"),
+        pytest.param(with_classifier(n_train=0), ["digits-32.n_train = 0", "greater than 0"], id="no-photos-to-read"),
+        pytest.param(with_classifier(seed="0"), ["digits-32.seed = '0'", "integer"], id="reader-seed-is-text"),
+        pytest.param(with_classifier(split_colours=1), ["split_colours = 1", "boolean"], id="split-is-a-number"),
+        pytest.param(
+            tiny.params(readers={"classification": ["digits-32"]}),
+            ["readers.classification = ['digits-32']", "dictionary"],
+            id="readers-of-labels-is-a-list",
         ),
     ],
 )

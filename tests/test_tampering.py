@@ -15,7 +15,6 @@ from replications.results import read_scores
 from replications.study import StudyError
 from tests.test_claims import (
     CLAIMS,
-    FILES,
     ROOT,
     STUDIES,
     check_code,
@@ -25,7 +24,9 @@ from tests.test_claims import (
     check_params,
     check_tables,
     check_verdict,
+    claims_of,
     committed,
+    files_of,
     judged,
     md5_of,
     repro,
@@ -157,10 +158,10 @@ def test_an_altered_lock_is_noticed(tree, name):
     assert "a" * 32 in said
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_a_result_that_is_gone_is_noticed(tree, name, file):
-    (tree / name / "results" / file).unlink()
-    assert f"{Path(name, 'results', file)}: no such file, stage" in failure_of(check_file, tree, name, file)
+def test_a_result_that_is_gone_is_noticed(tree, name):
+    for file in files_of(name):
+        (tree / name / "results" / file).unlink()
+        assert f"{Path(name, 'results', file)}: no such file, stage" in failure_of(check_file, tree, name, file)
 
 
 def score_error(tree: Path, name: str) -> str:
@@ -225,9 +226,9 @@ def test_a_constant_instrument_sharpens_nothing(tree, name):
 def test_swapped_arms_are_contradicted(tree, name):
     with there(tree):
         declared = study.load(name)
-        scores = {"pix2pix": read_scores(declared, "pix2pix")}
+        scores = {room: read_scores(declared, room) for room in declared.variants}
     swapped = replace(SHARPENS, predicate=opposite(SHARPENS.predicate), also={})
-    claims = [swapped if claim is SHARPENS else claim for claim in CLAIMS]
+    claims = [swapped if claim is SHARPENS else claim for claim in claims_of(name)]
     verdicts = {verdict.id: verdict for verdict in judge_claims(claims, scores, declared.seeds, title(name))}
     assert verdicts[SHARPENS.id].verdict == "contradicted"
     assert "is contradicted, expected replicated" in failure_of(check_holds, verdicts[SHARPENS.id])

@@ -22,16 +22,16 @@ MODULE = "replications.train"
 WILD = {"learning_rate": 1e30}
 
 
-def train(folder: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
+def train(folder: Path, *arguments: object, room: str = "pix2pix", **environment: str) -> subprocess.CompletedProcess:
     """The command, to its end."""
-    return tiny.command(MODULE, "pix2pix", "--study", folder, *arguments, cwd=folder, **environment)
+    return tiny.command(MODULE, room, "--study", folder, *arguments, cwd=folder, **environment)
 
 
 @contextmanager
-def training(folder: Path, *arguments: str):
+def training(folder: Path, *arguments: str, room: str = "pix2pix"):
     """The command as a process in a group of its own, as a terminal would start it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", MODULE, "pix2pix", "--study", str(folder), *arguments],
+        [sys.executable, "-m", MODULE, room, "--study", str(folder), *arguments],
         cwd=folder,
         env=tiny.environment(),
         stdout=subprocess.PIPE,
@@ -242,6 +242,69 @@ def wait_for(process: subprocess.Popen, words: str) -> str:
                 return line
         time.sleep(0.1)
     return pytest.fail(f"{words!r} never appeared in\n{process.log.read_text()}")
+
+
+# --- the other rooms -----------------------------------------------------------------------------------------------
+
+OTHERS = [room for room in tiny.ROOMS if room != "pix2pix"]
+every_other_room = pytest.mark.parametrize("room", OTHERS)
+
+
+@every_other_room
+def test_a_rooms_runs_are_whole_and_differ(trained, room):
+    folder = trained(room)
+    assert {run.name for run in study.load(folder).runs(room)} == set(written(folder))
+    digests = [digest for name, digest in tiny.hashes(folder / "runs").items() if name.endswith("images.npz")]
+    assert len(set(digests)) == 4, "seeds and variants differ"
+    for path in (folder / "runs").rglob("facts.json"):
+        text = path.read_text(encoding="utf-8")
+        for private in (str(folder), str(tiny.ROOT), os.uname().nodename, "seconds", "date"):
+            assert private not in text
+
+
+@every_other_room
+def test_two_workers_a_kill_and_a_failing_variant_leave_a_room_the_same_bytes(trained, tmp_path, room):
+    """Two workers, all killed after the first run; then two again, beside a variant that asks for too many images."""
+    folder = tiny.write_study(tmp_path / "tiny", room)
+    with training(folder, "--workers", "2", room=room) as process:
+        assert f"{room}: 4 runs to train, 0 finished before, on 2 workers" in wait_for_a_finished_run(process)
+        tree = psutil.Process(process.pid).children(recursive=True)
+        for one in [psutil.Process(process.pid), *tree]:
+            one.kill()
+        assert_gone(tree)
+    kept = written(folder)
+    assert 1 <= len(kept) < 4, "this test needs a run to be missing"
+
+    variants = {**tiny.ROOMS[room]["variants"], "greedy": {"n_test": 999}}
+    tiny.write_params(folder, tiny.params(room, **{room: {**tiny.ROOMS[room], "variants": variants}}))
+    done = train(folder, "--workers", "2", room=room)
+    assert f"{room}: {6 - len(kept)} runs to train, {len(kept)} finished before, on 2 workers" in done.stdout
+    greedy = "failed: n_test = 999: the data set has 4 images; ask for no more"
+    tiny.assert_one_line_error(
+        done,
+        "2 of 6 runs failed, the others are kept",
+        f"greedy seed 1 {greedy}",
+        f"greedy seed 2 {greedy}",
+        "params.yaml and run again",
+    )
+    assert kept.items() < written(folder).items(), "finished runs were left alone"
+    assert tiny.hashes(folder / "runs") == tiny.hashes(trained(room) / "runs")
+
+
+@pytest.mark.parametrize(
+    ("room", "key", "value"),
+    [
+        ("spatial_z_vae", "latent_size", -8),
+        ("beta_vae", "beta", -1.0),
+        ("vq_vae", "commitment_cost", -0.25),
+        ("vae_vs_gan", "gamma", -1.0),
+    ],
+)
+def test_a_negative_hyper_parameter_is_one_line(tmp_path, room, key, value):
+    folder = tiny.write_study(tmp_path / "tiny", room, **{room: {**tiny.ROOMS[room], key: value}})
+    done = train(folder, room=room)
+    tiny.assert_one_line_error(done, f"params.yaml: {room}.variants.", f"{key} = {value}: input should be greater than")
+    assert not (folder / "runs").exists()
 
 
 # --- bad input -----------------------------------------------------------------------------------------------------

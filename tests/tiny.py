@@ -1,4 +1,4 @@
-"""A study small enough for a test: a few facades of 32 pixels, nets of a few channels, one epoch."""
+"""Studies small enough for a test, one of each room: a few facades of 32 pixels, nets of a few channels, one epoch."""
 
 import csv
 import hashlib
@@ -58,11 +58,115 @@ PIX2PIX = {
     "n_draws_inputs": 4,
     "variants": {"l1": {"discriminator": "none"}, "l1_cgan": {}},
 }
+SPATIAL_Z_VAE = {
+    "dataset": "facade_world-tiny",
+    "n_train": 16,
+    "n_test": 4,
+    "epochs": 1,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "latent": "flat",
+    "latent_size": 8,
+    "channels": 4,
+    "residual_blocks": 1,
+    "beta": 1.0,
+    "kl": "sum",
+    "mean_counts_as": 8,
+    "loss": "pixel",
+    "feature_channels": 4,
+    "feature_epochs": 1,
+    "feature_seed": 0,
+    "n_samples": 8,
+    "variants": {
+        "flat_8": {"loss": "perceptual"},
+        "spatial_64": {"latent": "spatial", "latent_size": 64, "kl": "mean"},
+    },
+}
+BETA_VAE = {
+    "dataset": "facade_world-tiny",
+    "n_train": 16,
+    "n_probe": 24,
+    "n_test": 4,
+    "epochs": 1,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "channels": 4,
+    "latent_size": 4,
+    "encoder": "gaussian",
+    "beta": 1.0,
+    "variance": "unit",
+    "n_samples": 8,
+    "n_draws": 2,
+    "n_draws_inputs": 2,
+    "variants": {"autoencoder": {"encoder": "deterministic", "beta": 0.0}, "sigma": {"variance": "optimal"}},
+}
+VQ_VAE = {
+    "dataset": "facade_world-tiny",
+    "n_train": 16,
+    "n_test": 4,
+    "epochs": 1,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "channels": 4,
+    "residual_blocks": 1,
+    "embedding_dim": 4,
+    "quantiser": "straight_through",
+    "codebook_size": 8,
+    "commitment_cost": 0.25,
+    "decay": 0.99,
+    "restart_below": 1.0,
+    "beta": 1.0,
+    "n_encoded": 2,
+    "variants": {"vae": {"quantiser": "gaussian"}, "k512_restarts": {"quantiser": "ema_restarts"}},
+}
+VAE_VS_GAN = {
+    "dataset": "facade_world-tiny",
+    "n_train": 16,
+    "n_test": 4,
+    "epochs": 1,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "beta_1": 0.5,
+    "channels": 4,
+    "latent_size": 4,
+    "encoder": "gaussian",
+    "beta": 1.0,
+    "gamma": 1.0,
+    "label_smoothing": 0.1,
+    "n_samples": 8,
+    "n_search": 2,
+    "n_restarts": 1,
+    "search_steps": 2,
+    "search_learning_rate": 0.1,
+    "n_bound": 2,
+    "n_importance": 2,
+    "variants": {"vae_gan": {}, "gan": {"encoder": "none", "beta": 0.0}},
+}
+ROOMS = {
+    "pix2pix": PIX2PIX,
+    "spatial_z_vae": SPATIAL_Z_VAE,
+    "beta_vae": BETA_VAE,
+    "vq_vae": VQ_VAE,
+    "vae_vs_gan": VAE_VS_GAN,
+}
+"""Replication → its section of params.yaml: two variants that have as little as possible in common."""
+CLASSIFICATION = {
+    "facade_world-tiny": {
+        "heads": ["wall_colour", "sky_shade", "door_colour", "mullion"],
+        "n_train": 48,
+        "epochs": 1,
+        "batch_size": 16,
+        "learning_rate": 1e-3,
+        "channels": 4,
+        "seed": 0,
+    }
+}
+"""The readers of labels; no part of HEAD, so that tests which need none do not wait for one."""
 
 
-def params(**head) -> dict:
-    """What params.yaml says; keyword arguments replace whole keys."""
-    return json.loads(json.dumps({**HEAD, "pix2pix": PIX2PIX, **head}))
+def params(room: str = "pix2pix", **head) -> dict:
+    """What params.yaml says with one room's section; keyword arguments replace whole keys."""
+    return json.loads(json.dumps({**HEAD, room: ROOMS[room], **head}))
 
 
 def write_params(folder: Path, content) -> Path:
@@ -73,20 +177,21 @@ def write_params(folder: Path, content) -> Path:
     return folder
 
 
-def write_arrays(folder: Path, n_train: int = 16, n_test: int = 4) -> None:
-    """A few pairs of the procedural world, as `export` would write them."""
+def write_arrays(folder: Path, n_train: int = 48, n_test: int = 4) -> None:
+    """A few pairs of the procedural world with their factors, as `export` would write them."""
     arrays = {"palette": world.PALETTE}
     for split, n in (("train", n_train), ("test", n_test)):
         labels, factors = world.sample(np.random.default_rng(n), n, 32)
         arrays |= {f"{split}_photo": world.render(labels, factors), f"{split}_labels": labels[..., None]}
+        arrays |= {f"{split}_{name}": values for name, values in factors.items()}
     (folder / "arrays").mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "arrays" / "facade_world-tiny.npz", **arrays)
 
 
-def write_study(folder: Path, **head) -> Path:
+def write_study(folder: Path, room: str = "pix2pix", **head) -> Path:
     """A study's folder, ready to train."""
     write_arrays(folder)
-    return write_params(folder, params(**head))
+    return write_params(folder, params(room, **head))
 
 
 def images(variant: str, seed: int) -> dict[str, np.ndarray]:

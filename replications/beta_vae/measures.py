@@ -12,7 +12,7 @@ import numpy as np
 from replications.beta_vae.params import BETAS, Params
 from replications.curves import Curve
 from replications.datasets import world
-from replications.instruments import classification, distribution, diversity, fidelity, probing, recognition, sharpness
+from replications.instruments import classification, distribution, diversity, fidelity, probing, sharpness
 
 PROBED = ("wall_colour", "sky_shade", "door_colour", "mullion", "label")
 """The labels that the latent is probed for: the bundled world's factors (but for the brick phase, which no net of this
@@ -44,7 +44,7 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
     prior, target = images["prior"] / 255.0, images["target"] / 255.0
     scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
-    reader = recognition.load_reader(readers / f"classification-{params.dataset}.npz")
+    reader = classification.load_reader(readers / f"classification-{params.dataset}.npz")
     ours, real = (classification.features(reader, images[name]) for name in ("prior", "target"))
     scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
     return scores | {"kid_prior": distribution.kid(ours, real)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from replications.curves import Curve
-from replications.instruments import classification, distribution, diversity, fidelity, recognition, sharpness
+from replications.instruments import classification, distribution, diversity, fidelity, sharpness
 from replications.spatial_z_vae.claims import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN
 from replications.spatial_z_vae.params import Params
 
@@ -48,7 +48,7 @@ def distance_to_mean(output: np.ndarray, target: np.ndarray, mean_image: np.ndar
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
     prior, target = images["prior"] / 255.0, images["target"] / 255.0
     scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
-    reader = recognition.load_reader(readers / f"classification-{params.dataset}.npz")
+    reader = classification.load_reader(readers / f"classification-{params.dataset}.npz")
     ours, real = (classification.features(reader, images[name]) for name in ("prior", "target"))
     scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
     return scores | {"kid_prior": distribution.kid(ours, real)}

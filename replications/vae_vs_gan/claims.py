@@ -99,6 +99,12 @@ CLAIMS = (
         unit="dB lost against the VAE",
         also={"-mse": 0.002, "-l1": 0.005},
         deviations=(BRIDGE, *GAME),
+        does_not_hold={
+            "root": (
+                "rather the reverse: with the adversary the VAE was trained longer, and is a little closer to "
+                "photographs"
+            ),
+        },
     ),
     Claim(
         id="gan_drops_modes",
@@ -112,6 +118,12 @@ CLAIMS = (
         published="0.90 (VEEGAN: DCGAN shows 99 of 1,000) to 0.92 (PacGAN: 78.9)",
         also={"mode_entropy_share": 0.1},
         deviations=(READER, *GAME),
+        does_not_hold={
+            "root": (
+                "one seed of five collapses to a seventh of the modes, the others miss a tenth to a quarter: too wide "
+                "to decide"
+            ),
+        },
     ),
     Claim(
         id="vae_covers_modes",
@@ -124,6 +136,12 @@ CLAIMS = (
         unit="of the expected modes more",
         also={"mode_entropy_share": -0.1},
         deviations=(READER, *TRAINING),
+        does_not_hold={
+            "root": (
+                "its samples are too blurred to show bars and doors, and mix the colours of walls: a reader finds a "
+                "quarter of the modes"
+            ),
+        },
     ),
     Claim(
         id="gan_shows_fewer_modes_than_the_vae",
@@ -136,6 +154,9 @@ CLAIMS = (
         unit="of the expected modes fewer",
         also={"mode_entropy_share": 0.1},
         deviations=(READER, *GAME),
+        does_not_hold={
+            "root": "the reverse in four seeds of five, since blurred samples show few modes; in one the GAN collapses"
+        },
     ),
     Claim(
         id="gan_samples_are_distributed_more_like_photographs",
@@ -148,6 +169,7 @@ CLAIMS = (
         unit="KID less",
         published="FID of the VAE 1.8 (CelebA) to 7.8 times (MNIST) that of the best GAN",
         deviations=(KID, "no search of hyper-parameters for each data set", *GAME),
+        does_not_hold={"root": "closer in four seeds of five; in one the GAN collapses, and nothing is decided"},
     ),
     Claim(
         id="latent_search_in_the_gan_is_less_faithful_than_the_vae",

@@ -12,7 +12,7 @@ import numpy as np
 
 from replications.curves import Curve
 from replications.datasets import world
-from replications.instruments import classification, distribution, diversity, fidelity, modes, recognition, sharpness
+from replications.instruments import classification, distribution, diversity, fidelity, modes, sharpness
 from replications.vae_vs_gan.params import Params
 
 

@@ -283,6 +283,96 @@ def test_windows_are_lit_one_by_one():
     assert (factors["lit"][:, n_windows:] == 255).all()
 
 
+# What a photo tells beside its map.
+
+
+def a_scene(n_windows: int, **areas: tuple[slice, slice]) -> np.ndarray:
+    """A map of ground with a wall of 20 by 22 pixels, so many windows on it, and what else is given."""
+    one = np.full((32, 32), world.GROUND, np.uint8)
+    for name, area in areas.items():
+        one[area] = world.CLASSES.index(name)
+    for window in range(n_windows):
+        one[10:15, 4 + 6 * window : 4 + 6 * window + 3] = world.WINDOW
+    return one
+
+
+WALL_AREA, SKY_AREA, DOOR_AREA = (
+    (slice(5, 25), slice(2, 24)),
+    (slice(0, 3), slice(0, 32)),
+    (slice(17, 25), slice(8, 13)),
+)
+
+
+def test_the_entropy_of_the_factors_by_hand():
+    """Of weights w that add up to W it is ln W − Σ w ln w / W."""
+    wall = np.log(19) - (7 * np.log(7) + 5 * np.log(5) + 4 * np.log(4) + 3 * np.log(3)) / 19 + np.log(45)
+    sky = door = np.log(9) - (4 * np.log(4) + 3 * np.log(3) + 2 * np.log(2)) / 9
+    mullion, one_window = np.log(3), np.log(5) - (3 * np.log(3) + 2 * np.log(2)) / 5
+    by_hand = {
+        0: a_scene(0),
+        wall: a_scene(0, wall=WALL_AREA),
+        sky: a_scene(0, sky=SKY_AREA),
+        door: a_scene(0, door=DOOR_AREA),
+        mullion + one_window: a_scene(1),
+        mullion + 3 * one_window: a_scene(3),
+        wall + sky + door + mullion + 2 * one_window: a_scene(2, wall=WALL_AREA, sky=SKY_AREA, door=DOOR_AREA),
+    }
+    np.testing.assert_allclose(world.factor_entropy(np.stack(list(by_hand.values()))), list(by_hand), atol=1e-12)
+    assert wall == pytest.approx(5.14, abs=0.01)
+    assert world.factor_entropy(a_map(64)[None]) == pytest.approx(world.factor_entropy(a_map(32)[None]))
+
+
+def entropy_of_photos(photos: np.ndarray, p: np.ndarray) -> float:
+    """Of the distribution of photos (K, …), each with its probability: equal ones are one."""
+    mass: dict[bytes, float] = {}
+    for photo, probability in zip(photos, p / p.sum(), strict=True):
+        mass[photo.tobytes()] = mass.get(photo.tobytes(), 0.0) + probability
+    of_each = np.array(list(mass.values()))
+    return float(-(of_each * np.log(of_each)).sum())
+
+
+@pytest.mark.parametrize(
+    ("n_windows", "areas", "varied"),
+    [
+        (1, {"wall": WALL_AREA}, ("wall_colour", "brick_phase", "mullion", "lit")),
+        (2, {"sky": SKY_AREA, "door": DOOR_AREA}, ("sky_shade", "door_colour", "mullion", "lit", "wall_colour")),
+        (3, {"sky": SKY_AREA}, ("sky_shade", "door_colour", "mullion", "lit")),
+        (0, {"door": DOOR_AREA}, ("sky_shade", "door_colour", "mullion", "lit")),
+    ],
+)
+def test_the_entropy_of_the_factors_is_that_of_all_photos_of_a_map(n_windows, areas, varied):
+    """Every combination of the factors that are varied is rendered; the others show nowhere on the map."""
+    one = a_scene(n_windows, **areas)
+    weights = {"lit": world.LIT_WEIGHTS} | {name: w for lists in LISTS.values() for name, w in lists.items()}
+    choices = [(name, weights[name]) for name in varied if name != "lit"]
+    choices += [(window, world.LIT_WEIGHTS) for window in range(n_windows)]
+    values = np.array(list(product(*(range(len(w)) for _, w in choices))), np.uint8)
+    p = np.array([np.prod(combination) for combination in product(*(w for _, w in choices))], float)
+    factors = {name: np.zeros(len(values), np.uint8) for name in facade_world.FACTORS}
+    factors["lit"] = np.full((len(values), world.MAX_WINDOWS), 255, np.uint8)
+    for (name, _), column in zip(choices, values.T, strict=True):
+        if isinstance(name, int):
+            factors["lit"][:, name] = column
+        else:
+            factors[name] = column
+    photos = world.render(np.repeat(one[None], len(values), axis=0), factors)
+    assert world.factor_entropy(one[None])[0] == pytest.approx(entropy_of_photos(photos, p), rel=1e-12)
+
+
+def test_on_maps_that_occur_no_two_values_of_a_factor_look_alike():
+    """Class by class, whose pixels follow from factors of their own: the entropies of what is seen add up."""
+    maps, _ = world.sample(np.random.default_rng(11), 12, 32)
+    for one, said in zip(maps, world.factor_entropy(maps), strict=True):
+        seen = sum(entropy_of_photos(colours, p) for cls, (_, colours, p) in listed(one).items() if cls != world.WINDOW)
+        numbers, n_windows = ndimage.label(one == world.WINDOW)
+        windows = np.log(len(world.MULLIONS)) + n_windows * (np.log(5) - (3 * np.log(3) + 2 * np.log(2)) / 5)
+        looks = photos_of(one, {"mullion": np.repeat([0, 1, 2], 2), "lit": np.tile([0, 1], 3)})
+        for window in range(1, n_windows + 1):
+            panes = looks[:, numbers == window]
+            assert len(np.unique(panes.reshape(6, -1), axis=0)) == 6, "every window tells its light and the mullions"
+        assert said == pytest.approx(seen + windows * (n_windows > 0), rel=1e-12)
+
+
 # Modes, maps and factors.
 
 

@@ -1,0 +1,305 @@
+"""What judges a vae_vs_gan run: perfect samples, samples of known damage, and what each score must not notice."""
+
+from math import log
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from replications.claims import Scores, judge
+from replications.datasets import world
+from replications.instruments import classification
+from replications.instruments.sharpness import SHARPNESS
+from replications.vae_vs_gan import claims, measures
+from replications.vae_vs_gan.params import Params
+from tests.vae_vs_gan.test_train import SMALL, VARIANTS
+
+N_TARGET, N_PRIOR, N_SEARCH = 30, 300, 4
+HEADS = {"wall_colour": 4, "sky_shade": 3, "door_colour": 3, "mullion": 3}
+FACTS = {"elbo": 1.0, "iwae": 1.25, "rate": 40.0, "gaussian_baseline": 0.5, "pixelwise_baseline": 2.0}
+RATIOS = [name for name in SHARPNESS if name != "spectral_slope"]
+
+
+def params(variant: str = "vae", **changes) -> Params:
+    return Params(**{**SMALL, **VARIANTS[variant], "dataset": "facade_world-32", **changes})
+
+
+def drawn(n: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Photos of the world, and their factors."""
+    labels, factors = world.sample(np.random.default_rng(seed), n, 32)
+    return world.render(labels, factors), factors
+
+
+@pytest.fixture(scope="module")
+def target() -> np.ndarray:
+    return drawn(N_TARGET, 1)[0]
+
+
+@pytest.fixture(scope="module")
+def samples() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    return drawn(N_PRIOR, 2)
+
+
+@pytest.fixture
+def perfect(target, samples) -> dict[str, np.ndarray]:
+    """The images of a model that reconstructs everything and whose samples are photos."""
+    return {"target": target, "output": target, "searched": target[:N_SEARCH], "prior": samples[0]}
+
+
+def one_hot(factors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a reader says that is never wrong and never in doubt."""
+    return {head: np.eye(n)[factors[head]] for head, n in HEADS.items()}
+
+
+@pytest.fixture(autouse=True)
+def reader(monkeypatch, samples):
+    """Stands for the trained net: knows the samples' factors; its features are mean colours of a picture's quarters."""
+    asked, says = [], {"prediction": one_hot(samples[1])}
+
+    def load(path: Path) -> dict:
+        asked.append(path)
+        return {"from": path}
+
+    def predict(weights: dict, photos: np.ndarray) -> dict[str, np.ndarray]:
+        assert weights["from"] == asked[-1]
+        assert photos.dtype == np.uint8
+        return says["prediction"]
+
+    def features(weights: dict, photos: np.ndarray) -> np.ndarray:
+        assert weights["from"] == asked[-1]
+        assert photos.dtype == np.uint8
+        return photos.reshape(-1, 2, 16, 2, 16, 3).mean(axis=(2, 4)).reshape(-1, 12) / 64
+
+    monkeypatch.setattr(classification, "load_reader", load)
+    monkeypatch.setattr(classification, "predict", predict)
+    monkeypatch.setattr(classification, "features", features)
+    says["asked"] = asked
+    return says
+
+
+def measure(images: dict[str, np.ndarray], facts: dict = FACTS, **changes) -> dict[str, float]:
+    scores = measures.measure(images, facts, params(**changes), Path("readers"))
+    assert all(np.isfinite(score) for score in scores.values()), scores
+    return {name: float(score) for name, score in scores.items()}
+
+
+def blurred(pictures: np.ndarray, sigma: float) -> np.ndarray:
+    return ndimage.gaussian_filter(pictures.astype(float), (0, sigma, sigma, 0)).round().astype(np.uint8)
+
+
+# A model that is right.
+
+
+def test_a_perfect_model(perfect, reader):
+    scores = measure({**perfect, "prior": perfect["target"]})
+    for name in RATIOS:
+        for ending in ("", "_prior", "_shown"):
+            assert scores[name + ending] == pytest.approx(1), name + ending
+    assert scores["variety_prior"] == pytest.approx(1)
+    for ending in ("", "_searched"):
+        assert scores[f"psnr{ending}"] == 100
+        assert scores[f"ssim{ending}"] == pytest.approx(1)
+        assert scores[f"mse{ending}"] == scores[f"l1{ending}"] == 0
+    assert scores["confidence"] == 1
+    assert reader["asked"][-1] == Path("readers", "classification-facade_world-32.npz")
+
+
+def test_perfect_samples_show_the_modes_that_are_to_be_expected(perfect, samples):
+    scores = measure(perfect)
+    shown = world.mode_of(samples[1])
+    assert scores["modes_covered"] == len(set(shown))
+    assert scores["modes_share"] == pytest.approx(1, abs=0.07)
+    p = world.mode_probabilities()
+    assert scores["mode_entropy_share"] == pytest.approx(scores["mode_entropy"] / -(p * np.log(p)).sum())
+    assert scores["mode_entropy_share"] == pytest.approx(1, abs=0.05)
+    assert scores["kl_to_true"] == pytest.approx(107 / 2 / N_PRIOR, abs=0.07), "as few images raise it"
+    assert abs(scores["kid_prior"]) < 0.4
+
+
+# Known damage.
+
+
+def test_samples_of_one_mode(perfect, samples, reader):
+    photos, factors = samples
+    modes = world.mode_of(factors)
+    mode = np.bincount(modes).argmax()
+    first = int(np.flatnonzero(modes == mode)[0])
+    reader["prediction"] = one_hot({head: np.full(N_PRIOR, factors[head][first]) for head in HEADS})
+    before = measure(perfect)
+    scores = measure({**perfect, "prior": np.repeat(photos[first : first + 1], N_PRIOR, axis=0)})
+    p = world.mode_probabilities()
+    assert scores["modes_covered"] == 1
+    assert scores["modes_share"] == pytest.approx(1 / (1 - (1 - p) ** N_PRIOR).sum())
+    assert scores["mode_entropy"] == scores["mode_entropy_share"] == 0
+    assert scores["variety_prior"] == pytest.approx(0, abs=1e-12)
+    assert scores["kl_to_true"] == pytest.approx(-np.log(p[mode]))
+    assert scores["kid_prior"] > 0.5 > abs(before["kid_prior"])
+
+
+def test_each_head_counts_for_the_modes(perfect, samples, reader):
+    """With any factor held, the modes are divided by its number of values."""
+    for head, n in HEADS.items():
+        reader["prediction"] = one_hot({**samples[1], head: np.zeros(N_PRIOR, int)})
+        held = measure(perfect)
+        assert held["modes_covered"] <= 108 / n
+        assert held["modes_share"] < 1.2 / n
+
+
+def test_a_reader_in_doubt(perfect, reader):
+    reader["prediction"] = {head: 0.5 * p + 0.5 / p.shape[1] for head, p in reader["prediction"].items()}
+    expected = np.prod([0.5 + 0.5 / n for n in HEADS.values()])
+    assert measure(perfect)["confidence"] == pytest.approx(expected)
+
+
+def test_blurred_samples_and_blurred_reconstructions_are_told_apart(perfect):
+    before = measure(perfect)
+    samples = measure({**perfect, "prior": blurred(perfect["prior"], 1.0)})
+    outputs = measure({**perfect, "output": blurred(perfect["output"], 1.0)})
+    for name, (_, direction) in SHARPNESS.items():
+        assert direction * samples[f"{name}_prior"] < direction * before[f"{name}_prior"], name
+        assert samples[f"{name}_distance_prior"] > 0, name
+        assert samples[name] == before[name], name
+        assert direction * outputs[name] < direction * before[name], name
+        assert outputs[f"{name}_prior"] == before[f"{name}_prior"], name
+        assert outputs[f"{name}_shown"] == outputs[name], "where there are reconstructions, these are shown"
+    assert samples["psnr"] == before["psnr"]
+    assert outputs["psnr"] < 30
+
+
+def test_what_the_search_found_is_compared_with_the_first_targets(perfect):
+    before = measure(perfect)
+    rolled = measure({**perfect, "searched": np.roll(perfect["searched"], 1, axis=0)})
+    assert rolled["psnr_searched"] < 20 < before["psnr_searched"]
+    assert {n: s for n, s in rolled.items() if not n.endswith("_searched")} == {
+        n: s for n, s in before.items() if not n.endswith("_searched")
+    }
+    off = np.clip(perfect["searched"].astype(int) + 10, 0, 255).astype(np.uint8)
+    assert measure({**perfect, "searched": off})["l1_searched"] == pytest.approx(10 / 255, rel=0.1)
+
+
+def test_reconstructions_of_the_wrong_images(perfect):
+    before, after = measure(perfect), measure({**perfect, "output": np.roll(perfect["output"], 1, axis=0)})
+    for name in ("psnr", "ssim"):
+        assert after[name] < before[name] - 0.1
+    for name in SHARPNESS:
+        assert after[name] == pytest.approx(before[name], abs=1e-12)
+
+
+# What a variant does not have.
+
+
+def test_a_gan_has_neither_reconstructions_nor_bounds(perfect):
+    without = {name: images for name, images in perfect.items() if name != "output"}
+    scores = measure(without, {"losses": {}}, **VARIANTS["gan"])
+    full = measure(perfect)
+    absent = full.keys() - scores.keys()
+    assert {"laplacian_variance", "psnr", "elbo", "iwae", "bound_over_baseline", "iwae_over_elbo"} <= absent
+    assert scores.keys() < full.keys()
+    for name in SHARPNESS:
+        assert scores[f"{name}_shown"] == scores[f"{name}_prior"] == full[f"{name}_prior"]
+    autoencoder = measure(perfect, {"losses": {}}, **VARIANTS["autoencoder"])
+    assert "psnr" in autoencoder
+    assert "elbo" not in autoencoder
+
+
+def test_bounds(perfect):
+    scores = measure(perfect)
+    assert scores["elbo"] == 1.0
+    assert scores["iwae"] == 1.25
+    assert scores["rate"] == 40
+    assert scores["bound_over_baseline"] == 0.75
+    assert scores["bound_over_pixelwise_baseline"] == -0.75
+    assert scores["iwae_over_elbo"] == 0.25 * 32 * 32 * 3
+
+
+# The true modes.
+
+
+def test_the_true_probabilities_of_modes():
+    np.testing.assert_array_equal(measures.mode_probabilities("facade_world-32", 108), world.mode_probabilities())
+    np.testing.assert_allclose(measures.mode_probabilities("stacked_mnist-32", 1000), np.full(1000, 1e-3))
+
+
+def test_digits_are_uniform(perfect, reader):
+    rng = np.random.default_rng(3)
+    reader["prediction"] = {head: np.eye(10)[rng.integers(0, 10, N_PRIOR)] for head in ("red", "green", "blue")}
+    scores = measure(perfect, dataset="stacked_mnist-32")
+    assert scores["modes_share"] == pytest.approx(1, abs=0.07)
+    assert scores["mode_entropy_share"] == pytest.approx(scores["mode_entropy"] / log(1000))
+    assert reader["asked"][-1] == Path("readers", "classification-stacked_mnist-32.npz")
+
+
+# Claims, metrics, curves and the sheet.
+
+
+@pytest.fixture
+def scores_by_variant(perfect) -> dict[str, dict[str, float]]:
+    """What each variant's runs would be scored by, of made-up images: soft where there are pixels to average."""
+    soft = {"output": blurred(perfect["output"], 0.8), "searched": blurred(perfect["searched"], 0.8)}
+    made = {
+        "autoencoder": {**perfect, **soft, "prior": blurred(perfect["prior"], 1.0)},
+        "vae": {**perfect, **soft, "prior": blurred(perfect["prior"], 1.0)},
+        "gan": {**{n: i for n, i in perfect.items() if n != "output"}, "searched": perfect["searched"][::-1]},
+        "vae_gan": {**perfect, "output": np.roll(perfect["output"], 1, axis=2)},
+    }
+    facts = {name: FACTS if "vae" in name else {} for name in made}
+    return {name: measure(images, facts[name], **VARIANTS[name]) for name, images in made.items()}
+
+
+def test_every_claim_can_be_judged_and_points_the_right_way(scores_by_variant):
+    rows = [
+        {"variant": variant, "seed": seed, "instrument": name, "score": score * (1 + 1e-3 * seed)}
+        for variant, scores in scores_by_variant.items()
+        for name, score in scores.items()
+        for seed in range(1, 7)
+    ]
+    verdicts = judge(claims.CLAIMS, {"vae_vs_gan": Scores.from_rows(rows)}, range(1, 7), "root")
+    said = {verdict.id: verdict.verdict for verdict in verdicts}
+    assert len(said) == len(claims.CLAIMS)
+    for claim in (
+        "vae_samples_are_blurrier_than_gan_samples",
+        "equal_bottleneck_yet_crisp",
+        "autoencoder_reconstructions_are_blurred",
+        "adversarial_term_sharpens_the_vae",
+        "adversarial_term_costs_fidelity",
+        "vae_covers_modes",
+        "latent_search_in_the_gan_is_less_faithful_than_the_vae",
+        "vae_gives_a_likelihood_bound",
+        "importance_weighting_tightens_the_bound",
+    ):
+        assert said[claim] == "replicated", claim
+    for claim in ("gan_drops_modes", "gan_shows_fewer_modes_than_the_vae"):  # the same samples, all modes
+        assert said[claim] != "replicated", claim
+
+
+def test_metrics_curves_and_tables_name_what_is_scored(scores_by_variant):
+    for variant, instrument in measures.METRICS.values():
+        assert instrument in scores_by_variant[variant]
+    for curve in measures.CURVES:
+        for variants in curve.series.values():
+            for variant in variants:
+                assert {curve.x, curve.y} <= scores_by_variant[variant].keys()
+    for table in claims.TABLES:
+        for variant, row in table.rows.items():
+            assert len(row) == len(table.instruments)
+            assert set(table.instruments) <= scores_by_variant[variant].keys(), table.title
+
+
+def test_the_sheet(perfect):
+    images = {}
+    for number, variant in enumerate(VARIANTS):
+        images[variant] = {name: np.full_like(one, 10 * number) for name, one in perfect.items()}
+        images[variant]["target"] = perfect["target"]
+    del images["gan"]["output"]
+    columns = measures.sheet(images)
+    titles = [title for title, _ in columns]
+    assert len(set(titles)) == len(titles)
+    assert max(len(line) for title in titles for line in title.split("\n")) <= 11
+    np.testing.assert_array_equal(columns[0][1], perfect["target"])
+    shown = {title: int(pictures.flat[0]) for title, pictures in columns[1:]}
+    assert shown["vae\ngan"] == 30
+    assert shown["searched\ngan"] == shown["prior\ngan"] == 20
+    assert shown["autoencoder"] == 0
+    assert "gan" not in shown
+    assert "prior\nautoencoder" not in shown
