@@ -435,6 +435,8 @@ def _problems(claim: Claim) -> Iterator[str]:
         yield "the id must be an identifier: it becomes a test's name"
     if not (claim.explanation or claim.against) or not set(claim.explanation) <= set(EXPLANATIONS):
         yield f"names explanations {claim.explanation}; there are {', '.join(EXPLANATIONS)}"
+    if not set(claim.against) <= set(EXPLANATIONS) or set(claim.against) & set(claim.explanation):
+        yield f"speaks against {claim.against}; there are {', '.join(EXPLANATIONS)}, and none is both for and against"
     if not math.isfinite(claim.smallest_effect):
         yield f"the smallest effect must be a finite number, got {claim.smallest_effect}"
     if not set(claim.does_not_hold) <= set(claim.studies):

@@ -10,7 +10,7 @@ COLUMNS = ("curve", "series", "variant", "x", "y", "low", "high")
 
 @dataclass(frozen=True)
 class Curve:
-    """What a room would have drawn; a variant is one point, one that is not declared or has no such score is none."""
+    """What a room would have drawn; a declared variant is one point, an undeclared one none."""
 
     title: str
     x: str
@@ -19,6 +19,8 @@ class Curve:
     """An instrument."""
     series: Mapping[str, Sequence[str]]
     """Name of a line → its variants."""
+    where_known: bool = False
+    """Whether runs may lack the score, as those on real images lack what only the procedural world knows."""
 
 
 def rows(curves: Sequence[Curve], variants: Mapping[str, BaseModel], summary: Sequence[Mapping]) -> list[dict]:
@@ -33,7 +35,9 @@ def rows(curves: Sequence[Curve], variants: Mapping[str, BaseModel], summary: Se
     points = []
     for curve in curves:
         for series, names in curve.series.items():
-            for variant in (name for name in names if name in variants and (name, curve.y) in found):
+            for variant in (name for name in names if name in variants):
+                if curve.where_known and (variant, curve.y) not in found:
+                    continue
                 x = getattr(variants[variant], curve.x, None)
                 x = found[variant, curve.x]["mean"] if x is None else x
                 y = found[variant, curve.y]

@@ -106,8 +106,12 @@ def _decisive(claims: Sequence[str], verdicts: Sequence[Mapping], yes: str, no: 
     found = [v for v in verdicts if _claim(v) in claims]
     if not found:
         return []
-    shown = sorted({f"`{v['id']}` in {v['study']}" for v in found if v["verdict"] == "replicated"})
-    return [f"{yes} ({', '.join(shown)})" if shown else no]
+    shown: dict[str, list[str]] = {}
+    for verdict in found:
+        if verdict["verdict"] == "replicated":
+            shown.setdefault(verdict["id"], []).append(verdict["study"])
+    names = ", ".join(f"`{name}` in {' and '.join(studies)}" for name, studies in shown.items())
+    return [f"{yes} ({names})" if shown else no]
 
 
 def _claim(verdict: Mapping) -> str:

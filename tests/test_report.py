@@ -263,6 +263,21 @@ def test_damaged_verdicts_are_named(repository):
         report.main([])
 
 
+@pytest.mark.parametrize("field", ["against", "flip_chance"])
+def test_verdicts_of_another_version_are_named_with_the_remedy(repository, field):
+    older = verdicts("root")
+    del older[1][field]
+    write(repository, older)
+    with pytest.raises(
+        ReportError, match=rf"verdicts\.json: written by another version .* differs in {field}; run `dvc"
+    ):
+        report.main([])
+    newer = [{**verdict, "colour": "red"} for verdict in verdicts("root")]
+    (repository / "results" / "verdicts.json").write_text(json.dumps(newer), encoding="utf-8")
+    with pytest.raises(ReportError, match="differs in colour"):
+        report.main([])
+
+
 def test_a_readme_without_markers_is_left_as_it_is(repository):
     write(repository, verdicts("root"))
     (repository / "README.md").write_text("mine")

@@ -76,7 +76,13 @@ CURVES = (
     Curve("distortion (mean squared error) against rate (nats)", "rate", "mse", {"β": BETAS, "σ-VAE": ("sigma",)}),
     Curve("sharpness of reconstructions against β (1: as photographs)", "beta", "laplacian_variance", {"β": BETAS}),
     Curve("rate (nats) against β", "beta", "rate", {"β": BETAS}),
-    Curve("rate over the true entropy of the factors against β", "beta", "rate_over_factor_entropy", {"β": BETAS}),
+    Curve(
+        "rate over the true entropy of the factors against β",
+        "beta",
+        "rate_over_factor_entropy",
+        {"β": BETAS},
+        where_known=True,
+    ),
     Curve("probe accuracy against β", "beta", "probe_accuracy", {"β": BETAS}),
     Curve("KID of prior samples against β", "beta", "kid_prior", {"β": BETAS}),
 )

@@ -12,13 +12,8 @@ quarter in sharpness, a tenth of the photographs' distance to the mean image.
 from math import log
 
 from replications.claims import Below, Claim, Contrast, Decreases, Greater, Increases, Less, PublishedTable
+from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN
 
-FLAT = ("flat_8", "flat_32", "flat_128", "flat_512", "flat_1024")
-SPATIAL = ("spatial_64", "spatial_128", "spatial_256", "spatial_512")
-"""In the order of their sizes, every nat weighing the same."""
-FLAT_MEAN = ("flat_8_mean", "flat_128", "flat_1024_mean")
-SPATIAL_MEAN = ("spatial_64_mean", "spatial_128", "spatial_512_mean")
-"""In the order of their sizes, the KL divergence a mean over the latent; at 128 values that is the same loss."""
 PERCEPTUAL = ("flat_128_perceptual", "spatial_128_perceptual")
 ALL = (*FLAT, "flat_8_mean", "flat_1024_mean", *SPATIAL, "spatial_64_mean", "spatial_512_mean", *PERCEPTUAL)
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from replications.curves import Curve
 from replications.instruments import classification, distribution, diversity, fidelity, sharpness
-from replications.spatial_z_vae.claims import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN
-from replications.spatial_z_vae.params import Params
+from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN, Params
 
 
 def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers: Path) -> dict[str, float]:

@@ -4,6 +4,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+FLAT = ("flat_8", "flat_32", "flat_128", "flat_512", "flat_1024")
+SPATIAL = ("spatial_64", "spatial_128", "spatial_256", "spatial_512")
+"""In the order of their sizes, every nat weighing the same."""
+FLAT_MEAN = ("flat_8_mean", "flat_128", "flat_1024_mean")
+SPATIAL_MEAN = ("spatial_64_mean", "spatial_128", "spatial_512_mean")
+"""In the order of their sizes, the KL divergence a mean over the latent; at 128 values that is the same loss."""
+
 
 class Params(BaseModel):
     """One row of the ablation, complete: the section's values overridden by the variant's."""

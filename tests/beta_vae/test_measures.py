@@ -73,7 +73,8 @@ def reader(monkeypatch):
         quarters = pictures.reshape(len(pictures), 2, 16, 2, 16, 3).mean(axis=(2, 4)) / 255
         return quarters.reshape(len(pictures), -1)
 
-    monkeypatch.setattr(recognition, "load_reader", load)
+    for module in (classification, recognition):
+        monkeypatch.setattr(module, "load_reader", load)
     monkeypatch.setattr(classification, "features", features)
     return asked
 

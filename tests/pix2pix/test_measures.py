@@ -70,7 +70,7 @@ def reader(monkeypatch, labels):
 
 
 def measure(images: dict[str, np.ndarray], **changes) -> dict[str, float]:
-    scores = measures.measure(images, params(**changes), Path("readers"))
+    scores = measures.measure(images, {}, params(**changes), Path("readers"))
     assert all(np.isfinite(score) for score in scores.values()), scores
     return {name: float(score) for name, score in scores.items()}
 

@@ -381,10 +381,14 @@ def test_variants_of_one_seed_begin_alike():
 
 @pytest.fixture(scope="module")
 def curved() -> keras.Model:
-    """A decoder with three coordinates, whose pictures are 4 × 4."""
+    """A decoder with three coordinates, whose pictures are 4 × 4 and whose norm has seen others than it will see."""
     z = keras.Input((LATENT,))
-    x = layers.Dense(48, "sigmoid", kernel_initializer=keras.initializers.RandomNormal(0, 1, seed=1))(z)
-    return keras.Model(z, layers.Reshape((4, 4, 3))(x))
+    x = layers.Dense(48, kernel_initializer=keras.initializers.RandomNormal(0, 1, seed=1))(z)
+    norm = layers.BatchNormalization()
+    net = keras.Model(z, layers.Reshape((4, 4, 3))(layers.Activation("sigmoid")(norm(x))))
+    rng = np.random.default_rng(2)
+    norm.set_weights([np.ones(48), np.zeros(48), rng.normal(0, 0.5, 48), rng.uniform(0.5, 2, 48)])
+    return net
 
 
 def decoded(net: keras.Model, z: np.ndarray) -> np.ndarray:
@@ -412,6 +416,16 @@ def test_the_search_begins_at_draws_of_the_prior_and_takes_the_best_for_each_ima
     found = train.search(curved, target, params(search_steps=1, n_restarts=6, search_learning_rate=1e-9), seed=8)
     np.testing.assert_allclose(found, nearest, atol=1e-6)
     assert len(set(errors.argmin(axis=0))) > 1
+
+
+def test_the_loss_of_a_search_is_a_sum_over_images_of_means_over_values(curved):
+    z = np.random.default_rng(5).standard_normal((2, LATENT))
+    searching = train.Search(curved, z)
+    target = np.random.default_rng(6).uniform(0, 1, (2, 4, 4, 3)).astype(np.float32)
+    shown = decoded(curved, z)
+    expected = np.square(shown - target).sum() / 48
+    assert float(searching.compute_loss(target, target, searching(target))) == pytest.approx(expected, rel=1e-5)
+    assert [weight.path for weight in searching.trainable_variables] == [searching.z.path]
 
 
 def test_more_steps_find_nearer_ones(curved):

@@ -158,7 +158,7 @@ def test_a_run_is_told_what_its_codes_leave_open():
     # Codes by brightness.
     patch = measures.patches(given["target"], given["codes"]).mean(axis=-1)
     by_brightness = {**given, "codes": np.digitize(patch, np.quantile(patch, np.arange(1, K) / K)).astype(np.uint16)}
-    assert measure(by_brightness)["patch_variance_within_code"] < 0.5
+    assert measure(by_brightness)["patch_variance_within_code"] < 0.8
     distinct = measures.distinct_patches(given["target"], given["codes"])
     assert scores["patches_per_code"] == pytest.approx(distinct / K)
     assert scores["used_share"] == K / 32

@@ -40,6 +40,8 @@ SMALL = {
     "beta": 0.01,
     "n_encoded": N_ENCODED,
 }
+# Keras' own way to make an array of a variable; nobody but a test hears of it.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 QUANTISERS = ("none", "gaussian", "straight_through", "ema", "ema_restarts")
 WITH_CODES = QUANTISERS[2:]
 
@@ -68,6 +70,13 @@ def photos(n: int = 2) -> tf.Tensor:
 def plain_search(z: np.ndarray, codebook: np.ndarray) -> np.ndarray:
     """The nearest code by all distances."""
     return np.square(z[..., None, :].astype(float) - codebook.astype(float)).sum(axis=-1).argmin(axis=-1)
+
+
+@pytest.fixture(autouse=True)
+def step_by_step(monkeypatch):
+    """No graph, which takes longer to make than these trainings; the runs through the suite's entry have theirs."""
+    compile_ = train.VQVAE.compile
+    monkeypatch.setattr(train.VQVAE, "compile", lambda self, adam, **_: compile_(self, adam, run_eagerly=True))
 
 
 # The loss.
@@ -159,15 +168,16 @@ def test_each_net_receives_the_gradients_that_are_meant_for_it(quantiser):
 # Codebooks in training.
 
 
-def compiled(quantiser: str, **changes) -> train.VQVAE:
+def compiled(quantiser: str, optimiser: keras.Optimizer, **changes) -> train.VQVAE:
+    """A model whose steps are a graph, as they are in the suite."""
     model = away_from_the_start(train.VQVAE(params(quantiser=quantiser, **changes), 32, 0.05, seed=3))
-    model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    keras.Model.compile(model, optimiser, jit_compile=False)
     return model
 
 
 @pytest.mark.parametrize("quantiser", ["ema", "ema_restarts"])
 def test_training_moves_the_averages_once_per_batch_and_by_its_encodings(quantiser):
-    model, x = compiled(quantiser, restart_below=0.95), photos(4)
+    model, x = compiled(quantiser, keras.optimizers.Adam(1e-3), restart_below=0.95), photos(4)
     averages = model.bottleneck
     for _ in range(2):  # the first builds the graph as well, which must not count
         count, total, codebook = (w.numpy() for w in (averages.count, averages.total, averages.codebook))
@@ -188,8 +198,7 @@ def test_training_moves_the_averages_once_per_batch_and_by_its_encodings(quantis
 
 def test_the_papers_codebook_moves_by_its_gradient_alone():
     """One step of plain descent: the codes that were chosen move, towards the mean of their encodings."""
-    model, x = compiled("straight_through"), photos(4)
-    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    model, x = compiled("straight_through", keras.optimizers.SGD(0.1)), photos(4)
     before = model.bottleneck.codebook.numpy()
     z = ops.convert_to_numpy(model.encoder(x)).reshape(-1, D)
     codes = plain_search(z, before)
@@ -283,7 +292,7 @@ def test_outputs_are_decoded_code_vectors_of_the_whole_test_set(quantiser, model
     [model], codebook = models, images["codebook"]
     assert model.variance == pytest.approx((arrays()["train_photo"] / 255).var(), rel=1e-5)
     z = ops.convert_to_numpy(model.encoder(arrays()["test_photo"].astype(np.float32) / 255))
-    np.testing.assert_array_equal(codebook, model.bottleneck.codebook)
+    np.testing.assert_array_equal(codebook, model.bottleneck.codebook.numpy())
     np.testing.assert_array_equal(images["codes"], plain_search(z, codebook))
     np.testing.assert_allclose(images["encoded"], z[:N_ENCODED], atol=1e-5)
     decoded = ops.convert_to_numpy(model.decoder(codebook[images["codes"]]))
@@ -312,31 +321,29 @@ def test_the_vae_hands_on_decoded_means_samples_and_its_rate(models):
 
 
 @pytest.fixture
-def eager(monkeypatch):
-    """Steps one by one, so that a test can look on; every (x, y, weights before by name) of `fit` in a list."""
-    seen = []
-    compile_, call = train.VQVAE.compile, train.VQVAE.call
+def steps_seen(monkeypatch):
+    """Every (x, weights before) of the steps of `fit`, in a list."""
+    seen, call = [], train.VQVAE.call
 
     def looked_on(self, x, training=False):
         if training:
             weights = {"encoder": self.encoder.get_weights(), "decoder": self.decoder.get_weights()}
             if hasattr(self.bottleneck, "codebook"):
                 weights["codebook"] = [self.bottleneck.codebook.numpy()]
-            seen.append((np.array(x), weights))
+            seen.append((x.numpy(), weights))
         return call(self, x, training)
 
-    monkeypatch.setattr(train.VQVAE, "compile", lambda self, adam, **_: compile_(self, adam, run_eagerly=True))
     monkeypatch.setattr(train.VQVAE, "call", looked_on)
     return seen
 
 
-def test_variants_of_one_seed_are_paired(eager):
+def test_variants_of_one_seed_are_paired(steps_seen):
     seen = {}
     for quantiser in QUANTISERS:
         random.seed(quantiser)
         train.train(params(quantiser=quantiser, epochs=2), 3, arrays(), silent)
-        seen[quantiser] = eager.copy()
-        eager.clear()
+        seen[quantiser] = steps_seen.copy()
+        steps_seen.clear()
     by_hand = train.Batches(arrays()["train_photo"], 4, 3)
     by_hand.on_epoch_end()  # Keras ends an epoch once more than it begins one, after it has built the model
     expected = []
