@@ -14,7 +14,7 @@ from replications.vq_vae.params import SIZES, Params
 from tests import tiny
 
 N, K = 12, 10
-STUDIES = (".", "real")
+STUDIES = [".", *(f for f in ("real",) if "vq_vae" in YAML(typ="safe").load(tiny.ROOT / f / "params.yaml"))]
 RATIOS = [name for name in SHARPNESS if name != "spectral_slope"]
 OF_CODES = {
     "perplexity",

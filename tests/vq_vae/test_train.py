@@ -478,6 +478,7 @@ import json, os, random, sys
 from pathlib import Path
 folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
 from replications import training
+from replications.vq_vae import train
 for name, params in jobs.items():
     for time in ("first", "again"):
         random.seed(time)
