@@ -234,6 +234,19 @@ def test_a_gaussian_encoder_draws_anew_for_every_picture_and_step_in_training_an
     assert len({one.tobytes() for step in seen for one in step}) == 6
 
 
+def test_the_noise_follows_from_the_seed_alone():
+    x, seen = photos(), []
+    for disturbed, seed in ((1, 5), (2, 5), (1, 6)):
+        keras.utils.set_random_seed(disturbed)
+        model = train.BetaVAE(params(), 32, seed)
+        for net, theirs in ((model.encoder, networks.encoder), (model.decoder, networks.decoder)):
+            shape = {"channels": 2, "latent_size": 3} | ({"gaussian": True} if net is model.encoder else {})
+            net.set_weights(theirs(32, **shape, seed=9).get_weights())
+        seen.append(model(x, training=True)["output"].numpy())
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert (seen[0] != seen[2]).any(axis=(1, 2, 3)).all()
+
+
 def fixed_encoder(size: int, **_) -> keras.Model:
     """Three numbers of the first two pixels as mean and log variance."""
     picture = keras.Input((size, size, 3))

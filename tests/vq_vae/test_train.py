@@ -239,7 +239,12 @@ def test_the_bottleneck_is_the_one_that_was_asked_for():
             assert made.codebook.shape == (K, D)
             outputs = train.VQVAE(wanted, 32, 0.05, 3).encoder.output_shape
             assert outputs == (None, 8, 8, D)
-    assert train.VQVAE(params(quantiser="gaussian"), 32, 0.05, 3).encoder.output_shape == (None, 8, 8, 2 * D)
+    continuous = params(quantiser="gaussian")
+    assert train.VQVAE(continuous, 32, 0.05, 3).encoder.output_shape == (None, 8, 8, 2 * D)
+    drawn = [train.bottleneck(continuous, seed)(np.zeros((1, 2, 2, 2)), training=True) for seed in (1, 1, 2)]
+    first, again, another = (one["quantised"].numpy() for one in drawn)
+    np.testing.assert_array_equal(first, again)
+    assert (first != another).all()
 
 
 # Encoding, decoding, and what a run hands on.
