@@ -69,6 +69,7 @@ SPATIAL_Z_VAE = {
     "latent_size": 8,
     "channels": 4,
     "residual_blocks": 1,
+    "normalisation": "instance",
     "beta": 1.0,
     "kl": "sum",
     "mean_counts_as": 8,

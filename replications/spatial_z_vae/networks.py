@@ -11,7 +11,6 @@ from keras import layers
 REDUCTION = 4
 """A spatial latent has the picture's sides divided by this (the original: 160 pixels → 40 × 40)."""
 
-
 _START = {"kernel_initializer": "zeros", "bias_initializer": keras.initializers.Constant(-4.0)}
 """All log variances start here, at a deviation of 0.14: the noise of a large latent would drown what it carries, and
 cost a short training most of its steps."""
@@ -46,25 +45,28 @@ def flat_decoder(size: int, *, channels: int, latent_size: int, seed: int) -> ke
     return keras.Model(z, x, name="decoder")
 
 
-def spatial_encoder(size: int, *, channels: int, residual_blocks: int, latent_size: int, seed: int) -> keras.Model:
+def spatial_encoder(
+    size: int, *, channels: int, residual_blocks: int, latent_size: int, normalise: bool, seed: int
+) -> keras.Model:
     """Picture (B, size, size, 3) → mean and log variance of q(z|x), each (B, latent_size), by 1×1 convolutions.
 
     A convolution of `channels`, two of stride 2 with 2 and 4 times as many, `residual_blocks` residual blocks, and for
-    each of the (size / 4)² cells C = latent_size / (size / 4)² means and log variances: no layer is dense.
+    each of the (size / 4)² cells C = latent_size / (size / 4)² means and log variances: no layer is dense. With
+    `normalise` every convolution of 3 × 3 is followed by instance normalisation, as in the original.
     """
     seeds = _Seeds(seed)
     x = picture = keras.Input((size, size, 3))
     for factor, stride in ((1, 1), (2, 2), (4, 2)):
-        x = _conv(x, channels * factor, seeds, stride)
+        x = _conv(x, channels * factor, normalise, seeds, stride)
     for _ in range(residual_blocks):
-        x = _residual_block(x, seeds)
+        x = _residual_block(x, normalise, seeds)
     per_cell = cell_values(size, latent_size)
     mean = layers.Conv2D(per_cell, 1, kernel_initializer=_glorot(seeds), name="mean")(x)
     log_var = layers.Conv2D(per_cell, 1, **_START, name="log_var")(x)
     return keras.Model(picture, [layers.Flatten()(mean), layers.Flatten()(log_var)], name="encoder")
 
 
-def spatial_decoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.Model:
+def spatial_decoder(size: int, *, channels: int, latent_size: int, normalise: bool, seed: int) -> keras.Model:
     """Latent (B, latent_size) → picture (B, size, size, 3) in [0, 1].
 
     A 1×1 convolution of 4·`channels`, two blocks that double the sides by repetition and convolve, with 2 and 1 times
@@ -76,7 +78,7 @@ def spatial_decoder(size: int, *, channels: int, latent_size: int, seed: int) ->
     x = layers.Reshape((side, side, cell_values(size, latent_size)))(z)
     x = layers.Conv2D(channels * 4, 1, activation="relu", kernel_initializer=_he(seeds))(x)
     for factor in (2, 1):
-        x = _conv(layers.UpSampling2D()(x), channels * factor, seeds)
+        x = _conv(layers.UpSampling2D()(x), channels * factor, normalise, seeds)
     x = layers.Conv2D(3, 3, 1, "same", activation="sigmoid", kernel_initializer=_glorot(seeds))(x)
     return keras.Model(z, x, name="decoder")
 
@@ -114,17 +116,19 @@ def classifier(size: int, *, channels: int, heads: dict[str, int], seed: int) ->
     return keras.Model(picture, compared, name="features"), keras.Model(picture, logits, name="classifier")
 
 
-def _conv(x, channels: int, seeds: "_Seeds", stride: int = 1, activation: str = "relu"):
-    """Convolution of 3 × 3, instance normalisation (whose shift takes the bias's place), activation."""
-    x = layers.Conv2D(channels, 3, stride, "same", use_bias=False, kernel_initializer=_he(seeds))(x)
-    x = layers.GroupNormalization(groups=-1, epsilon=1e-5)(x)
+def _conv(x, channels: int, normalise: bool, seeds: "_Seeds", stride: int = 1, activation: str = "relu"):
+    """Convolution of 3 × 3, instance normalisation (whose shift takes the bias's place) where asked for, activation."""
+    x = layers.Conv2D(channels, 3, stride, "same", use_bias=not normalise, kernel_initializer=_he(seeds))(x)
+    if normalise:
+        x = layers.GroupNormalization(groups=-1, epsilon=1e-5)(x)
     return layers.Activation(activation)(x)
 
 
-def _residual_block(x, seeds: "_Seeds"):
+def _residual_block(x, normalise: bool, seeds: "_Seeds"):
     """Two convolutions beside an identity."""
     channels = x.shape[-1]
-    return layers.Add()([x, _conv(_conv(x, channels, seeds), channels, seeds, activation="linear")])
+    inner = _conv(x, channels, normalise, seeds)
+    return layers.Add()([x, _conv(inner, channels, normalise, seeds, activation="linear")])
 
 
 class _Seeds:

@@ -33,6 +33,8 @@ class Params(BaseModel):
     """Of the first convolution; the next ones have 2 and 4 (flat: 3) times as many."""
     residual_blocks: int = Field(ge=0)
     """Of the spatial encoder; the flat one has none."""
+    normalisation: Literal["none", "instance"]
+    """Of the spatial nets; the flat ones have none."""
 
     beta: float = Field(ge=0)
     """Weight of the KL divergence, in nats, beside the distortion, in nats of a decoder with unit variance."""

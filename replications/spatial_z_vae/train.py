@@ -90,6 +90,7 @@ class SpatialZVAE(keras.Model):
             self.encoder = networks.flat_encoder(size, **shape, seed=seed)
             self.decoder = networks.flat_decoder(size, **shape, seed=seed + 500_000)
         else:
+            shape["normalise"] = params.normalisation == "instance"
             self.encoder = networks.spatial_encoder(size, **shape, residual_blocks=params.residual_blocks, seed=seed)
             self.decoder = networks.spatial_decoder(size, **shape, seed=seed + 500_000)
         self.compare = compare

@@ -15,13 +15,15 @@ ROOT = Path(__file__).parent.parent.parent
 SHAPE = {"channels": 4, "latent_size": 128, "seed": 1}
 
 
-def nets(latent: str, size: int = 32, residual_blocks: int = 2, **changes) -> tuple[keras.Model, keras.Model]:
+def nets(
+    latent: str, size: int = 32, residual_blocks: int = 2, normalise: bool = True, **changes
+) -> tuple[keras.Model, keras.Model]:
     """Encoder and decoder."""
     shape = {**SHAPE, **changes}
     if latent == "flat":
         return networks.flat_encoder(size, **shape), networks.flat_decoder(size, **shape)
-    encoder = networks.spatial_encoder(size, **shape, residual_blocks=residual_blocks)
-    return encoder, networks.spatial_decoder(size, **shape)
+    encoder = networks.spatial_encoder(size, **shape, residual_blocks=residual_blocks, normalise=normalise)
+    return encoder, networks.spatial_decoder(size, **shape, normalise=normalise)
 
 
 def pictures(n: int, size: int = 32, seed: int = 0) -> np.ndarray:
@@ -70,6 +72,18 @@ def test_there_are_as_many_residual_blocks_as_asked_for(blocks):
     assert sum(isinstance(layer, layers.Add) for layer in encoder.layers) == blocks
 
 
+@pytest.mark.parametrize("normalise", [True, False])
+def test_instance_normalisation_takes_the_contrast_away_and_nothing_else_does(normalise):
+    encoder, decoder = nets("spatial", normalise=normalise)
+    normalised = [
+        sum(isinstance(layer, layers.GroupNormalization) for layer in net.layers) for net in (encoder, decoder)
+    ]
+    assert normalised == ([7, 2] if normalise else [0, 0])  # three convolutions, two blocks of two; two blocks
+    x = pictures(1)
+    full, half = (keras.ops.convert_to_numpy(encoder(share * x)[0]) for share in (1, 0.5))
+    assert (np.abs(full - half).max() < 1e-3 * np.abs(full).max()) == normalise
+
+
 def test_a_spatial_latent_is_the_map_in_the_order_in_which_it_is_read_again():
     """Flat and spatial latents look alike from outside; the map must survive being written in a row."""
     encoder, decoder = nets("spatial", latent_size=192)
@@ -81,7 +95,7 @@ def test_a_spatial_latent_is_the_map_in_the_order_in_which_it_is_read_again():
 
 def test_the_cells_of_a_spatial_latent_lie_where_the_picture_does():
     """Moving the picture by a cell moves the map by one, up to what is near the border."""
-    encoder = networks.spatial_encoder(64, channels=2, residual_blocks=0, latent_size=256, seed=1)
+    encoder = networks.spatial_encoder(64, channels=2, residual_blocks=0, latent_size=256, normalise=True, seed=1)
     x = np.zeros((2, 64, 64, 3), np.float32)
     x[0, 24:32, 24:32] = x[1, 24:32, 28:36] = 1
     here, there = keras.ops.convert_to_numpy(encoder(x)[0]).reshape(2, 16, 16)

@@ -29,6 +29,7 @@ SMALL = {
     "latent_size": 64,
     "channels": 2,
     "residual_blocks": 1,
+    "normalisation": "instance",
     "beta": 0.01,
     "kl": "sum",
     "mean_counts_as": 128,
