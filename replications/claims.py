@@ -419,6 +419,33 @@ def _labelled(predicate: Predicate, label: str) -> str:
 # --- claims and verdicts -------------------------------------------------------------------------------------------
 
 
+Favours = Literal["the claim", "its opposite", "either", "neither"]
+SIGNS: dict[str, str] = {"the claim": "▲", "its opposite": "▼", "either": "◆", "neither": "·"}
+"""Whom a deviation favours, in one character."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Something we do otherwise than the source, and which way that is expected to move a claim."""
+
+    kind: Literal["data", "size", "steps", "metric", "method"]
+    what: str
+    effect: str
+    """What it is expected to do to the numbers, from what it is and not from what came out."""
+    favours: Favours = "either"
+    """Whom that helps: `either`, one cannot tell; `neither`, it cancels out or is too small to matter."""
+
+    @property
+    def helps(self) -> Self:
+        """The same where it makes the claim easier to replicate: a replication proves less."""
+        return replace(self, favours="the claim")
+
+    @property
+    def hinders(self) -> Self:
+        """The same where it makes the claim harder to replicate: a contradiction proves less."""
+        return replace(self, favours="its opposite")
+
+
 @dataclass(frozen=True)
 class Claim:
     """One statement on trial, written down before its runs."""
@@ -436,7 +463,7 @@ class Claim:
     published: str | None = None
     also: Mapping[str, float] = field(default_factory=dict)
     """Other instruments for the same comparison → the smallest effect by each. "-name": see `with_instrument`."""
-    deviations: tuple[str, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
     against: tuple[str, ...] = ()
     """The explanations that a replication of the claim speaks against; one in `explanation` it speaks for."""
     studies: tuple[str, ...] = ("root", "real")
@@ -528,7 +555,7 @@ class Verdict:
     effects_by_seed: Mapping[int, float]
     published: str | None
     study: str
-    deviations: tuple[str, ...]
+    deviations: tuple[Deviation, ...]
     flip_chance: float
     """Chance that as many fresh seeds would give another verdict."""
     instruments: tuple[Mapping[str, Any], ...]
@@ -560,6 +587,11 @@ def in_words(effect: float, interval: Sequence[float | None], unit: str, scale: 
     """'1.95 [1.74, 2.19] times as sharp'."""
     low, high = (number(bound, scale) for bound in interval)
     return f"{number(effect, scale)} [{low}, {high}] {unit}"
+
+
+def deviations_in_short(deviations: Iterable[Mapping[str, str]]) -> str:
+    """'steps ▼, metric ·': kind and sign of each deviation, as a verdict's JSON has them, alike ones once."""
+    return ", ".join(dict.fromkeys(f"{one['kind']} {SIGNS[one['favours']]}" for one in deviations))
 
 
 def judge(

@@ -7,6 +7,7 @@ import argparse
 import importlib
 import json
 from collections import Counter
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
@@ -62,11 +63,15 @@ def claims_of(declared: study.Study) -> list[claims.Claim]:
 def show(name: str, verdicts: list[claims.Verdict]) -> None:
     """The verdict table on the terminal."""
     table = Table(title=f"Verdicts of the {name} study", title_justify="left")
-    for column in ("claim", "verdict", "effect [95 % interval]"):
+    for column in ("claim", "verdict", "effect [95 % interval]", "deviations"):
         table.add_column(column, overflow="fold")
     for verdict in verdicts:
         coloured = f"[{COLOURS[verdict.verdict]}]{verdict.verdict}[/]"
-        table.add_row(f"{verdict.replication}: {verdict.id}", coloured, verdict.in_words().replace("[", r"\["))
+        deviations = claims.deviations_in_short(asdict(one) for one in verdict.deviations)
+        table.add_row(
+            f"{verdict.replication}: {verdict.id}", coloured, verdict.in_words().replace("[", r"\["), deviations
+        )
+    table.caption = "Deviations from the source that favour the claim ▲, its opposite ▼, either ◆, neither ·"
     Console(width=None if Console().is_terminal else 150).print(table)
 
 

@@ -1,8 +1,9 @@
 """Measures the finished runs of one replication: `python -m replications.measure pix2pix`.
 
 Writes results/REPLICATION/: scores.csv (one row per run and instrument), summary.csv (means with intervals, for
-`dvc plots`), curves.csv (the room's curves, likewise), metrics.json (a few numbers for `dvc metrics`) and sheet.png
-(the same inputs through every variant).
+`dvc plots`), curves.csv (the room's curves, likewise), metrics.json (a few numbers for `dvc metrics`), sheet.png (the
+same inputs through every variant), and where all of it comes from: runs.csv (a row of hashes per run) and
+environments.json (the machines and packages that they name).
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 import math
 import os
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 
 import numpy as np
@@ -23,6 +25,16 @@ from replications.results import as_csv, write_text
 from replications.statistics import mean_interval
 
 SCORES = ("variant", "seed", "instrument", "score", "n_images")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run came to."""
+
+    scores: dict[str, float]
+    n_images: int
+    provenance: dict[str, str | int]
+    environment: dict
 
 
 class MeasureError(ReplicationError):
@@ -45,13 +57,17 @@ def measure(declared: study.Study, replication: str) -> None:
     wanted = runs.check(declared, replication)
     print(f"{replication}: measuring {len(wanted)} runs", flush=True)
     rows: list[dict] = []
+    provenance: list[dict] = []
+    environments: dict[str, dict] = {}
     n_workers = CPU_COUNT
     os.environ.update(ONE_THREAD)  # for the readers, before a process of the pool imports Keras
     with ProcessPoolExecutor(n_workers, mp_context=get_context("forkserver")) as pool:
         pending = [pool.submit(scores_of, declared, run) for run in wanted]
         for done, (run, future) in enumerate(zip(wanted, pending, strict=True), start=1):
-            scores, n_images = future.result()
-            for instrument, score in scores.items():
+            measured = future.result()
+            provenance.append(measured.provenance)
+            environments[runs.environment_id(measured.environment)] = measured.environment
+            for instrument, score in measured.scores.items():
                 if not math.isfinite(score):
                     raise MeasureError(
                         f"{run.name}: {instrument} is {score}, expected a number; look at the run's images, "
@@ -63,13 +79,15 @@ def measure(declared: study.Study, replication: str) -> None:
                         "seed": run.seed,
                         "instrument": instrument,
                         "score": f"{score:.6g}",
-                        "n_images": n_images,
+                        "n_images": measured.n_images,
                     }
                 )
             if done % 10 == 0 or done == len(wanted):
                 print(f"[{done}/{len(wanted)}] {run.variant} seed {run.seed}", flush=True)
     results = declared.folder / "results" / replication
     write_text(results / "scores.csv", as_csv(SCORES, rows))
+    write_text(results / "runs.csv", as_csv(tuple(provenance[0]), provenance))
+    write_text(results / "environments.json", json.dumps(environments, indent=1, sort_keys=True) + "\n")
     summary = summarise(rows)
     write_text(results / "summary.csv", as_csv(tuple(summary[0]), summary))
     room = importlib.import_module(f"replications.{replication}.measures")
@@ -82,10 +100,15 @@ def measure(declared: study.Study, replication: str) -> None:
     print(f"{replication}: {len(rows)} scores in {results / 'scores.csv'}, sample sheet in {results / 'sheet.png'}")
 
 
-def scores_of(declared: study.Study, run: study.Run) -> tuple[dict[str, float], int]:
-    """One run's scores and the number of its images; in a process of the pool."""
+def scores_of(declared: study.Study, run: study.Run) -> Measured:
+    """One run of a study's, measured; in a process of the pool."""
+    return scores_of_run(declared, runs.read(declared, run))
+
+
+def scores_of_run(declared: study.Study, finished: runs.Finished) -> Measured:
+    """A finished run by the instruments of its room."""
+    run = finished.run
     room = importlib.import_module(f"replications.{run.replication}.measures")
-    finished = runs.read(declared, run)
     try:
         scores = room.measure(finished.images, finished.facts["facts"], run.params, declared.folder / "readers")
     except ArithmeticError as error:
@@ -94,7 +117,12 @@ def scores_of(declared: study.Study, run: study.Run) -> tuple[dict[str, float], 
             f"then delete {runs.folder(declared, run)} and run `dvc repro` to train it again"
         ) from None
     n_images = max(len(finished.images[name]) for name in ("output", "prior") if name in finished.images)
-    return {name: float(score) for name, score in scores.items()}, n_images
+    return Measured(
+        {name: float(score) for name, score in scores.items()},
+        n_images,
+        runs.provenance(finished),
+        finished.facts["environment"],
+    )
 
 
 def summarise(rows: list[dict]) -> list[dict]:

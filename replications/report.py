@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from replications import command, study
+from replications import chain, claims, command, study
 from replications.claims import Verdict, in_words, number
 from replications.errors import ReplicationError
 from replications.explanations import EXPLANATIONS, findings
@@ -47,7 +47,7 @@ _SUMMARY = _ENVIRONMENT.from_string(
 {% set any = rows.values() | first %}
 {% set published = any.published or "–" %}
 | **{{ any.replication }}** {{ any.statement | cell }} \
-({{ bearing(any) }}) | {{ published | cell }} |\
+({{ bearing(any) }})<br>*deviations: {{ deviations(any.deviations) }}* | {{ published | cell }} |\
 {% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) | cell }} |\
 {% else %} – |{% endif %}{% endfor %}
 
@@ -57,6 +57,15 @@ _SUMMARY = _ENVIRONMENT.from_string(
 _STUDY = _ENVIRONMENT.from_string(
     """\
 # Verdicts of the {{ study }} study
+
+Runs were made in {{ environments | length }} environment{{ "s" if environments | length > 1 }}\
+{{ ": they are not all comparable byte for byte." if environments | length > 1 else "." }}
+
+| runs | of | environment |
+|---|---|---|
+{% for words, runs in environments.items() %}
+| {{ runs.values() | sum }} | {{ runs | join(", ") }} | {{ words | cell }} |
+{% endfor %}
 
 {% for v in verdicts %}
 ## {{ v.id }}: {{ v.verdict }}
@@ -70,8 +79,10 @@ _STUDY = _ENVIRONMENT.from_string(
 - By each instrument:{% for i in v.instruments %} {{ i.instrument }} {{ i.verdict }}{{ "," if not loop.last else "." }}\
 {% endfor %}{% if v.disagreement %} **The instruments disagree.**{% endif %}
 
-{% for deviation in v.deviations %}
-- Deviation: {{ deviation }}
+| deviation | | expected effect | favours |
+|---|---|---|---|
+{% for one in v.deviations %}
+| {{ one.kind }} | {{ one.what | cell }} | {{ one.effect | cell }} | {{ signs[one.favours] }} {{ one.favours }} |
 {% endfor %}
 
 {% endfor %}
@@ -115,7 +126,16 @@ def main(argv: list[str] | None = None) -> int:
         raise ReportError(f"{declared.folder / 'results/verdicts.json'}: no such file; run `dvc repro` to judge first")
     path = declared.folder / "results" / "verdicts.md"
     write_text(
-        path, _STUDY.render(study=declared.name, verdicts=verdicts, effect=effect, smallest=smallest, bearing=bearing)
+        path,
+        _STUDY.render(
+            study=declared.name,
+            verdicts=verdicts,
+            environments=environments(declared),
+            effect=effect,
+            smallest=smallest,
+            bearing=bearing,
+            signs=claims.SIGNS,
+        ),
     )
     for readme, content in generated(Path()).items():
         if not readme.exists():
@@ -154,6 +174,17 @@ def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]
     return studies
 
 
+def environments(declared: study.Study) -> dict[str, dict[str, int]]:
+    """Environment, in words → replication → the number of its runs that were made in it."""
+    found: dict[str, dict[str, int]] = {}
+    for name in declared.variants:
+        known = chain.read_environments(declared.folder, name)
+        for row in chain.read_runs(declared.folder, name).values():
+            counts = found.setdefault(chain.environment_words(known[row["environment"]]), {})
+            counts[name] = counts.get(name, 0) + 1
+    return found
+
+
 def read_verdicts(folder: Path) -> list[dict] | None:
     """The verdicts of the study in a folder, None where there are none."""
     path = folder / "results" / "verdicts.json"
@@ -172,7 +203,7 @@ def read_verdicts(folder: Path) -> list[dict] | None:
 
 def table(root: Path) -> str:
     """The Markdown table of all studies below the repository's root."""
-    claims: dict[str, dict[str, dict]] = {}
+    rows: dict[str, dict[str, dict]] = {}
     every: list[dict] = []
     totals: dict[str, dict[str, int]] = {}
     for folder in STUDIES:
@@ -183,13 +214,14 @@ def table(root: Path) -> str:
         totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}
         every += verdicts
         for verdict in verdicts:
-            claims.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
+            rows.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
     return _SUMMARY.render(
-        claims=claims,
+        claims=rows,
         totals=totals,
         signs=SIGNS,
         effect=effect,
         bearing=bearing,
+        deviations=claims.deviations_in_short,
         explanations=EXPLANATIONS,
         findings=findings(every),
     )

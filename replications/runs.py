@@ -74,6 +74,34 @@ def identity(run: Run, code: str, data: str) -> dict:
     }
 
 
+def provenance(finished: Finished) -> dict[str, str | int]:
+    """What a run is known by once its images are out of sight: a row of results/REPLICATION/runs.csv.
+
+    `facts_sha256` is of what only the model knew, `environment` a key of `environments.json` beside it.
+    """
+    facts = finished.facts
+    return {
+        "variant": finished.run.variant,
+        "seed": finished.run.seed,
+        "images_sha256": facts["images_sha256"],
+        "facts_sha256": digest(facts["facts"]),
+        "params_sha256": digest(facts["params"]),
+        "code_sha256": facts["code_sha256"],
+        "data_sha256": facts["data_sha256"],
+        "environment": environment_id(facts["environment"]),
+    }
+
+
+def environment_id(environment: dict) -> str:
+    """A short name for what, besides parameters, code and data, can change a run's bytes."""
+    return digest(environment)[:12]
+
+
+def digest(content: dict) -> str:
+    """SHA-256 of a dictionary, whatever the order of its keys."""
+    return sha256(json.dumps(content, sort_keys=True).encode())
+
+
 def write(target: Path, images: bytes, facts: dict) -> None:
     """Writes a finished run so that it is there whole or not at all, whatever happens meanwhile."""
     unfinished, older = (target.with_name(f".{target.name}.{what}") for what in ("unfinished", "older"))

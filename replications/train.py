@@ -45,7 +45,7 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
     if unknown:
         raise TrainError(f"--only {unknown[0]}: unknown variant of {replication}; known are {', '.join(known)}")
     wanted = [run for run in declared.runs(replication) if not only or run.variant in only]
-    data = _read_arrays(declared, wanted)
+    data = read_arrays(declared, wanted)
     code = runs.code_hash(replication)
     digests = {name: runs.sha256(content) for name, content in data.items()}
     identities = {run: runs.identity(run, code, digests[run.params.dataset]) for run in wanted}  # pyright: ignore
@@ -185,7 +185,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
 
 
-def _read_arrays(declared: study.Study, wanted: list[study.Run]) -> dict[str, bytes]:
+def read_arrays(declared: study.Study, wanted: list[study.Run]) -> dict[str, bytes]:
+    """Data set → the content of its arrays file, checked: what the runs are trained on."""
     data = {}
     for run in wanted:
         path = runs.arrays_file(declared, run)

@@ -5,19 +5,17 @@ hands them copies that were tampered with and sees them fail.
 """
 
 import contextlib
-import hashlib
 import importlib
-import json
 import os
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-from replications import judge, report, study
-from replications.claims import Claim, Verdict
+from replications import chain, report, study
+from replications.claims import SIGNS, Claim, Verdict
 
 ROOT = Path(__file__).parent.parent
 STUDIES = (
@@ -42,13 +40,6 @@ def title(name: str) -> str:
 def claims_of(name: str) -> list[Claim]:
     """The claims that are on trial in a study: those that name it, of the replications that it declares."""
     return [claim for claim in CLAIMS if claim.replication in ROOMS[name] and title(name) in claim.studies]
-
-
-def files_of(name: str) -> tuple[str, ...]:
-    """The committed results of a study."""
-    of_a_room = ("scores.csv", "summary.csv", "curves.csv", "metrics.json", "sheet.png")
-    rooms = (f"{room}/{file}" for room in ROOMS[name] for file in of_a_room)
-    return ("readers.json", "verdicts.json", "verdicts.md", "metrics.json", *rooms)
 
 
 def cases(expecting: bool = False):
@@ -77,113 +68,40 @@ def there(tree: Path):
 
 
 def repro(name: str) -> str:
-    return "`dvc repro`" if name == "." else f"`dvc repro {name}/dvc.yaml`"
+    return chain.repro(Path(name))
 
 
-def read_lock(tree: Path, name: str) -> dict[str, dict]:
-    path = tree / name / "dvc.lock"
-    assert path.exists(), f"{Path(name, 'dvc.lock')}: no such file; run {repro(name)} and commit it"
-    return stages_in(path.read_text(encoding="utf-8"))
-
-
-@cache
-def stages_in(text: str) -> dict[str, dict]:
-    """Every check asks for the lock, whose reading takes longer than all else that they do."""
-    return YAML(typ="safe").load(text)["stages"]
-
-
-def md5_of(path: Path) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+def check(tree: Path, problems: Callable[[], Iterator[str]]) -> None:
+    """Nothing is wrong with a link of the chain, in a repository's folder."""
+    with there(tree):
+        for problem in problems():
+            pytest.fail(problem)
 
 
 def check_file(tree: Path, name: str, file: str) -> None:
-    """A result is byte for byte what its stage wrote."""
-    path = Path(name, "results", file)
-    remedy = f"run {repro(name)} and commit what it writes"
-    outs = {
-        Path(out["path"]): (stage, out["md5"])
-        for stage, entry in read_lock(tree, name).items()
-        for out in entry.get("outs", ())
-    }
-    assert path in outs, f"{path}: no stage of {Path(name, 'dvc.lock')} wrote it; {remedy}"
-    stage, wanted = outs[path]
-    assert (tree / path).exists(), f"{path}: no such file, stage {stage} should have written it; {remedy}"
-    found = md5_of(tree / path)
-    assert found == wanted, (
-        f"{path}: its bytes are not those that stage {stage} wrote "
-        f"(md5 {found}, {Path(name, 'dvc.lock')} says {wanted}); {remedy}"
-    )
+    check(tree, lambda: chain.file_problems(Path(name), file))
 
 
 def check_params(tree: Path, name: str) -> None:
-    """The results were made with the parameters that params.yaml holds."""
-    file = Path(name, "params.yaml")
-    present = YAML(typ="safe").load(tree / file)
-    seen = set()
-    for stage, entry in read_lock(tree, name).items():
-        for key, used in entry.get("params", {}).get(str(file), {}).items():
-            seen.add(key)
-            for where, here, there_ in differences(present.get(key, "nothing"), used, key):
-                pytest.fail(f"{file}: {where} is {here}, but stage {stage} ran with {there_}; run {repro(name)}")
-    wanted = {"seeds", "readers", *ROOMS[name]}
-    assert wanted <= seen, f"{Path(name, 'dvc.lock')}: no stage ran with {sorted(wanted - seen)}; run {repro(name)}"
-
-
-def differences(here, there_, where: str):
-    """(key, value here, value there) of whatever is not equal, `nothing` where one side lacks the key."""
-    if isinstance(here, dict) and isinstance(there_, dict):
-        for key in [*here, *(key for key in there_ if key not in here)]:
-            yield from differences(here.get(key, "nothing"), there_.get(key, "nothing"), f"{where}.{key}")
-    elif here != there_ or type(here) is not type(there_):
-        yield where, here, there_
+    check(tree, lambda: chain.params_problems(Path(name), {"seeds", "readers", *ROOMS[name]}))
 
 
 def check_code(tree: Path, name: str) -> None:
-    """The results were made by the code that is here."""
-    for stage, entry in read_lock(tree, name).items():
-        for dep in entry.get("deps", ()):
-            path = Path(dep["path"])
-            if path.parts[0] == "replications":
-                assert (tree / path).exists(), f"{path}: stage {stage} read it, it is gone; run {repro(name)}"
-                found = md5_of_folder(tree / path) if (tree / path).is_dir() else md5_of(tree / path)
-                assert found == dep["md5"], f"{path}: changed since stage {stage} ran; run {repro(name)}"
-
-
-def md5_of_folder(folder: Path) -> str:
-    """As DVC counts it: the list of the files and their hashes; .dvcignore leaves out what does not matter."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.name != "README.md"
-    )
-    entries = sorted(
-        ({"md5": md5_of(path), "relpath": path.relative_to(folder).as_posix()} for path in files),
-        key=lambda one: one["relpath"],
-    )
-    return hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    check(tree, lambda: chain.code_problems(Path(name)))
 
 
 def judged(tree: Path, name: str) -> dict[str, Verdict]:
-    """Claim → the verdict that follows from the scores."""
     with there(tree):
-        return {verdict.id: verdict for verdict in judge.judge(study.load(name))}
+        return chain.judged(study.load(name))
 
 
 def committed(tree: Path, name: str) -> dict[str, dict]:
-    """Claim → the verdict as committed."""
-    path = Path(name, "results", "verdicts.json")
-    assert (tree / path).exists(), f"{path}: no such file; run {repro(name)} and commit what it writes"
-    return {entry["id"]: entry for entry in json.loads((tree / path).read_text(encoding="utf-8"))}
+    with there(tree):
+        return chain.committed_verdicts(Path(name))
 
 
 def check_verdict(verdicts: dict[str, Verdict], entries: dict[str, dict], name: str, claim: Claim) -> None:
-    """The committed verdict is what the committed scores say, number for number."""
-    where = f"claim {claim.replication}/{claim.id}, study {title(name)}"
-    remedy = f"run {repro(name)}"
-    assert claim.id in entries, f"{where}: results/verdicts.json has no verdict on it; {remedy}"
-    follows = json.loads(json.dumps(verdicts[claim.id].as_json()))
-    for field, here, there_ in differences(entries[claim.id], follows, ""):
-        pytest.fail(f"{where}: {field[1:]} is {here!r} in results/verdicts.json, the scores say {there_!r}; {remedy}")
+    check(ROOT, lambda: chain.verdict_problems(Path(name), verdicts[claim.id], entries))
 
 
 def check_complete(entries: dict[str, dict], name: str) -> None:
@@ -230,7 +148,11 @@ def test_claim_holds(name, claim):
 
 @pytest.mark.parametrize(
     ("name", "file"),
-    [pytest.param(name, file, id=f"{title(name)}-{file}") for name in STUDIES for file in files_of(name)],
+    [
+        pytest.param(name, file, id=f"{title(name)}-{file}")
+        for name in STUDIES
+        for file in chain.result_files(study.load(ROOT / name))
+    ],
 )
 def test_result_is_what_its_stage_wrote(name, file):
     check_file(ROOT, name, file)
@@ -273,3 +195,12 @@ def test_every_claim_is_on_trial_and_in_its_own_room():
 def test_a_failure_is_expected_only_with_a_reason():
     for claim in CLAIMS:
         assert all(len(reason.split()) >= 5 for reason in claim.does_not_hold.values()), claim.id
+
+
+def test_every_claim_says_where_it_departs_from_its_source_and_which_way_that_should_move_it():
+    for claim in CLAIMS:
+        assert claim.deviations, f"{claim.replication}/{claim.id}: nothing here is exactly as in its source"
+        for one in claim.deviations:
+            assert len(one.what.split()) >= 3, f"{claim.replication}/{claim.id}: {one}"
+            assert one.effect, f"{claim.replication}/{claim.id}: {one}"
+            assert one.favours in SIGNS

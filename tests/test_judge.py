@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from replications.claims import (
     Claim,
     Contrast,
     Decreases,
+    Deviation,
     Dips,
     Greater,
     Increases,
@@ -30,6 +31,7 @@ from replications.claims import (
     ScoreError,
     Scores,
     Similar,
+    deviations_in_short,
     judge,
     needs,
     opposite,
@@ -40,6 +42,7 @@ from replications.statistics import benjamini_hochberg
 
 ROOT = Path(__file__).parent.parent
 SEEDS = (11, 12, 13, 14, 15)
+SMALL = Deviation("size", "64 px", "less detail").helps
 PREDICATES = [
     Greater("sharpness", "gan", "l1"),
     Less("sharpness", "gan", "l1"),
@@ -277,11 +280,12 @@ def test_ratio_in_words():
 
 
 def test_json_is_stable_and_complete():
-    claim = claim_of(Greater("sharpness", "gan", "l1"), 1.0, published="85 %", deviations=("64 px",))
+    claim = claim_of(Greater("sharpness", "gan", "l1"), 1.0, published="85 %", deviations=(SMALL,))
     plain = verdict_of(claim, scores_of(ARMS)).as_json()
     promised = "id replication statement source explanation verdict effect interval smallest_effect p_value n_seeds"
     assert {*promised.split(), "published", "study", "deviations"} <= set(plain)
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["deviations"] == [{"kind": "size", "what": "64 px", "effect": "less detail", "favours": "the claim"}]
     assert plain["effect"] == 3.4  # not 3.4000000000000004
     assert plain["interval"] == [2.71991, 4.08009]
     assert plain["effects_by_seed"]["11"] == 3.0
@@ -494,3 +498,34 @@ def test_import_pulls_in_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     heavy = {"keras", "tensorflow", "torch", "jax", "matplotlib", "pandas", "scipy.stats"}
     assert not heavy & set(loaded.stdout.split())
+
+
+@pytest.mark.parametrize("predicate", PREDICATES, ids=lambda one: type(one).__name__)
+def test_effects_are_symmetric_where_the_predicate_says_so(predicate):
+    """Alike arms of skewed scores: the median effect is the mean one just where each winner has a counterpart."""
+    rng = np.random.default_rng(4)
+    draws = 20_000
+    arms = {name: rng.lognormal(0, 1, draws) for name in ("l1", "gan", "cgan")}
+    scores = Scores({(name, "sharpness"): dict(enumerate(arm)) for name, arm in arms.items()})
+    (effects, *_) = predicate.effects(scores, range(draws)).values()
+    at_least_mean = np.mean(effects > effects.mean())
+    assert (abs(at_least_mean - 0.5) < 0.02) == predicate.symmetric
+
+
+def test_a_skew_between_seeds_does_not_decide_a_claim_about_one_arm():
+    """Nine in a hundred t-tests at 2.5 % would; the sign test must agree."""
+    scores = scores_of({"l1": [0.2, 0.21, 0.19, 0.2, 1.02]})
+    verdict = verdict_of(claim_of(Below("sharpness", "l1", 1.0), 0.0), scores)
+    assert verdict.verdict == "inconclusive"  # p < 0.025 fails already: the outlier widens the interval
+    scores = scores_of({"l1": [0.9, 0.9, 0.9, 0.9, 1.01]})
+    verdict = verdict_of(claim_of(Below("sharpness", "l1", 1.0), 0.0), scores)
+    assert verdict.p_beyond < 0.025
+    assert verdict.verdict == "inconclusive", "one seed of five is above: the typical one is not proved to be below"
+    below = verdict_of(claim_of(Below("sharpness", "l1", 1.0), 0.0), scores_of({"l1": [0.9, 0.9, 0.9, 0.9, 0.99]}))
+    assert below.verdict == "replicated"
+
+
+def test_deviations_in_short():
+    data, steps = Deviation("data", "other data", "less"), Deviation("steps", "fewer", "blurrier")
+    listed = [asdict(one) for one in (steps.hinders, data, data, steps.helps, replace(data, favours="neither"))]
+    assert deviations_in_short(listed) == "steps ▼, data ◆, steps ▲, data ·"

@@ -1,6 +1,7 @@
 """From images on disk to tidy scores: complete, the same bytes every time, and strict about what is there."""
 
 import errno
+import hashlib
 import importlib
 import json
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from replications import measure, runs, sheets, study
+from replications import chain, measure, runs, sheets, study
 from replications.instruments import recognition
 from replications.measure import MeasureError
 from replications.pix2pix import measures as pix2pix
@@ -67,7 +68,7 @@ def test_the_command_measures_with_a_trained_reader_and_repeats_its_bytes(finish
     assert "pix2pix: measuring 4 runs" in done.stdout
     assert "[4/4] l1_cgan seed 2" in done.stdout
     first = tiny.hashes(results(finished_study))
-    assert list(first) == ["curves.csv", "metrics.json", "scores.csv", "sheet.png", "summary.csv"]
+    assert sorted(first) == sorted(chain.ROOM_FILES)
     shutil.rmtree(results(finished_study))
     assert tiny.command("replications.measure", "pix2pix", "--study", folder, cwd=folder).returncode == 0
     assert tiny.hashes(results(finished_study)) == first
@@ -121,7 +122,7 @@ def test_curves_are_those_of_the_declared_variants(finished_study, in_this_proce
 def test_as_many_images_were_measured_as_there_are_outputs_or_samples(tiny_study, monkeypatch, counts, n):
     run = tiny_study.runs("pix2pix")[0]
     images = {name: np.zeros((count, 2, 2, 3), np.uint8) for name, count in {"target": 20, **counts}.items()}
-    facts = {"facts": {"rate": 1.5}, **runs.identity(run, "", "")}
+    facts = {"facts": {"rate": 1.5}, "environment": tiny.ENVIRONMENT, **runs.identity(run, "", "")}
     runs.write(runs.folder(tiny_study, run), tiny.npz(images), facts)
 
     def rate(images: dict, facts: dict, params, readers: Path) -> dict:
@@ -129,7 +130,10 @@ def test_as_many_images_were_measured_as_there_are_outputs_or_samples(tiny_study
         return {"rate": np.float32(facts["rate"]), "targets": len(images["target"])}
 
     monkeypatch.setattr(pix2pix, "measure", rate)
-    assert measure.scores_of(tiny_study, run) == ({"rate": 1.5, "targets": 20.0}, n)
+    measured = measure.scores_of(tiny_study, run)
+    assert (measured.scores, measured.n_images) == ({"rate": 1.5, "targets": 20.0}, n)
+    assert (measured.provenance["variant"], measured.provenance["seed"]) == (run.variant, run.seed)
+    assert measured.environment == tiny.ENVIRONMENT
 
 
 @pytest.mark.parametrize("direction", ["labels_to_photo", "photo_to_labels"])
@@ -187,7 +191,7 @@ def test_the_command_measures_trained_runs_and_repeats_its_bytes(trained, tmp_pa
         (folder / "readers").mkdir()
         shutil.copy(request.getfixturevalue("labels_reader"), folder / "readers")
     first = measured(folder, room)
-    assert list(first) == ["curves.csv", "metrics.json", "scores.csv", "sheet.png", "summary.csv"]
+    assert sorted(first) == sorted(chain.ROOM_FILES)
 
     declared, of_room = study.load(folder), importlib.import_module(f"replications.{room}.measures")
     scores, summary, curves = (
@@ -329,9 +333,10 @@ def test_a_damaged_run_is_named(finished_study, in_this_process):
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -float("inf")])
 def test_a_score_that_is_no_number_is_named(finished_study, in_this_process, monkeypatch, score):
-    monkeypatch.setattr(
-        measure, "scores_of", lambda declared, run: ({"ssim": score if run.name == "pix2pix/l1_cgan/1" else 0.5}, 4)
-    )
+    def scores_of(declared, run):
+        return measure.Measured({"ssim": score if run.name == "pix2pix/l1_cgan/1" else 0.5}, 4, {}, {})
+
+    monkeypatch.setattr(measure, "scores_of", scores_of)
     message = error_of(finished_study)
     assert message.startswith(f"pix2pix/l1_cgan/1: ssim is {score}, expected a number")
     assert str(finished_study.folder / "runs/pix2pix/l1_cgan/1") in message
@@ -387,3 +392,25 @@ def test_a_missing_reader_is_one_line_with_the_command_that_makes_it(finished_st
     folder = finished_study.folder
     done = tiny.command("replications.measure", "pix2pix", "--study", folder, cwd=folder)
     tiny.assert_one_line_error(done, "segmentation.npz", "readers`")
+
+
+# Where it all comes from.
+
+
+def test_every_run_is_known_by_its_hashes(finished_study, in_this_process):
+    measure.main(["pix2pix", "--study", str(finished_study.folder)])
+    rows = {(row["variant"], row["seed"]): row for row in tiny.read_rows(results(finished_study) / "runs.csv")}
+    assert list(rows) == [(run.variant, str(run.seed)) for run in finished_study.runs("pix2pix")]
+    environments = json.loads((results(finished_study) / "environments.json").read_text())
+    for run in finished_study.runs("pix2pix"):
+        row, folder = rows[run.variant, str(run.seed)], runs.folder(finished_study, run)
+        facts = json.loads((folder / "facts.json").read_text())
+        assert row["images_sha256"] == hashlib.sha256((folder / "images.npz").read_bytes()).hexdigest()
+        assert (row["code_sha256"], row["data_sha256"]) == ("code", "data")
+        assert row["params_sha256"] == runs.digest(run.params.model_dump())
+        assert row["facts_sha256"] == runs.digest(facts["facts"])
+        assert environments[row["environment"]] == tiny.ENVIRONMENT
+
+
+def test_a_digest_knows_values_and_not_their_order():
+    assert runs.digest({"a": 1, "b": 2}) == runs.digest({"b": 2, "a": 1}) != runs.digest({"a": 1, "b": 3})

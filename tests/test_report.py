@@ -6,7 +6,7 @@ import re
 import pytest
 
 from replications import report, study
-from replications.claims import Claim, Greater, Scores, judge
+from replications.claims import Claim, Deviation, Greater, Scores, judge
 from replications.report import BEGIN, END, ReportError, table, with_table
 from tests import tiny
 
@@ -23,7 +23,7 @@ def verdicts(study: str, effect: float = 1.0, **changes) -> list[dict]:
         "smallest_effect": 0.1,
         "unit": "sharper",
         "published": "+0.3",
-        "deviations": ("short",),
+        "deviations": (Deviation("steps", "few epochs", "blurrier").helps, Deviation("data", "a | b", "other")),
     }
     claims = [
         Claim(**{**said, **changes}),
@@ -36,7 +36,7 @@ def verdicts(study: str, effect: float = 1.0, **changes) -> list[dict]:
 
 
 def write(folder, content) -> None:
-    (folder / "results").mkdir(parents=True)
+    (folder / "results").mkdir(parents=True, exist_ok=True)
     (folder / "results" / "verdicts.json").write_text(json.dumps(content), encoding="utf-8")
 
 
@@ -62,7 +62,7 @@ def test_studies_stand_side_by_side(tmp_path):
     header, ruler, *rows = rows_of(said)
     assert header == ["claim", "published", "root", "real"]
     assert ruler == ["---"] * 4
-    assert rows[0][0] == "**pix2pix** It sharpens. (E2, E3)"
+    assert rows[0][0] == "**pix2pix** It sharpens. (E2, E3)<br>*deviations: steps ▲, data ◆*"
     assert rows[0][1] == "+0.3"
     assert rows[0][2].startswith("✔ replicated<br>+1 [")
     assert rows[0][3].startswith("? inconclusive<br>")
@@ -91,7 +91,7 @@ def test_explanations_stand_before_the_claims(tmp_path):
 
 def test_what_a_claim_bears_on_is_shown(tmp_path):
     write(tmp_path, verdicts("root", explanation=("E2", "E3"), against=("E1", "E4")))
-    assert rows_of(table(tmp_path))[2][0] == "**pix2pix** It sharpens. (E2, E3, against E1, against E4)"
+    assert rows_of(table(tmp_path))[2][0].startswith("**pix2pix** It sharpens. (E2, E3, against E1, against E4)<br>")
     assert report.bearing({"explanation": [], "against": ["E1"]}) == "against E1"
     assert report.bearing({"explanation": ["E1"], "against": []}) == "E1"
 
@@ -194,6 +194,10 @@ READMES = ("README.md", *(f"replications/{name}/README.md" for name in study.REP
 def repository(tmp_path, monkeypatch):
     """A folder with a study at its root and a README, where the command works."""
     tiny.write_params(tmp_path, tiny.params())
+    rows = [{"variant": "l1", "seed": seed, "environment": name} for seed, name in ((1, "a"), (2, "b"), (3, "b"))]
+    tiny.write_rows(tmp_path / "results" / "pix2pix" / "runs.csv", rows)
+    environments = {"a": tiny.ENVIRONMENT, "b": {**tiny.ENVIRONMENT, "cpu": "another"}}
+    (tmp_path / "results" / "pix2pix" / "environments.json").write_text(json.dumps(environments))
     for readme in READMES:
         (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / readme).write_text(README, encoding="utf-8")
@@ -219,7 +223,10 @@ def test_the_command_writes_page_and_table_and_repeats_its_bytes(repository, cap
         "gan over l1",
         "Smallest effect that matters: +0.1 sharper",
         "Published: +0.3",
-        "short",
+        "| steps | few epochs | blurrier | ▲ the claim |",
+        r"| data | a \| b | other | ◆ either |",
+        "Runs were made in 2 environments: they are not all comparable byte for byte.",
+        "| 2 | pix2pix | numpy 0, Python ?, another |",
     ):
         assert words in page
     assert "β grows." in readme

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from replications import report, study
+from replications import chain, report, study
 from replications.claims import ScoreError, opposite
 from replications.claims import judge as judge_claims
 from replications.results import read_scores
@@ -26,9 +26,7 @@ from tests.test_claims import (
     check_verdict,
     claims_of,
     committed,
-    files_of,
     judged,
-    md5_of,
     repro,
     there,
     title,
@@ -152,14 +150,14 @@ def test_a_mean_altered_in_a_replications_readme_is_noticed(tree):
 
 def test_an_altered_lock_is_noticed(tree, name):
     path = tree / name / "dvc.lock"
-    wanted = md5_of(tree / name / "results/pix2pix/scores.csv")
+    wanted = chain.md5(tree / name / "results/pix2pix/scores.csv")
     path.write_text(path.read_text(encoding="utf-8").replace(wanted, "a" * 32), encoding="utf-8")
     said = failure_of(check_file, tree, name, "pix2pix/scores.csv")
     assert "a" * 32 in said
 
 
 def test_a_result_that_is_gone_is_noticed(tree, name):
-    for file in files_of(name):
+    for file in chain.result_files(study.load(ROOT / name)):
         (tree / name / "results" / file).unlink()
         assert f"{Path(name, 'results', file)}: no such file, stage" in failure_of(check_file, tree, name, file)
 

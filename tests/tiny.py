@@ -58,6 +58,7 @@ PIX2PIX = {
     "n_draws_inputs": 4,
     "variants": {"l1": {"discriminator": "none"}, "l1_cgan": {}},
 }
+ENVIRONMENT = {"backend": "none", "cpu": "made up", "packages": {"numpy": "0"}}
 SPATIAL_Z_VAE = {
     "dataset": "facade_world-tiny",
     "n_train": 16,
@@ -222,7 +223,7 @@ def write_runs(declared: study.Study) -> None:
     """A made-up finished run for each declared one."""
     for run in declared.runs("pix2pix"):
         content = npz(images(run.variant, run.seed))
-        runs.write(runs.folder(declared, run), content, {"facts": {}, **runs.identity(run, "code", "data")})
+        runs.write(runs.folder(declared, run), content, {"facts": {}, "environment": ENVIRONMENT, **runs.identity(run, "code", "data")})
 
 
 def write_scores(declared: study.Study, effect: float = log(3), noise: float = 0.02) -> None:

@@ -8,14 +8,40 @@ the reporting runs: a quarter in sharpness, 1 dB, five nats, a tenth in probe ac
 from math import log
 
 from replications.beta_vae.params import BETAS
-from replications.claims import Above, Below, Claim, Decreases, Dips, Greater, Increases, Less, PublishedTable
+from replications.claims import (
+    Above,
+    Below,
+    Claim,
+    Decreases,
+    Deviation,
+    Dips,
+    Greater,
+    Increases,
+    Less,
+    PublishedTable,
+)
 
 SHARPER = log(1.25)
 OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": log(1.1), "-blur_effect": log(1.05)}
-SHORT = "a small net and few epochs (params.yaml)"
-DATA = "32 px facades of the procedural world (root) or CIFAR-10 re-compressed as JPEG (real)"
+SHORT = Deviation(
+    "steps",
+    "a small net and few epochs (params.yaml)",
+    "all arms are blurrier; the autoencoder, which has most to learn, is furthest from where it settles",
+)
+DATA = Deviation(
+    "data",
+    "32 px facades of the procedural world (root) or CIFAR-10 re-compressed as JPEG (real)",
+    "other numbers; JPEG leaves a little less detail to lose",
+    "neither",
+)
 TRAINING = (SHORT, DATA)
-KID = "KID on features of the suite's own small net instead of FID on Inception's"
+EASIER, HARDER = (SHORT.helps, DATA), (SHORT.hinders, DATA)
+"""For claims that a short training makes easier, or harder, to replicate."""
+KID = Deviation(
+    "metric",
+    "KID on features of the suite's own small net instead of FID on Inception's",
+    "sees what tells the data set's labels apart, and no layout",
+)
 
 CLAIMS = (
     Claim(
@@ -28,7 +54,7 @@ CLAIMS = (
         smallest_effect=0.005,
         unit="mean squared error (intensity range 1) from β = 0.001 to 10",
         also={"-psnr": 1.0, "l1": 0.02, "mse_sampled": 0.005},
-        deviations=TRAINING,
+        deviations=HARDER,
     ),
     Claim(
         id="rate_falls_with_beta",
@@ -39,7 +65,7 @@ CLAIMS = (
         predicate=Decreases("rate", BETAS),
         smallest_effect=5.0,
         unit="nats per image from β = 0.001 to 10",
-        deviations=TRAINING,
+        deviations=HARDER,
     ),
     Claim(
         id="sharpness_falls_with_beta",
@@ -51,7 +77,7 @@ CLAIMS = (
         smallest_effect=SHARPER,
         unit="times as sharp at β = 0.001 as at 10",
         also=OTHER_SHARPNESS,
-        deviations=TRAINING,
+        deviations=HARDER,
     ),
     Claim(
         id="an_autoencoder_without_kl_is_blurred_too",
@@ -64,7 +90,7 @@ CLAIMS = (
         smallest_effect=SHARPER,
         unit="times as sharp are photographs as the autoencoder's reconstructions",
         also=OTHER_SHARPNESS,
-        deviations=TRAINING,
+        deviations=EASIER,
     ),
     Claim(
         id="kl_at_weight_one_blurs_beyond_the_autoencoder",
@@ -76,7 +102,7 @@ CLAIMS = (
         smallest_effect=SHARPER,
         unit="times as sharp is the autoencoder",
         also=OTHER_SHARPNESS,
-        deviations=TRAINING,
+        deviations=HARDER,
     ),
     Claim(
         id="rate_at_weight_one_is_below_the_entropy_of_the_factors",
@@ -87,7 +113,7 @@ CLAIMS = (
         predicate=Below("rate_over_factor_entropy", "beta_1", 1.0, "log_ratio"),
         smallest_effect=log(1.25),
         unit="times as many nats hold the factors",
-        deviations=TRAINING,
+        deviations=EASIER,
         studies=("root",),
         does_not_hold={
             "root": "below it in every seed, but one seed collapses to a rate of nought, and the ratio has no bounds"
@@ -102,7 +128,7 @@ CLAIMS = (
         predicate=Decreases("probe_accuracy", BETAS),
         smallest_effect=0.05,
         unit="probe accuracy lost from β = 0.001 to 10",
-        deviations=TRAINING,
+        deviations=HARDER,
     ),
     Claim(
         id="sampling_noise_blurs",
@@ -162,7 +188,7 @@ CLAIMS = (
         published="FID lower by a factor of 2.9 (CIFAR-10) to 4.1 (SVHN); not on all data (Dai and Wipf 2019)",
         also={f"{name}_prior": smallest for name, smallest in OTHER_SHARPNESS.items()}
         | {"laplacian_variance": SHARPER},
-        deviations=(KID, *TRAINING),
+        deviations=(KID, *HARDER),
         does_not_hold={
             "root": "reconstructions are much sharper; prior samples are by the gradient, not clearly by the Laplacian"
         },
@@ -177,7 +203,7 @@ CLAIMS = (
         smallest_effect=0.1,
         unit="KID less",
         published="FID lower by a factor of 2.9 (CIFAR-10) to 4.1 (SVHN)",
-        deviations=(KID, *TRAINING),
+        deviations=(KID, *HARDER),
         does_not_hold={
             "root": (
                 "better on average, but the unit-variance VAE differs too much between seeds, one of which collapses"
@@ -208,7 +234,7 @@ CLAIMS = (
         predicate=Above("rate_over_factor_entropy", "sigma", 1.0, "log_ratio"),
         smallest_effect=log(1.25),
         unit="times the entropy of the factors",
-        deviations=TRAINING,
+        deviations=HARDER,
         studies=("root",),
     ),
 )

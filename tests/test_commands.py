@@ -1,0 +1,41 @@
+"""`python -m replications`: one door to every command."""
+
+import importlib
+
+import pytest
+
+from replications import __main__ as door
+from replications.__main__ import COMMANDS, CommandError
+from tests import tiny
+
+
+def test_help_names_every_command_and_loads_none(tmp_path):
+    done = tiny.command("replications", "--help", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in COMMANDS:
+        assert f"  {name} " in done.stdout
+    assert tiny.command("replications", cwd=tmp_path).stdout == done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_its_own_help(name, capsys):
+    with pytest.raises(SystemExit) as caught:
+        door.main([name, "--help"])
+    assert caught.value.code == 0
+    assert "python -m replications" in capsys.readouterr().out
+
+
+def test_a_command_gets_its_words(monkeypatch):
+    judge = importlib.import_module("replications.judge")
+    monkeypatch.setattr(judge, "main", lambda words: len(words))
+    assert door.main(["judge", "--study", "real"]) == 2
+
+
+def test_an_unknown_command_is_one_line(tmp_path):
+    with pytest.raises(CommandError, match=r"'jugde': no such command; did you mean 'judge'\?"):
+        door.main(["jugde"])
+    with pytest.raises(CommandError, match="'x': no such command; expected one of train, measure"):
+        door.main(["x"])
+    done = tiny.command("replications", "jugde", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: 'jugde': no such command")
