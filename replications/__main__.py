@@ -5,7 +5,6 @@ import importlib
 import sys
 
 from replications import command
-from replications.errors import ReplicationError
 
 COMMANDS = {
     "train": "train the declared runs of a replication that are not there yet: train pix2pix",
@@ -22,10 +21,6 @@ COMMANDS = {
 }
 
 
-class CommandError(ReplicationError):
-    """A command that does not exist."""
-
-
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     words = sys.argv[1:] if argv is None else argv
@@ -37,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         near = difflib.get_close_matches(words[0], COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(COMMANDS)}"
-        raise CommandError(f"{words[0]!r}: no such command; {hint}")
+        raise command.CommandError(f"{words[0]!r}: no such command; {hint}")
     module = "replications.datasets.__main__" if words[0] == "datasets" else f"replications.{words[0]}"
     return importlib.import_module(module).main(words[1:])
 

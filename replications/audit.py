@@ -42,7 +42,7 @@ class Finding:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m replications audit", description=__doc__)
+    parser = command.Parser(prog="python -m replications audit", description=__doc__)
     parser.add_argument("--runs", type=int, default=2, help="how many runs to pick (default: 2)")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     parser.add_argument("--replication", choices=study.REPLICATIONS, help="pick among its runs alone")

@@ -1,10 +1,27 @@
 """How every command of the suite ends: one clear line for a person, and an exit status for a shell."""
 
+import argparse
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from replications.errors import ReplicationError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+class CommandError(ReplicationError):
+    """Arguments or an environment that a command cannot run with."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line whose errors are one line like all others, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse, which would print and exit."""
+        raise CommandError(f"{message}; `{self.prog} --help` says what is expected")
 
 
 def run(main: Callable[[], int]) -> None:
@@ -12,11 +29,39 @@ def run(main: Callable[[], int]) -> None:
     try:
         sys.exit(main())
     except ReplicationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(str(error))
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept, run the same command again to go on", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        path = error.filename2 or error.filename
+        if path is None:
+            raise
+        why = error.strerror or type(error).__name__
+        _end(f"{path}: {why[0].lower() + why[1:]}; expected to read or write there, mend it and run again")
+
+
+def check_backend() -> None:
+    """Before Keras is imported, perhaps in many processes: is the backend that the environment names there?
+
+    Raises:
+        CommandError: it is not; what Keras says instead is a traceback in each of them.
+    """
+    name = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if name not in BACKENDS:
+        raise CommandError(f"KERAS_BACKEND={name}: expected one of {', '.join(BACKENDS)}; set it to one, or unset it")
+    if importlib.util.find_spec(name) is None:
+        raise CommandError(
+            f"KERAS_BACKEND={name}: expected the package {name}, which is not installed; install it, or set "
+            f"KERAS_BACKEND to another of {', '.join(BACKENDS)}"
+        )
+
+
+def _end(message: str) -> NoReturn:
+    """One line, whatever the message quotes: a file may hold line ends, and orders to a terminal."""
+    line = " ".join(message.split())
+    print("error: " + "".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
+    sys.exit(2)

@@ -3,7 +3,6 @@
 Writes results/verdicts.json and results/metrics.json (the counts). Reads scores and claims alone, trains nothing.
 """
 
-import argparse
 import importlib
 import json
 from collections import Counter
@@ -20,7 +19,7 @@ COLOURS = {"replicated": "green", "contradicted": "red", "inconclusive": "yellow
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m replications.judge", description=__doc__)
+    parser = command.Parser(prog="python -m replications judge", description=__doc__)
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)

@@ -6,7 +6,6 @@ same inputs through every variant), and where all of it comes from: runs.csv (a 
 environments.json (the machines and packages that they name).
 """
 
-import argparse
 import importlib
 import json
 import math
@@ -43,7 +42,7 @@ class MeasureError(ReplicationError):
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m replications.measure", description=__doc__)
+    parser = command.Parser(prog="python -m replications measure", description=__doc__)
     parser.add_argument("replication", help=f"one of {', '.join(study.REPLICATIONS)}")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     arguments = parser.parse_args(argv)

@@ -4,7 +4,6 @@ Writes readers/segmentation.npz and a readers/classification-DATASET.npz for eac
 results/readers.json with each reader's scores on real test images: the ceiling of what it can find in outputs.
 """
 
-import argparse
 import json
 import os
 from pathlib import Path
@@ -21,7 +20,7 @@ from replications.results import write_text
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m replications.readers", description=__doc__)
+    parser = command.Parser(prog="python -m replications readers", description=__doc__)
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)

@@ -4,7 +4,6 @@ Exits with 1 where a verdict is another one, a claim is gone, or an effect moved
 what float arithmetic does to the last digit passes. `--junit FILE` writes the same for a CI server.
 """
 
-import argparse
 import json
 import subprocess
 from dataclasses import dataclass
@@ -76,7 +75,7 @@ class Change:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m replications regress", description=__doc__)
+    parser = command.Parser(prog="python -m replications regress", description=__doc__)
     parser.add_argument("--against", metavar="REV", required=True, help="a Git revision, such as main or HEAD~1")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write a JUnit report there, too")

@@ -3,17 +3,17 @@
 The table in README.md stands between two markers and shows every study whose verdicts are there, side by side.
 """
 
-import argparse
 import csv
 import dataclasses
 import importlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
 from replications import chain, claims, command, study
-from replications.claims import Verdict, in_words, number
+from replications.claims import in_words, number
 from replications.errors import ReplicationError
 from replications.explanations import EXPLANATIONS, findings
 from replications.results import write_text
@@ -29,7 +29,9 @@ _SUMMARY = _ENVIRONMENT.from_string(
     """\
 {% for study, counts in totals.items() %}
 **{{ study }}** study: {{ counts.replicated }} replicated, {{ counts.contradicted }} contradicted, \
-{{ counts.inconclusive }} inconclusive.
+{{ counts.inconclusive }} inconclusive. Runs: {% for words, runs in environments[study].items() %}\
+{{ runs.values() | sum }} in {{ words }}{{ "; " if not loop.last else "." }}{% endfor %}
+
 {% endfor %}
 
 | explanation | for | against | undecided | conclusion |
@@ -117,7 +119,7 @@ class ReportError(ReplicationError):
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m replications.report", description=__doc__)
+    parser = command.Parser(prog="python -m replications report", description=__doc__)
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
@@ -130,7 +132,7 @@ def main(argv: list[str] | None = None) -> int:
         _STUDY.render(
             study=declared.name,
             verdicts=verdicts,
-            environments=environments(declared),
+            environments=environments(declared.folder, declared.variants),
             effect=effect,
             smallest=smallest,
             bearing=bearing,
@@ -174,12 +176,12 @@ def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]
     return studies
 
 
-def environments(declared: study.Study) -> dict[str, dict[str, int]]:
-    """Environment, in words → replication → the number of its runs that were made in it."""
+def environments(folder: Path, replications: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Environment, in words → replication → the number of a study's runs that were made in it."""
     found: dict[str, dict[str, int]] = {}
-    for name in declared.variants:
-        known = chain.read_environments(declared.folder, name)
-        for row in chain.read_runs(declared.folder, name).values():
+    for name in replications:
+        known = chain.read_environments(folder, name)
+        for row in chain.read_runs(folder, name).values():
             counts = found.setdefault(chain.environment_words(known[row["environment"]]), {})
             counts[name] = counts.get(name, 0) + 1
     return found
@@ -193,12 +195,20 @@ def read_verdicts(folder: Path) -> list[dict] | None:
         verdicts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     except ValueError as error:
         raise ReportError(f"{path}: damaged ({error}); {remedy}") from None
-    fields = {field.name for field in dataclasses.fields(Verdict)}
     for verdict in verdicts or ():
-        if fields != set(verdict):
-            other = ", ".join(sorted(fields ^ set(verdict)))
-            raise ReportError(f"{path}: written by another version of the suite, which differs in {other}; {remedy}")
+        other = _unlike(claims.Verdict, verdict) or [
+            f"deviations.{name}" for one in verdict["deviations"] for name in _unlike(claims.Deviation, one)
+        ]
+        if other:
+            raise ReportError(
+                f"{path}: written by another version of the suite, which differs in {', '.join(other)}; {remedy}"
+            )
     return verdicts
+
+
+def _unlike(kind: type, entry: object) -> list[str]:
+    """The fields that a dataclass and an entry of verdicts.json do not share."""
+    return sorted({field.name for field in dataclasses.fields(kind)} ^ set(entry if isinstance(entry, dict) else ()))
 
 
 def table(root: Path) -> str:
@@ -206,6 +216,7 @@ def table(root: Path) -> str:
     rows: dict[str, dict[str, dict]] = {}
     every: list[dict] = []
     totals: dict[str, dict[str, int]] = {}
+    made: dict[str, dict[str, dict[str, int]]] = {}
     for folder in STUDIES:
         verdicts = read_verdicts(root / folder)
         if not verdicts:
@@ -213,11 +224,13 @@ def table(root: Path) -> str:
         name = verdicts[0]["study"]
         totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}
         every += verdicts
+        made[name] = environments(root / folder, dict.fromkeys(verdict["replication"] for verdict in verdicts))
         for verdict in verdicts:
             rows.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
     return _SUMMARY.render(
         claims=rows,
         totals=totals,
+        environments=made,
         signs=SIGNS,
         effect=effect,
         bearing=bearing,

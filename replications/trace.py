@@ -5,7 +5,6 @@ and exits with 1 where one is broken. What differs between the runs' environment
 nothing.
 """
 
-import argparse
 import difflib
 import json
 import os
@@ -41,7 +40,7 @@ class Link:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m replications trace", description=__doc__)
+    parser = command.Parser(prog="python -m replications trace", description=__doc__)
     parser.add_argument("claim", help="such as adversarial_term_sharpens")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     parser.add_argument("--json", action="store_true", help="print JSON")

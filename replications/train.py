@@ -1,6 +1,5 @@
 """Trains the declared runs of one replication that are not there yet: `python -m replications.train pix2pix`."""
 
-import argparse
 import csv
 import importlib
 import io
@@ -25,7 +24,7 @@ class TrainError(ReplicationError):
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m replications.train", description=__doc__)
+    parser = command.Parser(prog="python -m replications train", description=__doc__)
     parser.add_argument("replication", help=f"one of {', '.join(study.REPLICATIONS)}")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     parser.add_argument("--workers", type=int, help="worker processes on this machine (default: one per core)")

@@ -5,7 +5,8 @@ import importlib
 import pytest
 
 from replications import __main__ as door
-from replications.__main__ import COMMANDS, CommandError
+from replications.__main__ import COMMANDS
+from replications.command import CommandError
 from tests import tiny
 
 

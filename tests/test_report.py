@@ -36,7 +36,11 @@ def verdicts(study: str, effect: float = 1.0, **changes) -> list[dict]:
 
 
 def write(folder, content) -> None:
-    (folder / "results").mkdir(parents=True, exist_ok=True)
+    """Verdicts, and two environments that their runs were made in."""
+    rows = [{"variant": "l1", "seed": seed, "environment": name} for seed, name in ((1, "a"), (2, "b"), (3, "b"))]
+    tiny.write_rows(folder / "results" / "pix2pix" / "runs.csv", rows)
+    environments = {"a": tiny.ENVIRONMENT, "b": {**tiny.ENVIRONMENT, "cpu": "another"}}
+    (folder / "results" / "pix2pix" / "environments.json").write_text(json.dumps(environments))
     (folder / "results" / "verdicts.json").write_text(json.dumps(content), encoding="utf-8")
 
 
@@ -68,8 +72,10 @@ def test_studies_stand_side_by_side(tmp_path):
     assert rows[0][3].startswith("? inconclusive<br>")
     assert rows[1][2].startswith("✘ contradicted<br>-1 [")
     assert {len(row) for row in rows} == {4}
-    assert "**root** study: 1 replicated, 1 contradicted, 0 inconclusive." in said
-    assert "**real** study: 0 replicated, 0 contradicted, 2 inconclusive." in said
+    assert (
+        "**root** study: 1 replicated, 1 contradicted, 0 inconclusive. Runs: 1 in numpy 0, Python ?, made up;" in said
+    )
+    assert "**real** study: 0 replicated, 0 contradicted, 2 inconclusive. Runs: 1 in" in said
 
 
 def test_explanations_stand_before_the_claims(tmp_path):
@@ -194,10 +200,6 @@ READMES = ("README.md", *(f"replications/{name}/README.md" for name in study.REP
 def repository(tmp_path, monkeypatch):
     """A folder with a study at its root and a README, where the command works."""
     tiny.write_params(tmp_path, tiny.params())
-    rows = [{"variant": "l1", "seed": seed, "environment": name} for seed, name in ((1, "a"), (2, "b"), (3, "b"))]
-    tiny.write_rows(tmp_path / "results" / "pix2pix" / "runs.csv", rows)
-    environments = {"a": tiny.ENVIRONMENT, "b": {**tiny.ENVIRONMENT, "cpu": "another"}}
-    (tmp_path / "results" / "pix2pix" / "environments.json").write_text(json.dumps(environments))
     for readme in READMES:
         (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / readme).write_text(README, encoding="utf-8")
@@ -278,6 +280,10 @@ def test_verdicts_of_another_version_are_named_with_the_remedy(repository, field
     with pytest.raises(
         ReportError, match=rf"verdicts\.json: written by another version .* differs in {field}; run `dvc"
     ):
+        report.main([])
+    texts = [{**verdict, "deviations": ["few epochs"]} for verdict in verdicts("root")]
+    (repository / "results" / "verdicts.json").write_text(json.dumps(texts), encoding="utf-8")
+    with pytest.raises(ReportError, match=r"differs in deviations\.effect, deviations\.favours"):
         report.main([])
     newer = [{**verdict, "colour": "red"} for verdict in verdicts("root")]
     (repository / "results" / "verdicts.json").write_text(json.dumps(newer), encoding="utf-8")

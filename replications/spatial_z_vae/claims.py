@@ -220,6 +220,7 @@ CLAIMS = (
             "root": (
                 "with flat latents both forms gain the same: beyond 128 values the net, not the KL term, is what limits"
             ),
+            "real": ("in the expected direction in every seed, but the interval reaches below half a decibel"),
         },
     ),
     Claim(
@@ -236,7 +237,10 @@ CLAIMS = (
         also=OTHER_FIDELITY,
         deviations=TRAINING,
         does_not_hold={
-            "root": "in the expected direction in every seed, but the interval reaches below half a decibel"
+            "root": ("in the expected direction in every seed, but the interval reaches below half a decibel"),
+            "real": (
+                "about a quarter of a decibel: with its normalisation a spatial latent gains little from more nats"
+            ),
         },
     ),
     # The layout at equal size: were the number of values what blurs, it would not matter.
@@ -253,7 +257,11 @@ CLAIMS = (
         also=OTHER_FIDELITY,
         deviations=(MATCHED, SUM_OF_BOTH, *TRAINING),
         does_not_hold={
-            "root": "at 128 values both are about equal in pixels; the spatial latent wins by structure (SSIM) alone"
+            "root": ("at 128 values both are about equal in pixels; the spatial latent wins by structure (SSIM) alone"),
+            "real": (
+                "instance normalisation takes the colours of a photograph away: worse in pixels, better by "
+                "structure (SSIM); without it the spatial latent wins by 2 dB"
+            ),
         },
     ),
     Claim(
@@ -282,6 +290,9 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(MATCHED, SUM_OF_BOTH, *EASIER),
+        does_not_hold={
+            "real": ("as at 128 values: what instance normalisation costs in pixels is more than what the layout gains")
+        },
     ),
     Claim(
         id="spatial_is_sharper_than_flat_at_512",
@@ -324,6 +335,12 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(PLAIN, MATCHED, SUM_OF_BOTH, *EASIER),
+        does_not_hold={
+            "real": (
+                "better in every seed, by 1.4 dB, but too unevenly to be decided once all claims of the study are"
+                " counted"
+            )
+        },
     ),
     Claim(
         id="instance_normalisation_costs_fidelity",
@@ -351,8 +368,12 @@ CLAIMS = (
         deviations=(SUM.helps, *EASIER),
         does_not_hold={
             "root": (
-                "photographs are 1.94 times as far from the mean image, a little less than the factor of two that was "
-                "claimed"
+                "photographs are 1.94 times as far from the mean image, a little less than the factor of two that"
+                " was claimed"
+            ),
+            "real": (
+                "photographs are 1.34 times as far from the mean image: eight values hold brightness and the "
+                "rough layout of colours"
             ),
         },
     ),
@@ -367,7 +388,8 @@ CLAIMS = (
         unit="of the photographs' distance to the mean image, from 8 to 1024 values",
         deviations=(SUM, *HARDER),
         does_not_hold={
-            "root": "in the expected direction in every seed, but the interval reaches below the smallest effect"
+            "root": ("in the expected direction in every seed, but the interval reaches below the smallest effect"),
+            "real": ("in the expected direction in every seed, but the interval reaches below the smallest effect"),
         },
     ),
     # Samples are another question than reconstructions.
@@ -383,7 +405,11 @@ CLAIMS = (
         unit="KID more from 8 to 1024 values",
         deviations=(KID, SUM.helps, *EASIER),
         does_not_hold={
-            "root": "by KID, samples of large flat latents are a little better, by about the margin that was allowed"
+            "root": ("by KID, samples of large flat latents are a little better, by about the margin that was allowed"),
+            "real": (
+                "samples rather get worse by KID, as claimed, but in one seed of five the small latent is the "
+                "worst of all"
+            ),
         },
     ),
     Claim(
@@ -412,8 +438,12 @@ CLAIMS = (
         deviations=(KID, SUM.helps, *TRAINING),
         does_not_hold={
             "root": (
-                "KID, which does not see layout, rates the sharp mosaics of large spatial latents better than smooth "
-                "ones"
+                "KID, which does not see layout, rates the sharp mosaics of large spatial latents better than "
+                "smooth ones"
+            ),
+            "real": (
+                "KID, which does not see layout, rates the mosaics of larger latents better, by about the margin "
+                "that was allowed"
             ),
         },
     ),
@@ -449,7 +479,13 @@ CLAIMS = (
         also=OTHER_SHARPNESS,
         deviations=(FEATURES, SUM_OF_BOTH, SHORT, DATA),
         does_not_hold={
-            "root": "the features of a net that learned colours reward colour, not edges: outputs are rather blurrier"
+            "root": (
+                "the features of a net that learned colours reward colour, not edges: outputs are rather blurrier"
+            ),
+            "real": (
+                "a sixth sharper on average, and less sharp in one seed: with a spatial latent the loss of pixels"
+                " keeps as much detail"
+            ),
         },
     ),
     # Where a latent is larger than what there is to say.
@@ -465,7 +501,8 @@ CLAIMS = (
         unit="values for each one that is used",
         deviations=(FIXED, *HARDER),
         does_not_hold={
-            "root": "every dimension counts as active after so short a training, whatever the latent's size"
+            "root": ("every dimension counts as active after so short a training, whatever the latent's size"),
+            "real": ("every dimension counts as active after so short a training, whatever the size of the latent"),
         },
     ),
     Claim(
@@ -479,7 +516,10 @@ CLAIMS = (
         smallest_effect=-log(1.25),
         unit="times as many nats in 128 values",
         deviations=(FIXED, *HARDER),
-        does_not_hold={"root": "1,024 values carry a third more nats than 128, without gaining fidelity from them"},
+        does_not_hold={
+            "root": ("1,024 values carry a third more nats than 128, without gaining fidelity from them"),
+            "real": "1,024 values carry a third more nats than 128, and reconstruct slightly worse",
+        },
     ),
     Claim(
         id="gain_levels_off",

@@ -188,8 +188,12 @@ CLAIMS = (
         deviations=(READER.helps, *HARDER),
         does_not_hold={
             "root": (
-                "its samples are too blurred to show bars and doors, and mix the colours of walls: a reader finds a "
-                "quarter of the modes"
+                "its samples are too blurred to show bars and doors, and mix the colours of walls: a reader finds"
+                " a quarter of the modes"
+            ),
+            "real": (
+                "a careful reader finds four fifths of the modes in its samples: strokes that are smeared are "
+                "read as another digit"
             ),
         },
     ),
@@ -205,7 +209,12 @@ CLAIMS = (
         also={"mode_entropy_share": 0.1},
         deviations=(READER, *GAME),
         does_not_hold={
-            "root": "the reverse in four seeds of five, since blurred samples show few modes; in one the GAN collapses"
+            "root": (
+                "the reverse in four seeds of five, since blurred samples show few modes; in one the GAN collapses"
+            ),
+            "real": (
+                "about equal: this GAN shows 764 of the 1,000 modes, far more than the published DCGAN, and the VAE 796"
+            ),
         },
     ),
     Claim(
@@ -219,7 +228,10 @@ CLAIMS = (
         unit="KID less",
         published="FID of the VAE 1.8 (CelebA) to 7.8 times (MNIST) that of the best GAN",
         deviations=(KID, ONE_SEARCH, *GAME),
-        does_not_hold={"root": "closer in four seeds of five; in one the GAN collapses, and nothing is decided"},
+        does_not_hold={
+            "root": "closer in four seeds of five; in one the GAN collapses, and nothing is decided",
+            "real": "closer in every seed, but by less than the tenth in KID that was said to matter",
+        },
     ),
     Claim(
         id="latent_search_in_the_gan_is_less_faithful_than_the_vae",

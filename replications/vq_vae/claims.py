@@ -162,7 +162,8 @@ CLAIMS = (
         also={"-mse": 0.001, "ssim": 0.02},
         deviations=(RESTARTS, *HARDER),
         does_not_hold={
-            "root": "restarts are better in every seed, by half a decibel, which is the smallest effect itself"
+            "root": ("restarts are better in every seed, by half a decibel, which is the smallest effect itself"),
+            "real": ("better with restarts in every seed, by 0.66 dB, but the interval reaches below half a decibel"),
         },
     ),
     Claim(
@@ -190,8 +191,12 @@ CLAIMS = (
         deviations=(NO_PRIOR, *TRAINING),
         does_not_hold={
             "root": (
-                "at equal rates the VQ-VAE rather reconstructs better; the interval holds both no difference and a "
-                "decibel"
+                "at equal rates the VQ-VAE rather reconstructs better; the interval holds both no difference and "
+                "a decibel"
+            ),
+            "real": (
+                "about equal: the VAE is ahead in four seeds of five, by tenths of a decibel, and behind by half "
+                "a decibel in one"
             ),
         },
     ),
@@ -206,7 +211,12 @@ CLAIMS = (
         unit="dB, the widest gap",
         published="no effect seen from 0.1 to 2.0",
         deviations=HARDER,
-        does_not_hold={"root": "at 2 fewer codes are used in so short a training, and about 0.7 dB are lost"},
+        does_not_hold={
+            "root": "at 2 fewer codes are used in so short a training, and about 0.7 dB are lost",
+            "real": (
+                "at a cost of 2 a codebook of 32 collapses to 13 codes in use, which costs a decibel against 0.25"
+            ),
+        },
     ),
 )
 
