@@ -11,6 +11,7 @@ import json
 import math
 import os
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 
@@ -63,7 +64,13 @@ def measure(declared: study.Study, replication: str) -> None:
     with ProcessPoolExecutor(n_workers, mp_context=get_context("forkserver")) as pool:
         pending = [pool.submit(scores_of, declared, run) for run in wanted]
         for done, (run, future) in enumerate(zip(wanted, pending, strict=True), start=1):
-            measured = future.result()
+            try:
+                measured = future.result()
+            except BrokenProcessPool:
+                raise MeasureError(
+                    f"{run.name}: a measuring process died (killed, or out of memory); nothing was written, run "
+                    f"`dvc repro {declared.folder / 'dvc.yaml'}:measure@{replication}` again"
+                ) from None
             provenance.append(measured.provenance)
             environments[runs.environment_id(measured.environment)] = measured.environment
             for instrument, score in measured.scores.items():

@@ -110,6 +110,7 @@ def write(target: Path, images: bytes, facts: dict) -> None:
         unfinished.mkdir(parents=True)
         (unfinished / "images.npz").write_bytes(images)
         facts = {**facts, "images_sha256": sha256(images)}
+        facts["facts_json_sha256"] = digest_of_facts(facts)
         (unfinished / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         if target.exists():  # a folder is not replaced by another one at once
             shutil.rmtree(older, ignore_errors=True)
@@ -122,6 +123,19 @@ def write(target: Path, images: bytes, facts: dict) -> None:
             f"{target}: cannot be written ({error.strerror}); make room or permissions there and run again, "
             "finished runs are kept"
         ) from None
+
+
+def digest_of_facts(facts: dict) -> str:
+    """Of all that facts.json says besides this digest itself: some of it becomes scores."""
+    said = {key: value for key, value in facts.items() if key != "facts_json_sha256"}
+    return digest(json.loads(json.dumps(said)))
+
+
+def sweep(study: Study, replication: str) -> None:
+    """Removes what a killed `write` left between two of its steps; nobody reads it, but DVC would hash it."""
+    for what in ("unfinished", "older"):
+        for path in (study.folder / "runs" / replication).glob(f"*/.*.{what}"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def is_finished(target: Path, expected: dict) -> bool:
@@ -205,6 +219,8 @@ def _facts(path: Path) -> dict:
     facts = json.loads((path / "facts.json").read_bytes())
     if not isinstance(facts, dict):
         raise ValueError(f"facts.json holds {type(facts).__name__}")
+    if facts.get("facts_json_sha256") != digest_of_facts(facts):
+        raise ValueError("facts.json does not say what the training wrote")
     return facts
 
 

@@ -48,6 +48,7 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
     code = runs.code_hash(replication)
     digests = {name: runs.sha256(content) for name, content in data.items()}
     identities = {run: runs.identity(run, code, digests[run.params.dataset]) for run in wanted}  # pyright: ignore
+    runs.sweep(declared, replication)
     for path in runs.set_aside_undeclared(declared, replication):
         print(f"{path}: no longer declared, set aside in {declared.folder / '.set-aside'}")
     missing = [run for run in wanted if not runs.is_finished(runs.folder(declared, run), identities[run])]
