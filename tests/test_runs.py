@@ -340,7 +340,36 @@ def test_a_run_of_other_parameters_is_named(finished_study, key):
     run, path = first_of(finished_study)
     facts = json.loads((path / "facts.json").read_text())
     facts[key] = {**facts["params"], "epochs": 7} if key == "params" else 7
+    facts["facts_json_sha256"] = runs.digest_of_facts(facts)
     (path / "facts.json").write_text(json.dumps(facts))
     message = error_of(runs.read, finished_study, run)
     assert message.startswith(str(path))
     assert "other parameters than l1 declares now" in message
+
+
+def test_one_changed_digit_of_a_fact_is_noticed(finished_study):
+    """Some facts become scores, and the images' digest knows nothing of them."""
+    run, path = first_of(finished_study)
+    text = (path / "facts.json").read_text()
+    facts = json.loads(text)
+    facts["facts"] = {"rate": 13.7}
+    facts["facts_json_sha256"] = runs.digest_of_facts(facts)
+    (path / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+    expected = runs.identity(run, "code", "data")
+    assert runs.is_finished(path, expected)
+    assert runs.read(finished_study, run).facts["facts"] == {"rate": 13.7}
+    (path / "facts.json").write_text((path / "facts.json").read_text().replace("13.7", "13.8"))
+    assert not runs.is_finished(path, expected), "it is trained again"
+    message = error_of(runs.read, finished_study, run)
+    assert "facts.json does not say what the training wrote" in message
+    assert "train@pix2pix" in message
+
+
+def test_what_a_kill_between_two_steps_of_writing_left_is_swept_away(finished_study):
+    before = tiny.hashes(finished_study.folder / "runs")
+    for what in ("unfinished", "older"):
+        rest = finished_study.folder / "runs" / "pix2pix" / "l1" / f".1.{what}"
+        rest.mkdir()
+        (rest / "facts.json").write_text("{}")
+    runs.sweep(finished_study, "pix2pix")
+    assert tiny.hashes(finished_study.folder / "runs") == before

@@ -321,6 +321,9 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(PLAIN, MATCHED, SUM_OF_BOTH, *TRAINING),
+        does_not_hold={
+            "root": ("at 128 values both are about equal in pixels, with instance normalisation or without")
+        },
     ),
     Claim(
         id="unnormalised_spatial_beats_flat_at_512",
@@ -354,6 +357,12 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(SUM_OF_BOTH, *TRAINING),
+        does_not_hold={
+            "root": (
+                "the reverse: on drawn facades of few colours normalised nets learn faster, and are 1.5 dB closer"
+                " after three epochs"
+            )
+        },
     ),
     # The mean.
     Claim(
