@@ -407,7 +407,7 @@ def _scaled(values: Any, scale: Scale) -> Any:
 def _change_over_range(x: Array) -> Array:
     """Least-squares slope per step times the number of steps; [V, S] → [S]."""
     steps = np.arange(len(x)) - (len(x) - 1) / 2
-    return (len(x) - 1) * (steps @ x) / (steps @ steps)
+    return (len(x) - 1) * (steps @ (x - x[0])) / (steps @ steps)  # of equal scores exactly 0, not their rounding
 
 
 def _labelled(predicate: Predicate, label: str) -> str:

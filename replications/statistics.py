@@ -209,9 +209,9 @@ def weigh(parts: ArrayLike, smallest: float, patterns: int = 2**16, symmetric: b
         effects=effects,
         p_beyond=t_test_p(effects, smallest),
         p_against=np.minimum(1.0, parts.shape[-2] * t_test_p(-effects, -null)),
-        p_value=sign_flip_p(effects - null, patterns),
+        p_value=sign_flip_p(parts - null, patterns).max(-1),
         p_reverse=sign_flip_p(null - effects, patterns),
-        p_typical=np.zeros(weakest.shape) if symmetric else sign_test_p(effects, smallest),
+        p_typical=np.zeros(weakest.shape) if symmetric else sign_test_p(parts, smallest).max(-1),
         p_typical_against=np.zeros(weakest.shape)
         if symmetric
         else np.minimum(1.0, parts.shape[-2] * sign_test_p(-effects, -null)),

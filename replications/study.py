@@ -5,18 +5,30 @@ A study is a folder with a params.yaml. This module reads and checks it; it trai
 
 import difflib
 import importlib
+import re
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from replications.errors import ReplicationError
 
 REPLICATIONS = ("pix2pix", "spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan")
+
+MAX_SEED = 2**32 - 1
+"""Global generators take 32 bits."""
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -41,18 +53,28 @@ class Run:
         return f"{self.replication}/{self.variant}/{self.seed}"
 
 
+def _data_set(name: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]*", name):  # it becomes a file's name
+        raise ValueError("expected the name of a data set such as facade_world-32, without folders; correct it there")
+    return name
+
+
+DataSet = Annotated[str, AfterValidator(_data_set)]
+"""The name of a file in arrays/."""
+
+
 class SegmentationReader(BaseModel):
     """The hyper-parameters of the net that reads label maps off photos (instruments/recognition.py)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    dataset: str
+    dataset: DataSet
     n_train: int = Field(gt=0)
     epochs: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
     channels: int = Field(gt=0)
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=MAX_SEED)
 
 
 class ClassificationReader(BaseModel):
@@ -66,7 +88,7 @@ class ClassificationReader(BaseModel):
     batch_size: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
     channels: int = Field(gt=0)
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=MAX_SEED)
     split_colours: bool = False
 
     @field_validator("heads")
@@ -84,7 +106,7 @@ class Readers(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     segmentation: SegmentationReader | None = None
-    classification: dict[str, ClassificationReader] = {}
+    classification: dict[DataSet, ClassificationReader] = {}
     """Data set → the reader of its labels."""
 
 
@@ -105,6 +127,8 @@ class _Head(BaseModel):
             raise ValueError(f"seed {twice[0]} is declared twice; each seed is one run, name it once")
         if seeds and min(seeds) < 0:
             raise ValueError(f"seed {min(seeds)} is negative; seeds are whole numbers from 0")
+        if seeds and max(seeds) > MAX_SEED:
+            raise ValueError(f"seed {max(seeds)} is too large; seeds are whole numbers up to {MAX_SEED}")
         return seeds
 
     @model_validator(mode="after")
@@ -140,7 +164,8 @@ class Study:
         """Variant → Params of one replication."""
         if replication not in self.variants:
             raise StudyError(
-                f"{self.params_file}: no section for replication {replication!r}; declared are {sorted(self.variants)}"
+                f"{self.params_file}: no section for replication {replication!r}; "
+                f"declared are {sorted(self.variants)}: name one of them, or add the section"
             )
         return self.variants[replication]
 
@@ -162,13 +187,18 @@ def load(folder: str | Path) -> Study:
     try:
         content = YAML(typ="safe").load(path)
     except FileNotFoundError:
-        raise StudyError(f"{path}: no such file; a study is a folder with a params.yaml") from None
+        raise StudyError(f"{path}: no such file; a study is a folder with a params.yaml, name it by --study") from None
     except OSError as error:
-        raise StudyError(f"{path}: not readable ({error.strerror}); a study is a folder with a params.yaml") from None
-    except YAMLError as error:
-        raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+        raise StudyError(
+            f"{path}: not readable ({error.strerror}); a study is a folder with a params.yaml, name it by --study"
+        ) from None
+    except Exception as error:  # not YAMLError alone: a date without a month or a thousand brackets fail otherwise
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise StudyError(f"{path}: not readable as YAML: {why}; correct it there") from None
     if not isinstance(content, dict):
-        raise StudyError(f"{path}: holds {type(content).__name__}, expected keys such as seeds and {REPLICATIONS[0]}")
+        raise StudyError(
+            f"{path}: holds {type(content).__name__}, expected keys such as seeds and {REPLICATIONS[0]}; add them there"
+        )
     rooms = {name: content.pop(name) for name in REPLICATIONS if name in content}
     head = _checked(_Head, content, str(path), also=REPLICATIONS)
     return Study(
@@ -182,19 +212,33 @@ def load(folder: str | Path) -> Study:
 
 def _variants(replication: str, section: Any, path: Path) -> dict[str, BaseModel]:
     where = f"{path}: {replication}"
-    if not isinstance(section, dict) or not isinstance(section.get("variants"), dict) or not section["variants"]:
-        raise StudyError(f"{where}: expected a section with its variants, such as variants: {{l1: {{…}}}}")
+    variants = section.get("variants") if isinstance(section, dict) else section
+    if not isinstance(section, dict) or not isinstance(variants, dict) or not variants:
+        raise StudyError(
+            f"{where}: expected a section with its variants, such as variants: {{l1: {{…}}}}, got {_said(variants)}; "
+            "add them there"
+        )
     shared = {key: value for key, value in section.items() if key != "variants"}
     schema = importlib.import_module(f"replications.{replication}.params").Params
-    for name, overrides in section["variants"].items():
-        if not str(name).isidentifier():
-            raise StudyError(f"{where}.variants: {name!r} is no name for a variant, expected one such as l1_cgan")
+    for name, overrides in variants.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise StudyError(
+                f"{where}.variants: {_said(name)} is no name for a variant, expected one such as l1_cgan; rename it"
+            )
         if not isinstance(overrides, dict):
-            raise StudyError(f"{where}.variants.{name}: holds {overrides!r}, expected keys such as epochs: 3")
-    return {
+            raise StudyError(
+                f"{where}.variants.{name}: holds {_said(overrides)}, expected keys such as epochs: 3; add some, or {{}}"
+            )
+    checked = {
         name: _checked(schema, {**shared, **overrides}, f"{where}.variants.{name}")
-        for name, overrides in section["variants"].items()
+        for name, overrides in variants.items()
     }
+    for name, params in checked.items():
+        try:
+            _data_set(params.dataset)  # pyright: ignore[reportAttributeAccessIssue]
+        except ValueError as error:
+            raise StudyError(f"{where}.variants.{name}: dataset = {_said(params.dataset)}: {error}") from None  # pyright: ignore
+    return checked
 
 
 def _checked(schema: type[Schema], values: dict, where: str, also: tuple[str, ...] = ()) -> Schema:
@@ -204,19 +248,28 @@ def _checked(schema: type[Schema], values: dict, where: str, also: tuple[str, ..
     except ValidationError as error:
         errors = error.errors()  # a misspelt key is missing as well: what is there says more than what is not
         first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-        key = ".".join(str(part) for part in first["loc"])
+        key = " ".join(".".join(str(part) for part in first["loc"]).split())  # a key may hold line ends
         if first["type"] == "extra_forbidden":
             known = [*_keys_beside(schema, first["loc"]), *also]
             near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {sorted(known)}"
-            raise StudyError(f"{where}: unknown key {key!r}; {hint}") from None
+            raise StudyError(f"{where}: unknown key {_said(key)}; {hint}") from None
         if first["type"] == "missing":
-            raise StudyError(f"{where}: {key!r} is missing; give it a value") from None
+            raise StudyError(f"{where}: {_said(key)} is missing; give it a value") from None
         message = first["msg"].removeprefix("Value error, ")
-        said = f"{key} = {first['input']!r}: " if key else ""
+        if message == first["msg"]:  # pydantic's own say no remedy
+            message += "; correct it there"
+        said = f"{key} = {_said(first['input'])}: " if key else ""
         raise StudyError(f"{where}: {said}{message[0].lower() + message[1:]}") from None
     except TypeError as error:
-        raise StudyError(f"{where}: {error}") from None
+        raise StudyError(f"{where}: {error}; correct it there") from None
+
+
+def _said(value: Any) -> str:
+    """A value as Python writes it, shortened: a few lines of YAML can name the same list a billion times."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxstring, short.maxother, short.maxlong = 2, 120, 120, 120
+    return short.repr(value)
 
 
 def _keys_beside(schema: type[BaseModel], location: tuple) -> list[str]:

@@ -2,6 +2,29 @@
 
 The worker supervises, the child trains. Workers read and write no files: data goes to them and results come back as
 messages, so a laptop and a cluster run the same line of code. `DASK_SCHEDULER_ADDRESS` joins an existing cluster.
+
+Dask's messages are pickles: whoever can speak to a scheduler or a worker can run code as its user. A local cluster
+listens on loopback alone and lets in only who holds its key, which is made for it and never written down. A cluster of
+several machines needs the same: TLS, with a key that its owner alone can read. One pair serves all roles:
+
+    openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=replications -keyout key.pem -out cert.pem
+
+Then, in the environment of the scheduler, of every worker and of the training command:
+
+    DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=true
+    DASK_DISTRIBUTED__COMM__TLS__CA_FILE=cert.pem
+    DASK_DISTRIBUTED__COMM__TLS__SCHEDULER__CERT=cert.pem
+    DASK_DISTRIBUTED__COMM__TLS__SCHEDULER__KEY=key.pem
+    DASK_DISTRIBUTED__COMM__TLS__WORKER__CERT=cert.pem
+    DASK_DISTRIBUTED__COMM__TLS__WORKER__KEY=key.pem
+    DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT=cert.pem
+    DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY=key.pem
+
+    dask scheduler --protocol tls --port 8786 --no-dashboard
+    dask worker tls://SCHEDULER:8786 --protocol tls --nthreads 1 --no-dashboard
+    DASK_SCHEDULER_ADDRESS=tls://SCHEDULER:8786 python -m replications.train pix2pix
+
+The same stands in Dask's own configuration files below `distributed.comm`.
 """
 
 import json
@@ -12,13 +35,14 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
 
+from replications.command import check_backend
 from replications.errors import ReplicationError
 from replications.keras_import import ONE_THREAD
 from replications.runs import code_hash, identity, sha256
@@ -51,29 +75,40 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
     if address:
         try:
             client = Client(address, timeout=10)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError) as error:  # the last two: TLS on one side alone
             why = " ".join(str(error).split())
-            raise WorkerError(f"DASK_SCHEDULER_ADDRESS={address}: no scheduler answers there ({why})") from None
+            raise WorkerError(
+                f"DASK_SCHEDULER_ADDRESS={address}: no scheduler answers there ({why}); start one, "
+                "or unset it to train on this machine alone"
+            ) from None
         with client:
             yield client
         return
-    with (
-        dask.config.set(
-            {
-                "distributed.worker.preload": [__name__],
-                "distributed.worker.memory.terminate": False,  # a worker holds messages; its children train
-                "distributed.worker.profile.enabled": False,  # samples every worker's threads all the time
-            }
-        ),
-        LocalCluster(
-            n_workers=n_workers or CPU_COUNT,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # None would take port 8787, and warn where it is taken
-            silence_logs=logging.CRITICAL,
-        ) as local,
-        Client(local) as client,
-    ):
+    check_backend()
+    settings = {
+        "distributed.worker.preload": [__name__],
+        "distributed.worker.memory.terminate": False,  # a worker holds messages; its children train
+        "distributed.worker.profile.enabled": False,  # samples every worker's threads all the time
+        "distributed.scheduler.http.routes": [],  # TLS does not guard these pages, and nobody reads them
+        "distributed.worker.http.routes": [],
+    }
+    with dask.config.set(settings), ExitStack() as stack:
+        try:
+            local = LocalCluster(
+                n_workers=n_workers or CPU_COUNT,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",  # None would take port 8787, and warn where it is taken
+                silence_logs=logging.CRITICAL,
+                security=True,  # TLS with a key of its own: other users of the machine reach loopback, too
+            )
+            client = stack.enter_context(Client(stack.enter_context(local)))
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            why = " ".join(str(error).split())
+            raise WorkerError(
+                f"no workers can be started on this machine ({why}); look at its free memory and disk, "
+                "and at Dask's configuration (variables DASK_…, files in ~/.config/dask)"
+            ) from None
         yield client
 
 

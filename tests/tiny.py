@@ -223,7 +223,11 @@ def write_runs(declared: study.Study) -> None:
     """A made-up finished run for each declared one."""
     for run in declared.runs("pix2pix"):
         content = npz(images(run.variant, run.seed))
-        runs.write(runs.folder(declared, run), content, {"facts": {}, "environment": ENVIRONMENT, **runs.identity(run, "code", "data")})
+        runs.write(
+            runs.folder(declared, run),
+            content,
+            {"facts": {}, "environment": ENVIRONMENT, **runs.identity(run, "code", "data")},
+        )
 
 
 def write_scores(declared: study.Study, effect: float = log(3), noise: float = 0.02) -> None:

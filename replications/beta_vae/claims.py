@@ -40,7 +40,7 @@ EASIER, HARDER = (SHORT.helps, DATA), (SHORT.hinders, DATA)
 KID = Deviation(
     "metric",
     "KID on features of the suite's own small net instead of FID on Inception's",
-    "sees what tells the data set's labels apart, and no layout",
+    "sees what tells the data set's labels apart, and little of the layout",
 )
 
 CLAIMS = (

@@ -1,6 +1,5 @@
 """Builds the project's data sets and exports them as arrays: `python -m replications.datasets --help`."""
 
-import argparse
 import importlib
 import os
 import sys
@@ -22,7 +21,7 @@ NAMES = (
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m replications.datasets", description=__doc__)
+    parser = command.Parser(prog="python -m replications datasets", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sub = commands.add_parser("build", help="prepare a data set in a TFDS folder")
     sub.add_argument("name", metavar="NAME", help=", ".join(NAMES))

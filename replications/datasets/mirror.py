@@ -32,6 +32,11 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 def locate(file_name: str, url: str, download: Callable[[str], os.PathLike]) -> Path:
     """The path of an archive: the mirror folder's, where it holds one, else the one that `download(url)` returns."""
     folder = os.environ.get(MIRROR_VARIABLE)
+    if folder and not Path(folder).is_dir():  # whoever names a mirror does not expect a download
+        raise DataError(
+            f"{file_name}: {MIRROR_VARIABLE}={folder} is no folder; set {MIRROR_VARIABLE} to a folder that holds "
+            f"{file_name}, or connect to the network without it"
+        )
     if folder and (Path(folder) / file_name).is_file():
         return Path(folder) / file_name
     mirror = f"{MIRROR_VARIABLE}={folder} holds no such file" if folder else f"{MIRROR_VARIABLE} is not set"
@@ -54,7 +59,7 @@ def read_members(archive: Path, expected: Collection[str], known_as: Callable[[s
     remedy = f"get {archive.name} again"
     wanted, met, found = set(expected), set(), {}
     try:
-        with gzip.open(archive) as stream, _open_tar(_Budget(stream, archive)) as tar:
+        with gzip.open(archive) as file, _open_tar(stream := _Budget(file, archive)) as tar:
             for member in tar:
                 _check_member(member, archive)
                 name = known_as(member.name)
@@ -68,9 +73,11 @@ def read_members(archive: Path, expected: Collection[str], known_as: Callable[[s
                     raise DataError(
                         f"{archive}: image {member.name!r} is not one of the {len(wanted)} expected; {remedy}"
                     )
+            while stream.read(2**20):  # gzip compares its checksum at the end, and the archive's own comes earlier
+                pass
     except DataError:
         raise
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise DataError(
             f"{archive}: truncated or no .tar.gz archive ({_one_line(error)}), after {len(found)} of "
             f"{len(wanted)} expected images; {remedy}"
@@ -109,13 +116,15 @@ def open_image(name: str, content: bytes, size: tuple[int, int]) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content))
+            image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))  # others run programs to be decoded
         if image.size != size:
             raise DataError(
                 f"{name}: {image.width}×{image.height} pixels, expected {size[0]}×{size[1]}; get the archive again"
             )
         return image.convert("RGB")
-    except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except DataError:
+        raise
+    except Exception as error:  # a damaged image fails in many ways
         raise DataError(f"{name}: not a readable image ({_one_line(error)}); get the archive again") from error
 
 
@@ -146,6 +155,8 @@ def _check_member(member: tarfile.TarInfo, archive: Path) -> None:
         problem = "points outside the archive, expected relative names below it"
     elif not (member.isreg() or member.isdir()):
         problem = "is a link or a device, expected files and folders only"
+    elif member.issparse():  # its holes take no bytes of the archive, so any number of megabytes
+        problem = "is a sparse file, expected plain files and folders only"
     elif member.size > MAX_MEMBER_BYTES:
         problem = f"has {member.size} bytes, expected at most {MAX_MEMBER_BYTES}"
     else:

@@ -53,7 +53,7 @@ READER = Deviation(
 KID = Deviation(
     "metric",
     "KID on features of the suite's own small net instead of FID on Inception's",
-    "sees what tells the data set's labels apart, and no layout",
+    "sees what tells the data set's labels apart, and little of the layout",
 )
 ONE_SEARCH = Deviation(
     "method",

@@ -18,8 +18,8 @@ from replications.instruments.classification import (
     save_reader,
     train_classifier,
 )
+from replications.ladder import blurred, noisy
 from tests import tiny
-from tests.instruments.ladder import blurred, noisy
 
 SETTINGS = {"epochs": 6, "batch_size": 16, "learning_rate": 3e-3, "channels": 8}
 SHORT = SETTINGS | {"epochs": 1, "channels": 2}

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from skimage import color
 
 from replications.instruments.colour import BINS, lab_histogram_intersection, lab_spread
-from tests.instruments.ladder import blurred, dimmed, facades, flipped, noisy, photographs, shifted
+from replications.ladder import blurred, dimmed, flipped, noisy, photographs, shifted
+from tests.instruments.ladder import facades
 
 every_kind = pytest.mark.parametrize("kind", [photographs, facades])
 CHANNELS = ["L", "a", "b"]
@@ -50,19 +51,6 @@ def test_the_bins_hold_every_colour():
         assert values.max() <= edges[-1] + 1e-4
     # White is a hair above L = 100 by rounding and must not fall out.
     assert lab_histogram_intersection(sheet(WHITE), sheet(WHITE))["L"] == pytest.approx(1)
-
-
-def test_agreement_with_a_plain_count():
-    output, target = photographs(32)[:3], photographs(32)[3:]
-    result = lab_histogram_intersection(output, target)
-    for index, channel in enumerate(CHANNELS):
-        p, q = (two_unit_shares(images, index, -111 if index else 0) for images in (output, target))
-        assert result[channel] == pytest.approx(sum(min(p[place], q[place]) for place in p.keys() & q.keys()))
-
-
-def two_unit_shares(images: np.ndarray, index: int, low: float) -> dict[int, float]:
-    places = np.floor((color.rgb2lab(images)[..., index].ravel() - low) / 2).astype(int)
-    return {int(place): float(np.mean(places == place)) for place in np.unique(places)}
 
 
 def test_sets_of_different_size_are_comparable():

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replications.instruments.diversity import conditional_diversity, variety
-from tests.instruments.ladder import blurred, dimmed, facades, flipped, noisy, photographs, shifted
+from replications.ladder import blurred, dimmed, flipped, noisy, photographs, shifted
+from tests.instruments.ladder import facades
 
 
 def plain(*values: float) -> np.ndarray:

@@ -17,7 +17,8 @@ from replications.instruments.recognition import (
     segmentation_scores,
     train_reader,
 )
-from tests.instruments.ladder import blurred, draw_facade, flipped, noisy, shifted, through_jpeg
+from replications.ladder import blurred, flipped, noisy, shifted, through_jpeg
+from tests.instruments.ladder import draw_facade
 
 CLASSES = 3
 SETTINGS = {"epochs": 8, "batch_size": 8, "learning_rate": 1e-2, "channels": 12}

@@ -5,25 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from skimage import filters, measure
-from skimage.color import rgb2gray
 
 from replications.instruments import sharpness
 from replications.instruments.sharpness import SHARPNESS
-from tests.instruments.ladder import (
+from replications.ladder import (
     BLURS,
     blurred,
-    climb,
     dimmed,
-    eight_bit,
-    facades,
     flipped,
     noisy,
-    notices_blur,
     photographs,
     shifted,
     through_jpeg,
 )
+from tests.instruments.ladder import climb, facades, notices_blur
 
 every_instrument = pytest.mark.parametrize(("instrument", "direction"), SHARPNESS.values(), ids=SHARPNESS.keys())
 every_kind = pytest.mark.parametrize("kind", [photographs, facades])
@@ -260,52 +255,6 @@ def test_edge_width_of_a_ramp_is_its_length():
 
 def test_edge_width_takes_rows_and_columns():
     assert sharpness.edge_width(step_edge().swapaxes(1, 2)) == pytest.approx(1)
-
-
-# Independent implementations.
-
-
-def test_gradient_energy_agrees_with_skimage():
-    images = photographs(64)
-    # skimage halves the sum of the two squares, and does not halve the difference over two pixels: 1/2 against 1/4.
-    expected = [(filters.sobel(rgb2gray(one))[1:-1, 1:-1] ** 2).mean() / 2 for one in images]
-    np.testing.assert_allclose(sharpness.gradient_energy(images), expected, rtol=1e-9)
-
-
-def test_laplacian_variance_agrees_with_skimage():
-    images = photographs(64)
-    expected = [filters.laplace(rgb2gray(one), ksize=3)[1:-1, 1:-1].var() for one in images]
-    np.testing.assert_allclose(sharpness.laplacian_variance(images), expected, rtol=1e-9)
-
-
-def test_blur_effect_is_that_of_skimage():
-    images = photographs(64)
-    expected = [measure.blur_effect(one, channel_axis=-1) for one in images]
-    np.testing.assert_allclose(sharpness.blur_effect(images), expected, rtol=1e-9)
-
-
-def test_edge_width_agrees_with_a_plain_loop():
-    image = eight_bit(photographs(32)[:1])
-    luma = rgb2gray(image[0])
-    heights, widths = [], []
-    for line in [*luma, *luma.T]:
-        start = 0
-        for here in range(1, len(line)):
-            last = here == len(line) - 1
-            turns = not last and direction_of(line, here) != direction_of(line, here + 1)
-            if last or turns:
-                run = np.diff(line[start : here + 1])
-                height = abs(run.sum())
-                if direction_of(line, here) != 0 and height >= 0.2 * np.ptp(luma):
-                    heights.append(height)
-                    widths.append(height / abs(run).max())
-                start = here
-    assert sharpness.edge_width(image) == pytest.approx(np.average(widths, weights=heights))
-
-
-def direction_of(line: np.ndarray, here: int) -> int:
-    step = line[here] - line[here - 1]
-    return 0 if abs(step) < 0.5 / 255 else int(np.sign(step))
 
 
 # Any image at all.
