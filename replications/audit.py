@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("runs", "workers"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
-            raise AuditError(f"--{name} {value}: expected at least 1")
+            raise AuditError(f"--{name} {value}: expected at least 1; leave it out for what --help says")
     declared = study.load(arguments.study)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     picked = named(declared, arguments.only) if arguments.only else pick(declared, arguments, seed)

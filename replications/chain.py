@@ -172,8 +172,11 @@ def read_runs(folder: Path, replication: str) -> dict[tuple[str, int], dict[str,
     path = folder / "results" / replication / "runs.csv"
     if not path.exists():
         raise ChainError(f"{path}: no such file; run {repro(folder)} and commit what it writes")
-    with path.open(encoding="utf-8", newline="") as lines:
-        return {(row["variant"], int(row["seed"])): row for row in csv.DictReader(lines)}
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            return {(row["variant"], int(row["seed"])): row for row in csv.DictReader(lines)}
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ChainError(f"{path}: damaged ({error!r}); run {repro(folder)}") from None
 
 
 def read_environments(folder: Path, replication: str) -> dict[str, dict]:
@@ -181,7 +184,10 @@ def read_environments(folder: Path, replication: str) -> dict[str, dict]:
     path = folder / "results" / replication / "environments.json"
     if not path.exists():
         raise ChainError(f"{path}: no such file; run {repro(folder)} and commit what it writes")
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ChainError(f"{path}: damaged ({error}); run {repro(folder)}") from None
 
 
 def run_params_problems(declared: Study, run: Run, row: dict[str, str]) -> Iterator[str]:

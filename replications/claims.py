@@ -52,6 +52,10 @@ class ScoreError(ReplicationError, ValueError):
     """Scores that are missing, double, left over or not numbers; the message names them."""
 
 
+class ClaimError(ReplicationError, ValueError):
+    """A claim that contradicts itself, or that has another's name."""
+
+
 # --- scores --------------------------------------------------------------------------------------------------------
 
 
@@ -472,7 +476,10 @@ class Claim:
 
     def __post_init__(self) -> None:
         for problem in _problems(self):
-            raise ValueError(f"claim {self.replication}/{self.id}: {problem}")
+            raise ClaimError(
+                f"claim {self.replication}/{self.id}: {problem}; "
+                f"correct it in replications/{self.replication}/claims.py"
+            )
 
     @property
     def needs(self) -> frozenset[tuple[str, str]]:
@@ -751,7 +758,7 @@ def _check_unique(claims: Sequence[Claim]) -> None:
     names = [f"{claim.replication}/{claim.id}" for claim in claims]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
-        raise ValueError(f"claims with the same name: {', '.join(double)}")
+        raise ClaimError(f"claims with the same name: {', '.join(double)}; expected one of each, rename the others")
 
 
 def _plain(value: Any) -> Any:

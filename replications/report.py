@@ -7,13 +7,15 @@ import csv
 import dataclasses
 import importlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 from jinja2 import Environment, StrictUndefined
 
 from replications import chain, claims, command, study
-from replications.claims import in_words, number
+from replications.claims import Scale, in_words, number
 from replications.errors import ReplicationError
 from replications.explanations import EXPLANATIONS, findings
 from replications.results import write_text
@@ -22,8 +24,18 @@ BEGIN, END = "<!-- results: begin (generated, do not edit) -->", "<!-- results: 
 STUDIES = (".", "real", "paper")
 SIGNS = {"replicated": "✔ replicated", "contradicted": "✘ contradicted", "inconclusive": "? inconclusive"}
 
-_ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-_ENVIRONMENT.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", r"\|")
+
+def _escaped(value: object) -> object:
+    """What a template puts out: one line that holds no HTML, no link and no end of a table's cell."""
+    if not isinstance(value, str):
+        return value
+    text = re.sub(r"\s+", " ", value)
+    for raw, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", r"\|"), ("](", r"]\(")):
+        text = text.replace(raw, safe)
+    return text
+
+
+_ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_escaped)
 _ENVIRONMENT.filters["short"] = lambda number: "–" if number is None else short(number)
 _SUMMARY = _ENVIRONMENT.from_string(
     """\
@@ -38,7 +50,7 @@ _SUMMARY = _ENVIRONMENT.from_string(
 |---|---|---|---|---|
 {% for name, finding in findings.items() %}
 | **{{ name }}** {{ explanations[name].name }} | {{ finding.supporting | length }} | \
-{{ finding.contradicting | length }} | {{ finding.undecided }} | {{ finding.conclusion | cell }} |
+{{ finding.contradicting | length }} | {{ finding.undecided }} | {{ finding.conclusion }} |
 {% endfor %}
 
 | claim | published |{% for study in totals %} {{ study }} |{% endfor %}
@@ -48,9 +60,9 @@ _SUMMARY = _ENVIRONMENT.from_string(
 {% for rows in claims.values() %}
 {% set any = rows.values() | first %}
 {% set published = any.published or "–" %}
-| **{{ any.replication }}** {{ any.statement | cell }} \
-({{ bearing(any) }})<br>*deviations: {{ deviations(any.deviations) }}* | {{ published | cell }} |\
-{% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) | cell }} |\
+| **{{ any.replication }}** {{ any.statement }} \
+({{ bearing(any) }})<br>*deviations: {{ deviations(any.deviations) }}* | {{ published }} |\
+{% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) }} |\
 {% else %} – |{% endif %}{% endfor %}
 
 {% endfor %}
@@ -66,7 +78,7 @@ Runs were made in {{ environments | length }} environment{{ "s" if environments 
 | runs | of | environment |
 |---|---|---|
 {% for words, runs in environments.items() %}
-| {{ runs.values() | sum }} | {{ runs | join(", ") }} | {{ words | cell }} |
+| {{ runs.values() | sum }} | {{ runs | join(", ") }} | {{ words }} |
 {% endfor %}
 
 {% for v in verdicts %}
@@ -84,7 +96,7 @@ Runs were made in {{ environments | length }} environment{{ "s" if environments 
 | deviation | | expected effect | favours |
 |---|---|---|---|
 {% for one in v.deviations %}
-| {{ one.kind }} | {{ one.what | cell }} | {{ one.effect | cell }} | {{ signs[one.favours] }} {{ one.favours }} |
+| {{ one.kind }} | {{ one.what }} | {{ one.effect }} | {{ signs[one.favours] }} {{ one.favours }} |
 {% endfor %}
 
 {% endfor %}
@@ -127,22 +139,22 @@ def main(argv: list[str] | None = None) -> int:
     if verdicts is None:
         raise ReportError(f"{declared.folder / 'results/verdicts.json'}: no such file; run `dvc repro` to judge first")
     path = declared.folder / "results" / "verdicts.md"
-    write_text(
-        path,
-        _STUDY.render(
-            study=declared.name,
-            verdicts=verdicts,
-            environments=environments(declared.folder, declared.variants),
-            effect=effect,
-            smallest=smallest,
-            bearing=bearing,
-            signs=claims.SIGNS,
-        ),
+    page = _STUDY.render(
+        study=declared.name,
+        verdicts=verdicts,
+        environments=environments(declared.folder, declared.variants),
+        effect=effect,
+        smallest=smallest,
+        bearing=bearing,
+        signs=claims.SIGNS,
     )
+    written = {path: page}
     for readme, content in generated(Path()).items():
         if not readme.exists():
             raise ReportError(f"{readme}: no such file; run this in the repository's folder")
-        write_text(readme, with_table(readme.read_text(encoding="utf-8"), content))
+        written[readme] = with_table(readme.read_text(encoding="utf-8"), content)
+    for file, text in written.items():  # all of them, or none
+        write_text(file, text)
     print(f"{len(verdicts)} verdicts in {path}, tables in README.md and the replications' READMEs")
     return 0
 
@@ -163,15 +175,25 @@ def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]
         results = root / folder / "results"
         if not (results / replication / "summary.csv").exists():
             continue
-        with (results / replication / "summary.csv").open(encoding="utf-8", newline="") as lines:
-            ours = {
-                (row["variant"], row["instrument"]): "{} [{}, {}]".format(
-                    *(short(float(row[name])) for name in ("mean", "low", "high"))
-                )
-                for row in csv.DictReader(lines)
-            }
-        ceiling = json.loads((results / "readers.json").read_text(encoding="utf-8"))["segmentation"]
-        ours |= {("photos", name): short(score) for name, score in ceiling.items()}
+        path, remedy = results / replication / "summary.csv", f"run `dvc repro {root / folder / 'dvc.yaml'}"
+        try:
+            with path.open(encoding="utf-8", newline="") as lines:
+                ours = {
+                    (row["variant"], row["instrument"]): "{} [{}, {}]".format(
+                        *(short(float(row[name])) for name in ("mean", "low", "high"))
+                    )
+                    for row in csv.DictReader(lines)
+                }
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            raise ReportError(f"{path}: damaged ({error!r}); {remedy}:measure@{replication}`") from None
+        path = results / "readers.json"
+        try:
+            ceiling = json.loads(path.read_text(encoding="utf-8"))["segmentation"]
+            ours |= {("photos", name): short(score) for name, score in ceiling.items()}
+        except FileNotFoundError:
+            raise ReportError(f"{path}: no such file; {remedy}:readers`") from None
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise ReportError(f"{path}: damaged ({error!r}); {remedy}:readers`") from None
         studies["root" if folder == "." else folder] = ours
     return studies
 
@@ -193,8 +215,10 @@ def read_verdicts(folder: Path) -> list[dict] | None:
     remedy = f"run `dvc repro {folder / 'dvc.yaml'}:judge` to judge again"
     try:
         verdicts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError(f"{path}: damaged ({error}); {remedy}") from None
+    if verdicts is not None and not (isinstance(verdicts, list) and all(isinstance(one, dict) for one in verdicts)):
+        raise ReportError(f"{path}: expected a list of verdicts, found something else; {remedy}")
     for verdict in verdicts or ():
         other = _unlike(claims.Verdict, verdict) or [
             f"deviations.{name}" for one in verdict["deviations"] for name in _unlike(claims.Deviation, one)
@@ -203,7 +227,37 @@ def read_verdicts(folder: Path) -> list[dict] | None:
             raise ReportError(
                 f"{path}: written by another version of the suite, which differs in {', '.join(other)}; {remedy}"
             )
+        for name, (fits, expected) in _FIELDS.items():
+            if not fits(verdict[name]):
+                said = f"{verdict['replication']}/{verdict['id']}: {name} = {verdict[name]!r}"
+                raise ReportError(f"{path}: {said}, expected {expected}; {remedy}")
     return verdicts
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_explanations(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and one in EXPLANATIONS for one in value)
+
+
+_FIELDS = {
+    "verdict": (lambda value: value in list(SIGNS), f"one of {', '.join(SIGNS)}"),
+    "scale": (lambda value: value in get_args(Scale), f"one of {', '.join(get_args(Scale))}"),
+    "explanation": (_are_explanations, f"names from {', '.join(EXPLANATIONS)}"),
+    "against": (_are_explanations, f"names from {', '.join(EXPLANATIONS)}"),
+    "interval": (
+        lambda value: isinstance(value, list) and len(value) == 2 and all(x is None or _is_number(x) for x in value),
+        "two numbers, or null for no bound",
+    ),
+    **dict.fromkeys(("effect", "smallest_effect", "p_value", "p_beyond", "p_adjusted"), (_is_number, "a number")),
+    **dict.fromkeys(
+        ("id", "replication", "study", "statement", "source", "unit", "part"),
+        (lambda value: isinstance(value, str), "a text"),
+    ),
+}
+"""Field of a verdict → whether a value fits, and what does: of those that a page is made of."""
 
 
 def _unlike(kind: type, entry: object) -> list[str]:

@@ -50,6 +50,8 @@ def read_scores(declared: Study, replication: str) -> Scores:
             rows = list(csv.DictReader(lines))
     except FileNotFoundError:
         raise ScoreError(f"{path}: no such file; {remedy}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ScoreError(f"{path}: damaged ({error}); {remedy}") from None
     found = {(row.get("variant"), row.get("seed")) for row in rows}
     wanted = {(run.variant, str(run.seed)) for run in declared.runs(replication)}
     for problem, runs in (("has no score of", wanted - found), ("scores the undeclared run", found - wanted)):

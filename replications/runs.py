@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from replications.errors import ReplicationError
+from replications.datasets import arrays
+from replications.errors import DataError, ReplicationError
 from replications.study import Run, Study
 
 CODE = ("{room}/networks.py", "{room}/train.py", "training.py")
@@ -210,8 +211,10 @@ def read(study: Study, run: Run) -> Finished:
     decides = identity(run, facts.get("code_sha256", ""), facts.get("data_sha256", ""))
     if any(facts.get(key) != value for key, value in decides.items()):
         raise RunsError(f"{path}: was trained with other parameters than {run.variant} declares now; {mend}")
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return Finished(run, {name: archive[name] for name in archive.files}, facts)
+    try:
+        return Finished(run, arrays.load(io.BytesIO(content)), facts)
+    except DataError:
+        raise RunsError(f"{path / 'images.npz'}: expected an .npz file of arrays without pickles; {mend}") from None
 
 
 def _facts(path: Path) -> dict:

@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", metavar="VARIANT", action="append", help="train this variant alone; may be repeated")
     arguments = parser.parse_args(argv)
     if arguments.workers is not None and arguments.workers < 1:
-        raise TrainError(f"--workers {arguments.workers}: expected at least 1")
+        raise TrainError(f"--workers {arguments.workers}: expected at least 1; leave it out for one per core")
     declared = study.load(arguments.study)
     train(declared, arguments.replication, arguments.workers, arguments.only)
     return 0
