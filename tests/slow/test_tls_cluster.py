@@ -1,0 +1,108 @@
+"""A cluster over TCP that is guarded by TLS, set up as the text of workers.py says, word for word."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from replications import workers
+from tests import tiny
+
+pytestmark = pytest.mark.slow
+
+TEXT = workers.__doc__ or ""
+
+
+def line_of(words: str) -> list[str]:
+    """The arguments of the command in the text that starts with these words."""
+    (line,) = [line.strip() for line in TEXT.splitlines() if line.strip().startswith(words)]
+    return shlex.split(line)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory) -> dict[str, str]:
+    """The environment that the text asks for, with a pair of its own."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed, which the text makes the key with")
+    folder = tmp_path_factory.mktemp("keys")
+    subprocess.run(line_of("openssl"), cwd=folder, check=True, capture_output=True)
+    assert (folder / "key.pem").stat().st_mode & 0o077 == 0, "its owner alone can read the key"
+    said = dict(re.findall(r"^ +(DASK_DISTRIBUTED\w+)=(\S+)$", TEXT, re.MULTILINE))
+    assert len(said) == 8
+    return {key: str(folder / value) if value.endswith(".pem") else value for key, value in said.items()}
+
+
+@contextmanager
+def dask(folder: Path, line: list[str], settings: dict[str, str]) -> Iterator[Path]:
+    """A command of Dask's that goes on; yields the file of its log."""
+    folder.mkdir()
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *line, "--host", "127.0.0.1"],
+            cwd=folder,
+            env=tiny.environment(**settings),
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield folder / "log"
+    finally:
+        tree = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        _, alive = psutil.wait_procs(tree, timeout=5)
+        for one in alive:
+            one.kill()
+
+
+def wait_for(log: Path, words: str) -> str:
+    """The line of a log that holds these words."""
+    for _ in range(3000):
+        for line in log.read_text().splitlines():
+            if words in line:
+                return line
+        time.sleep(0.1)
+    return pytest.fail(f"{words!r} never appeared in\n{log.read_text()}")
+
+
+def train(folder: Path, address: str, settings: dict[str, str]) -> subprocess.CompletedProcess:
+    more = {"DASK_SCHEDULER_ADDRESS": address, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s", **settings}
+    return tiny.command("replications.train", "pix2pix", "--study", folder, cwd=folder, **more)
+
+
+def test_a_cluster_as_the_text_says_trains_the_same_bytes_and_lets_no_stranger_in(tmp_path, trained, settings):
+    scheduler = [word.replace("8786", "0") for word in line_of("dask scheduler")]
+    with dask(tmp_path / "scheduler", scheduler, settings) as log:
+        address = wait_for(log, "Scheduler at:").split()[-1]
+        assert address.startswith("tls://127.0.0.1:")
+        worker = [word.replace("tls://SCHEDULER:8786", address) for word in line_of("dask worker")]
+        with dask(tmp_path / "worker", worker, settings) as log:
+            assert wait_for(log, "Start worker at:").split()[-1].startswith("tls://")
+            wait_for(log, "Registered to:")
+
+            strangers = {"no key": (address, {}), "no TLS": (address.replace("tls://", "tcp://"), {})}
+            for stranger, (there, own) in strangers.items():
+                folder = tiny.write_study(tmp_path / stranger)
+                tiny.assert_one_line_error(
+                    train(folder, there, own), f"DASK_SCHEDULER_ADDRESS={there}: no scheduler answers there"
+                )
+                assert not (folder / "runs").exists()
+
+            folder = tiny.write_study(tmp_path / "tiny")
+            done = train(folder, address, settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "on 1 workers" in done.stdout
+    assert tiny.hashes(folder / "runs") == tiny.hashes(trained("pix2pix") / "runs")
