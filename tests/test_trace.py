@@ -105,7 +105,7 @@ BREAKS = [
     (altered_pin, {"data"}, "data.dvc: pins other data than stage arrays read"),
     (altered_instrument, {"instruments"}, "replications/instruments: changed since stage measure@pix2pix ran"),
     (altered_readme, {"README.md"}, "README.md shows"),
-    (altered_environment, {"environment"}, "environments.json: its bytes are not those that stage"),
+    (altered_environment, {"README.md", "environment"}, "environments.json: its bytes are not those that stage"),
 ]
 
 

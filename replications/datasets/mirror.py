@@ -35,7 +35,7 @@ def locate(file_name: str, url: str, download: Callable[[str], os.PathLike]) -> 
     if folder and not Path(folder).is_dir():  # whoever names a mirror does not expect a download
         raise DataError(
             f"{file_name}: {MIRROR_VARIABLE}={folder} is no folder; set {MIRROR_VARIABLE} to a folder that holds "
-            f"{file_name}, or connect to the network without it"
+            f"{file_name}, or connect to the network without it to download {url}"
         )
     if folder and (Path(folder) / file_name).is_file():
         return Path(folder) / file_name
