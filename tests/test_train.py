@@ -142,7 +142,7 @@ def test_only_missing_and_added_runs_are_trained(once, tmp_path):
 
 def test_interrupted_and_killed_trainings_end_with_the_same_bytes(once, tmp_path):
     folder = tiny.write_study(tmp_path / "tiny")
-    with training(folder, "--workers", "2") as process:
+    with training(folder, "--workers", "1") as process:
         wait_for_a_finished_run(process)
         tree = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
