@@ -545,7 +545,8 @@ class Verdict:
     unit: str
     scale: Scale
     part: str
-    """What was compared; of a conjunction the part that was hardest to establish, whose numbers these are."""
+    """What was compared; of a conjunction the part that decided, whose numbers these are: the hardest to establish or,
+    where the claim is contradicted, the one furthest on the other side of zero."""
     p_value: float
     """Exact sign-flip test that there is an effect at all."""
     p_beyond: float
@@ -654,15 +655,16 @@ class _Reading:
 
     seeds: tuple[int, ...]
     parts: Array  # [P, S]
-    part: str
+    labels: tuple[str, ...]  # of the parts
     evidence: Evidence
     p_order: tuple[float, float] | None
     others: tuple[dict[str, Any], ...] = ()
 
-    @property
-    def summary(self) -> dict[str, Any]:
-        effects = self.evidence.effects
-        return {"effect": float(effects.mean()), "interval": mean_interval(effects)}
+    def deciding(self, outcome: int) -> tuple[str, Array]:
+        """The part whose numbers are shown, and its effects [S]: where the claim is contradicted the one that does."""
+        if outcome == -1:
+            return self.labels[int(self.evidence.part_against)], self.evidence.effects_against
+        return self.labels[int(self.evidence.part)], self.evidence.effects
 
     def decide(self, *levels: float) -> int:
         return int(decide(self.evidence, *levels, p_order=self.p_order or (0.0, 0.0)))
@@ -696,12 +698,22 @@ def _read_by(predicate: Predicate, smallest: float, scores: Scores, seeds: tuple
         x = _arms(predicate, predicate.variants, scores, seeds).T  # [S, V]
         x = -x if isinstance(predicate, Decreases) else x
         p_order = page_trend_p(x), page_trend_p(-x)
-    return _Reading(seeds, parts, list(effects)[int(evidence.part)], evidence, p_order)
+    return _Reading(seeds, parts, tuple(effects), evidence, p_order)
 
 
 def _row(instrument: str, reading: _Reading, smallest: float) -> dict[str, Any]:
-    verdict = OUTCOMES[reading.decide()]
-    return {"instrument": instrument, **reading.summary, "smallest_effect": smallest, "verdict": verdict}
+    outcome = reading.decide()
+    _, effects = reading.deciding(outcome)
+    return {
+        "instrument": instrument,
+        **_summary(effects),
+        "smallest_effect": smallest,
+        "verdict": OUTCOMES[outcome],
+    }
+
+
+def _summary(effects: Array) -> dict[str, Any]:
+    return {"effect": float(effects.mean()), "interval": mean_interval(effects)}
 
 
 def _verdict(
@@ -715,6 +727,7 @@ def _verdict(
 ) -> Verdict:
     evidence = reading.evidence
     outcome = reading.decide(level_beyond, level_against)
+    part, effects = reading.deciding(outcome)
     own = ", ".join(sorted({instrument for _, instrument in needs(claim.predicate)}))
     instruments = (_row(own, reading, claim.smallest_effect), *reading.others)
     return Verdict(
@@ -725,11 +738,11 @@ def _verdict(
         explanation=claim.explanation,
         against=claim.against,
         verdict=OUTCOMES[outcome],
-        **reading.summary,
+        **_summary(effects),
         smallest_effect=claim.smallest_effect,
         unit=claim.unit,
         scale=claim.predicate.scale,
-        part=reading.part,
+        part=part,
         p_value=float(evidence.p_value),
         p_beyond=float(evidence.p_beyond),
         p_adjusted=p_adjusted,
@@ -737,7 +750,7 @@ def _verdict(
         p_against_adjusted=p_against_adjusted,
         p_order=None if reading.p_order is None else reading.p_order[0],
         n_seeds=len(reading.seeds),
-        effects_by_seed=dict(zip(reading.seeds, evidence.effects.tolist(), strict=True)),
+        effects_by_seed=dict(zip(reading.seeds, effects.tolist(), strict=True)),
         published=claim.published,
         study=study,
         deviations=claim.deviations,

@@ -212,9 +212,13 @@ def read(study: Study, run: Run) -> Finished:
     if any(facts.get(key) != value for key, value in decides.items()):
         raise RunsError(f"{path}: was trained with other parameters than {run.variant} declares now; {mend}")
     try:
-        return Finished(run, arrays.load(io.BytesIO(content)), facts)
+        images = arrays.load(io.BytesIO(content))
     except DataError:
         raise RunsError(f"{path / 'images.npz'}: expected an .npz file of arrays without pickles; {mend}") from None
+    missing = [key for key in ("facts", "environment") if not isinstance(facts.get(key), dict)]
+    if missing:
+        raise RunsError(f"{path / 'facts.json'}: has no {missing[0]!r}, which instruments read; {mend}")
+    return Finished(run, arrays.Arrays(images, path / "images.npz", mend), facts)
 
 
 def _facts(path: Path) -> dict:

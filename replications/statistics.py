@@ -175,6 +175,10 @@ class Evidence:
     """Which part speaks for the claim: the one that is hardest to establish."""
     effects: Array
     """Its effects [..., S]."""
+    part_against: NDArray[np.intp]
+    """Which part speaks most against the claim: one that has fallen refutes a conjunction, whatever the others do."""
+    effects_against: Array
+    """Its effects [..., S]."""
     p_beyond: Array
     """t-test of H0 "effect ≤ smallest effect"."""
     p_against: Array
@@ -193,29 +197,37 @@ def weigh(parts: ArrayLike, smallest: float, patterns: int = 2**16, symmetric: b
     """Test the parts [..., P, S] of a claim against its smallest effect that matters.
 
     A conjunction is as strong as its weakest part: it holds only where every part passes at the full level (the
-    intersection-union test, Berger 1982), that is, where the part with the largest p does. Against it the same part
-    is taken; having been picked among P, its p is multiplied by P.
+    intersection-union test, Berger 1982), that is, where the part with the largest p does. Against it the part is
+    taken that lies furthest on the other side of zero; having been picked among P, its p is multiplied by P.
 
     Differences of two exchangeable arms are symmetric whatever the scores' distribution, and the t-test can rely on
     it. Without such a balance (`symmetric` is false: one arm against a constant) a skew between seeds makes the t-test
     err, so the sign test, which knows no skew, must agree with it at the very bound.
     """
-    parts = np.asarray(parts, float)
-    weakest = np.argmin(t_statistic(parts, smallest), axis=-1)
-    effects = np.take_along_axis(parts, weakest[..., None, None], axis=-2)[..., 0, :]
-    null = min(0.0, smallest)
+    parts, null = np.asarray(parts, float), min(0.0, smallest)
+    n_parts = parts.shape[-2]
+    weakest, effects = _lowest(parts, smallest)
+    furthest, against = _lowest(parts, null)
     return Evidence(
         part=weakest,
         effects=effects,
+        part_against=furthest,
+        effects_against=against,
         p_beyond=t_test_p(effects, smallest),
-        p_against=np.minimum(1.0, parts.shape[-2] * t_test_p(-effects, -null)),
+        p_against=np.minimum(1.0, n_parts * t_test_p(-against, -null)),
         p_value=sign_flip_p(parts - null, patterns).max(-1),
-        p_reverse=sign_flip_p(null - effects, patterns),
+        p_reverse=sign_flip_p(null - against, patterns),
         p_typical=np.zeros(weakest.shape) if symmetric else sign_test_p(parts, smallest).max(-1),
         p_typical_against=np.zeros(weakest.shape)
         if symmetric
-        else np.minimum(1.0, parts.shape[-2] * sign_test_p(-effects, -null)),
+        else np.minimum(1.0, n_parts * sign_test_p(-against, -null)),
     )
+
+
+def _lowest(parts: Array, bound: float) -> tuple[NDArray[np.intp], Array]:
+    """Which of the parts [..., P, S] lies lowest against a bound, by its t statistic, and its effects [..., S]."""
+    which = np.argmin(t_statistic(parts, bound), axis=-1)
+    return which, np.take_along_axis(parts, which[..., None, None], axis=-2)[..., 0, :]
 
 
 def decide(

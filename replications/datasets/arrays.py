@@ -9,6 +9,7 @@ import importlib
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,17 @@ BUNDLED = "facade_world"
 OURS = (BUNDLED, "cmp_facades")
 """Builders of the project's own, whose label maps come with a palette."""
 BATCH = 256
+
+
+class Arrays(dict[str, np.ndarray]):
+    """Arrays by name, read from a file; to ask for one that is not there is an error that names file and remedy."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], where: object, remedy: str):
+        super().__init__(arrays)
+        self.where, self.remedy = where, remedy
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise DataError(f"{self.where}: no array {name!r}, expected beside {sorted(self)}; {self.remedy}")
 
 
 def file_name(name: str) -> str:
@@ -45,7 +57,7 @@ def export(name: str, data_dir: str | os.PathLike, path: str | os.PathLike) -> d
     return arrays
 
 
-def load(path_or_file: str | os.PathLike | IO[bytes]) -> dict[str, np.ndarray]:
+def load(path_or_file: str | os.PathLike | IO[bytes]) -> Arrays:
     """The arrays of a file that `export` wrote."""
     try:
         with ExitStack() as stack:  # np.load leaves a file open that it cannot read
@@ -55,7 +67,8 @@ def load(path_or_file: str | os.PathLike | IO[bytes]) -> dict[str, np.ndarray]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
-            return dict(stack.enter_context(archive))
+            remedy = "name another data set, or export it again with `python -m replications.datasets export`"
+            return Arrays(stack.enter_context(archive), path_or_file, remedy)
     except FileNotFoundError as error:
         raise DataError(
             f"{path_or_file} is missing, expected exported arrays; "
