@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from replications import judge, runs
 from replications.claims import Verdict
 from replications.errors import ReplicationError
+from replications.keras_import import kernels
 from replications.study import Run, Study
 
 ROOM_FILES = (
@@ -250,15 +251,16 @@ def drift(environment: dict, now: dict) -> Iterator[str]:
 
 
 def environment_words(environment: dict) -> str:
-    """'tensorflow 2.21.0, keras 3.15.1, …, Python 3.11.7 on Linux x86_64, AMD EPYC'."""
+    """'tensorflow 2.21.0, keras 3.15.1, …, Python 3.11.7, Linux x86_64 on AMD EPYC (oneDNN: avx2)'."""
     packages = ", ".join(f"{name} {version}" for name, version in sorted(environment.get("packages", {}).items()))
     rest = " on ".join(environment[key] for key in ("system", "cpu") if key in environment)
-    return f"{packages}, Python {environment.get('python', '?')}, {rest}"
+    onednn = f" (oneDNN: {environment['kernels']['onednn']})" if "kernels" in environment else ""
+    return f"{packages}, Python {environment.get('python', '?')}, {rest}{onednn}"
 
 
 def environment_now() -> dict:
     """That of this machine, as a run started here would record it; imports Keras."""
-    return importlib.import_module("replications.training").environment()
+    return {**importlib.import_module("replications.training").environment(), "kernels": kernels()}
 
 
 # --- hashes --------------------------------------------------------------------------------------------------------

@@ -1,15 +1,12 @@
 """How every command of the suite ends: one clear line for a person, and an exit status for a shell."""
 
 import argparse
-import importlib.util
 import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from replications.errors import ReplicationError
-
-BACKENDS = ("tensorflow", "jax", "torch")
 
 
 class CommandError(ReplicationError):
@@ -42,22 +39,6 @@ def run(main: Callable[[], int]) -> None:
             raise
         why = error.strerror or type(error).__name__
         _end(f"{path}: {why[0].lower() + why[1:]}; expected to read or write there, mend it and run again")
-
-
-def check_backend() -> None:
-    """Before Keras is imported, perhaps in many processes: is the backend that the environment names there?
-
-    Raises:
-        CommandError: it is not; what Keras says instead is a traceback in each of them.
-    """
-    name = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
-    if name not in BACKENDS:
-        raise CommandError(f"KERAS_BACKEND={name}: expected one of {', '.join(BACKENDS)}; set it to one, or unset it")
-    if importlib.util.find_spec(name) is None:
-        raise CommandError(
-            f"KERAS_BACKEND={name}: expected the package {name}, which is not installed; install it, or set "
-            f"KERAS_BACKEND to another of {', '.join(BACKENDS)}"
-        )
 
 
 def _end(message: str) -> NoReturn:

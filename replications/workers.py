@@ -42,9 +42,8 @@ import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
 
-from replications.command import check_backend
 from replications.errors import ReplicationError
-from replications.keras_import import ONE_THREAD
+from replications.keras_import import ONE_THREAD, check_backend, kernels
 from replications.runs import code_hash, identity, sha256
 from replications.study import Run
 
@@ -190,7 +189,9 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes)
             elif kind == "diverged":
                 return {"seconds": time.monotonic() - started, "diverged": content[0]}
             else:
-                return {"seconds": time.monotonic() - started, "images": content[0], "facts": content[1]}
+                images, facts = content
+                facts["environment"]["kernels"] = kernels()
+                return {"seconds": time.monotonic() - started, "images": images, "facts": facts}
     except EOFError:
         child.join()
         status = child.exitcode or 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from replications import command
 from replications.datasets import arrays
 from replications.errors import DataError, ReplicationError
-from replications.keras_import import quiet
+from replications.keras_import import silence
 
 NAMES = (
     "facade_world/32", "facade_world/64", "cmp_facades/64", "cmp_facades/256",
@@ -85,7 +85,7 @@ def export(name: str, data_dir: Path, out: Path) -> None:
 def _import_quietly() -> None:
     """Imports TensorFlow and TFDS so that only our own lines, and progress for a person, reach the terminal."""
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # nothing here uses a GPU
-    with quiet():
+    with silence():
         import tensorflow  # noqa: F401
         import tensorflow_datasets as tfds
     from absl import logging
