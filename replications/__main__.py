@@ -14,6 +14,7 @@ COMMANDS = {
     "readers": "train the nets that instruments read images with",
     "datasets": "build and export data sets: datasets build facade_world/32 --data-dir data",
     "trace": "where a verdict comes from, link by link: trace adversarial_term_sharpens",
+    "import-runs": "take in runs that another machine finished: import-runs FOLDER",
     "audit": "train committed runs again and compare: audit --runs 2",
     "regress": "compare verdicts with those of a Git revision: regress --against HEAD~1",
     "calibration": "how often the judge errs, by simulation",
@@ -33,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
         near = difflib.get_close_matches(words[0], COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(COMMANDS)}"
         raise command.CommandError(f"{words[0]!r}: no such command; {hint}")
-    module = "replications.datasets.__main__" if words[0] == "datasets" else f"replications.{words[0]}"
+    module = (
+        "replications.datasets.__main__" if words[0] == "datasets" else f"replications.{words[0].replace('-', '_')}"
+    )
     return importlib.import_module(module).main(words[1:])
 
 

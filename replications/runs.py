@@ -142,7 +142,7 @@ def sweep(study: Study, replication: str) -> None:
 def is_finished(target: Path, expected: dict) -> bool:
     """Whether the folder holds exactly this run, undamaged."""
     try:
-        facts = _facts(target)
+        facts = read_facts(target)
         same = all(facts.get(key) == value for key, value in expected.items())
         return same and facts["images_sha256"] == sha256((target / "images.npz").read_bytes())
     except (OSError, ValueError, KeyError):
@@ -202,7 +202,7 @@ def read(study: Study, run: Run) -> Finished:
     """
     path, mend = folder(study, run), _mend(study, run.replication)
     try:
-        facts = _facts(path)
+        facts = read_facts(path)
         content = (path / "images.npz").read_bytes()
     except (OSError, ValueError) as error:
         raise RunsError(f"{path}: unreadable ({error}); {mend}") from None
@@ -221,8 +221,8 @@ def read(study: Study, run: Run) -> Finished:
     return Finished(run, arrays.Arrays(images, path / "images.npz", mend), facts)
 
 
-def _facts(path: Path) -> dict:
-    """A run's facts.json, or a ValueError."""
+def read_facts(path: Path) -> dict:
+    """The facts.json of a run's folder, if it says what the training wrote; else a ValueError."""
     facts = json.loads((path / "facts.json").read_bytes())
     if not isinstance(facts, dict):
         raise ValueError(f"facts.json holds {type(facts).__name__}")
