@@ -1,7 +1,9 @@
 """How the suite imports Keras: in an environment that decides the bytes, and without a word on the terminal."""
 
+import ctypes
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,13 +21,11 @@ ONE_THREAD = {
     # instructions that it finds: convolutions of other bytes and, without oneDNN, of less than half the speed.
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
-    # glibc gives the memory of every step back to the system, which takes as long as the step itself (Linux alone).
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(2**30),
-    "MALLOC_TOP_PAD_": str(64 * 2**20),
 }
-"""Environment of a process that has one core for itself, set before that process starts."""
+"""Environment of a process that has one core for itself, set before Keras is imported."""
+
+MALLOPT = {-1: 2**30, -2: 64 * 2**20, -3: 32 * 2**20, -8: 1}
+"""glibc's M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD (all bytes) and M_ARENA_MAX, from its malloc.h."""
 
 INSTRUCTIONS = ("avx512_vnni", "avx512f", "avx2", "avx", "sse4_2")
 """Of x86 processors, the widest first."""
@@ -63,14 +63,23 @@ def kernels() -> dict[str, str]:
     return {"instructions": next((name for name in INSTRUCTIONS if name in flags), "unknown"), "onednn": onednn.lower()}
 
 
+def keep_memory() -> None:
+    """Keeps the memory of a training step for the next; glibc would give it back, which takes as long as the step."""
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+        for option, value in MALLOPT.items() if mallopt else ():
+            mallopt(option, value)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Where Keras is imported: with a backend that is there, and in silence.
+    """Where Keras is imported: with a backend that is there, memory that stays, and in silence.
 
     Raises:
         KerasError: the backend is not there.
     """
     check_backend()
+    keep_memory()
     with silence():
         yield
 

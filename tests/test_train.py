@@ -3,6 +3,7 @@
 Every command here starts a cluster and imports Keras, so one training serves several questions.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from replications import study
+from replications.keras_import import ONE_THREAD
 from tests import tiny
 
 MODULE = "replications.train"
@@ -102,6 +104,13 @@ def test_runs_hold_their_provenance_and_nothing_of_the_machine(once):
         for private in (str(once), str(tiny.ROOT), os.uname().nodename, "seconds", "date"):
             assert private not in text
     assert {run.name for run in declared.runs("pix2pix")} == set(written(once))
+
+
+def test_runs_tell_the_kernels_that_made_their_bytes(once):
+    facts = json.loads(next((once / "runs").rglob("facts.json")).read_text(encoding="utf-8"))
+    kernels = facts["environment"]["kernels"]
+    assert kernels["onednn"] == ONE_THREAD["ONEDNN_MAX_CPU_ISA"].lower()
+    assert kernels["instructions"]
 
 
 def test_seeds_and_variants_differ(once):
@@ -262,6 +271,7 @@ def test_a_rooms_runs_are_whole_and_differ(trained, room):
             assert private not in text
 
 
+@pytest.mark.slow
 @every_other_room
 def test_two_workers_a_kill_and_a_failing_variant_leave_a_room_the_same_bytes(trained, tmp_path, room):
     """Two workers, all killed after the first run; then two again, beside a variant that asks for too many images."""
