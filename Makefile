@@ -11,7 +11,7 @@ repro: $(VENV)/installed
 	dvc repro --pull
 
 test: $(VENV)/installed
-	pytest
+	pytest --numprocesses auto --dist worksteal
 
 $(VENV)/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \

@@ -3,11 +3,48 @@
 They import what they need when they are asked for: the tests of the claims are to start at once.
 """
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+from replications.keras_import import ONE_THREAD
+
+os.environ.update(ONE_THREAD)  # before a test imports Keras: as in a training process
+
+VALIDATION = Path(__file__).parent.parent / "validation"
+
+
+def pytest_addoption(parser):
+    """`pytest -m slow --record`."""
+    parser.addoption("--record", action="store_true", help="write what the slow tests came to into validation/")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """validation/slow.md: every test that was run, with the date and the machine."""
+    if not config.getoption("--record"):
+        return
+    from tests.slow import machine
+
+    reports = [
+        report
+        for outcome in ("passed", "failed", "skipped", "error")
+        for report in terminalreporter.stats.get(outcome, ())
+        if report.when == "call" or outcome in ("skipped", "error")
+    ]
+    lines = [
+        "# The slow tests",
+        "",
+        f"Their last run, written by `pytest -m slow --record`. {machine.today()}; {machine.in_words()}.",
+        "",
+        "| test | result | seconds |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {r.nodeid} | {r.outcome} | {r.duration:.0f} |" for r in sorted(reports, key=lambda r: r.nodeid)]
+    (VALIDATION / "slow.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.fixture
@@ -29,30 +66,49 @@ def finished_study(tiny_study):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory) -> Callable[[str], Path]:
+def shared(tmp_path_factory, worker_id) -> Path:
+    """A folder for what the processes of one pytest make once for all of them, under a lock."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def trained(shared) -> Callable[[str], Path]:
     """Room → the folder of its tiny study, trained by one worker, undisturbed. Once for all tests: do not change it."""
-    from tests import tiny
 
     @cache
     def trained(room: str) -> Path:
-        folder = tiny.write_study(tmp_path_factory.mktemp(room) / "tiny", room)
+        folder = shared / f"trained-{room}" / "tiny"
+        whole = folder.with_name("whole")
+        with FileLock(shared / f"{room}.lock"):
+            if not whole.exists():
+                train(folder, room)
+                whole.touch()
+        return folder
+
+    def train(folder: Path, room: str) -> None:
+        from tests import tiny
+
+        tiny.write_study(folder, room)
         done = tiny.command("replications.train", room, "--study", folder, "--workers", "1", cwd=folder)
         assert done.returncode == 0, done.stderr
         assert done.stderr == "", "nothing but an error goes to standard error"
         assert f"{room}: 4 runs to train, 0 finished before, on 1 workers" in done.stdout
         assert "[4/4]" in done.stdout
-        return folder
 
     return trained
 
 
 @pytest.fixture(scope="session")
-def labels_reader(tmp_path_factory) -> Path:
+def labels_reader(shared) -> Path:
     """The tiny reader of labels, which serves every room that needs one, made by its command."""
     from tests import tiny
 
-    readers = {"classification": tiny.CLASSIFICATION}
-    folder = tiny.write_study(tmp_path_factory.mktemp("readers") / "tiny", readers=readers)
-    done = tiny.command("replications.readers", "--study", folder, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "readers" / "classification-facade_world-tiny.npz"
+    folder = shared / "read-labels" / "tiny"
+    reader = folder / "readers" / "classification-facade_world-tiny.npz"
+    with FileLock(shared / "labels.lock"):
+        if not reader.exists():
+            tiny.write_study(folder, readers={"classification": tiny.CLASSIFICATION})
+            done = tiny.command("replications.readers", "--study", folder, cwd=folder)
+            assert done.returncode == 0, done.stderr
+    return reader

@@ -536,10 +536,22 @@ CLAIMS = [
 ]  # fmt: skip
 NO_OUTPUT = tiny.npz({"input": np.zeros((1, 2, 2, 3), np.uint8)})
 RUNS = [
-    Case("no-origin", "measure pix2pix", run_of(), f"{RUN}/facts.json: has no 'environment'", "which instruments read",
-         TRAIN_AGAIN),
-    Case("no-output", "measure pix2pix", run_of(NO_OUTPUT, environment=tiny.ENVIRONMENT), f"{RUN}/images.npz: no array",
-         "expected beside ['input']", TRAIN_AGAIN),
+    Case(
+        "no-origin",
+        "measure pix2pix",
+        run_of(),
+        f"{RUN}/facts.json: has no 'environment'",
+        "which instruments read",
+        TRAIN_AGAIN,
+    ),
+    Case(
+        "no-output",
+        "measure pix2pix",
+        run_of(NO_OUTPUT, environment=tiny.ENVIRONMENT),
+        f"{RUN}/images.npz: no array",
+        "expected beside ['input']",
+        TRAIN_AGAIN,
+    ),
     Case("no-run", "measure pix2pix", gone("runs/pix2pix/l1/2"), "pix2pix/l1/2", "1 of 4 declared runs", TRAIN_AGAIN),
     Case("no-runs", "measure pix2pix", gone("runs"), "first pix2pix/l1/1", "4 of 4 declared runs are", TRAIN_AGAIN),
     Case("run-too-many", "measure pix2pix", undeclared_run, "runs/pix2pix/l1/7", "undeclared", "declare it in params"),

@@ -8,14 +8,12 @@ and not the microsecond.
 In a local cluster the scheduler is a thread of the training command: to kill the one is to kill the other. Clocks are
 moved in the files' times, since a test must not set the machine's.
 
-Every point starts DVC twice, and most import Keras: best on free cores. Environment variables: FAULTS_SEED (default 1)
-for other points; FAULTS_RECORD=1 writes the table to validation/faults.json and faults.md if all points were run.
+Every point starts DVC twice, and most import Keras: best on free cores. FAULTS_SEED=2 in the environment (default 1)
+makes other points; `--record` writes the table to validation/faults.json and faults.md if all of them were run.
 """
 
-import datetime
 import json
 import os
-import platform
 import resource
 import shutil
 import signal
@@ -25,7 +23,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +30,7 @@ import psutil
 import pytest
 
 from tests import tiny
-from tests.slow import pipeline
+from tests.slow import machine, pipeline
 from tests.slow.pipeline import Missed, Repro
 
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
@@ -276,7 +273,7 @@ def records(request, tmp_path_factory) -> Iterator[list[dict]]:
     terminal = request.config.pluginmanager.get_plugin("terminalreporter")
     for line in ("", *table(records)):
         terminal.write_line(line)
-    if os.environ.get("FAULTS_RECORD") == "1" and len(records) == len(POINTS):
+    if request.config.getoption("--record") and len(records) == len(POINTS):
         write_record(records)
 
 
@@ -423,18 +420,9 @@ def in_words(record: dict) -> str:
 
 def write_record(records: list[dict]) -> None:
     """validation/faults.json and faults.md, with the date and the machine."""
-    from replications.training import _cpu_model  # imports Keras, which collecting the tests is not to wait for
-
-    packages = ("dvc", "distributed", "keras", "tensorflow", "numpy")
-    environment = {
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
-    }
+    environment = machine.environment()
     result = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": machine.today(),
         "environment": environment,
         "seed": SEED,
         "undisturbed_seconds": round(UNDISTURBED["seconds"], 1),
@@ -445,16 +433,14 @@ def write_record(records: list[dict]) -> None:
     VALIDATION.mkdir(exist_ok=True)
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     (VALIDATION / "faults.json").write_text(text, encoding="utf-8")
-    versions = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
     said = [
         "# Faults",
         "",
         "After each fault, `dvc repro` was run once; runs, results, the tables in the READMEs and dvc.lock were "
         "compared byte for byte with those of an undisturbed run. Written by "
-        "`FAULTS_RECORD=1 pytest -m slow tests/slow/test_faults.py`.",
+        "`pytest -m slow --record tests/slow/test_faults.py`.",
         "",
-        f"{result['date']}; {environment['cpu']}, {environment['cores']} cores, {environment['system']}, Python "
-        f"{environment['python']}, {versions}. Undisturbed: {result['undisturbed_seconds']:.0f} s.",
+        f"{result['date']}; {machine.in_words()}. Undisturbed: {result['undisturbed_seconds']:.0f} s.",
         "",
         f"Not among them: what DVC itself stops at until the file is deleted ({', '.join(BY_HAND)}), and a bit that "
         "flips on the disk without a new time of change, which is noticed when the run is next read and not before.",

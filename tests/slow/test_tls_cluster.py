@@ -1,4 +1,7 @@
-"""A cluster over TCP that is guarded by TLS, set up as the text of workers.py says, word for word."""
+"""A cluster over TCP that is guarded by TLS, set up as the text of workers.py says, word for word.
+
+Two workers, which share no disk with the command; one of them is lost while it trains.
+"""
 
 import re
 import shlex
@@ -7,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -41,8 +44,8 @@ def settings(tmp_path_factory) -> dict[str, str]:
 
 
 @contextmanager
-def dask(folder: Path, line: list[str], settings: dict[str, str]) -> Iterator[Path]:
-    """A command of Dask's that goes on; yields the file of its log."""
+def dask(folder: Path, line: list[str], settings: dict[str, str]) -> Iterator[tuple[Path, subprocess.Popen]]:
+    """A command of Dask's that goes on; yields the file of its log, and itself."""
     folder.mkdir()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -53,9 +56,9 @@ def dask(folder: Path, line: list[str], settings: dict[str, str]) -> Iterator[Pa
             stderr=log,
         )
     try:
-        yield folder / "log"
+        yield folder / "log", process
     finally:
-        tree = psutil.Process(process.pid).children(recursive=True)
+        tree = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.terminate()
         try:
             process.wait(10)
@@ -77,32 +80,76 @@ def wait_for(log: Path, words: str) -> str:
     return pytest.fail(f"{words!r} never appeared in\n{log.read_text()}")
 
 
+def environment(address: str, settings: dict[str, str]) -> dict[str, str]:
+    """Of a training command that joins the cluster."""
+    return {"DASK_SCHEDULER_ADDRESS": address, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s", **settings}
+
+
 def train(folder: Path, address: str, settings: dict[str, str]) -> subprocess.CompletedProcess:
-    more = {"DASK_SCHEDULER_ADDRESS": address, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s", **settings}
+    more = environment(address, settings)
     return tiny.command("replications.train", "pix2pix", "--study", folder, cwd=folder, **more)
 
 
-def test_a_cluster_as_the_text_says_trains_the_same_bytes_and_lets_no_stranger_in(tmp_path, trained, settings):
+def lose(process: subprocess.Popen) -> list[psutil.Process]:
+    """kill -9 of a worker with its nanny, as when a machine is gone; returns what it trained in."""
+    nanny = psutil.Process(process.pid)
+    (worker,) = [one for one in nanny.children() if "spawn_main" in " ".join(one.cmdline())]
+    training = worker.children(recursive=True)
+    nanny.kill()
+    worker.kill()
+    return training
+
+
+def test_a_cluster_as_the_text_says_trains_the_same_bytes_loses_a_worker_and_lets_no_stranger_in(
+    tmp_path, trained, settings
+):
     scheduler = [word.replace("8786", "0") for word in line_of("dask scheduler")]
-    with dask(tmp_path / "scheduler", scheduler, settings) as log:
+    with ExitStack() as cluster:
+        log, _ = cluster.enter_context(dask(tmp_path / "scheduler", scheduler, settings))
         address = wait_for(log, "Scheduler at:").split()[-1]
         assert address.startswith("tls://127.0.0.1:")
         worker = [word.replace("tls://SCHEDULER:8786", address) for word in line_of("dask worker")]
-        with dask(tmp_path / "worker", worker, settings) as log:
+        workers = []
+        for name in ("one", "other"):
+            log, process = cluster.enter_context(dask(tmp_path / name, worker, settings))
             assert wait_for(log, "Start worker at:").split()[-1].startswith("tls://")
             wait_for(log, "Registered to:")
+            workers.append(process)
 
-            strangers = {"no key": (address, {}), "no TLS": (address.replace("tls://", "tcp://"), {})}
-            for stranger, (there, own) in strangers.items():
-                folder = tiny.write_study(tmp_path / stranger)
-                tiny.assert_one_line_error(
-                    train(folder, there, own), f"DASK_SCHEDULER_ADDRESS={there}: no scheduler answers there"
-                )
-                assert not (folder / "runs").exists()
+        strangers = {"no key": (address, {}), "no TLS": (address.replace("tls://", "tcp://"), {})}
+        for stranger, (there, own) in strangers.items():
+            folder = tiny.write_study(tmp_path / stranger)
+            tiny.assert_one_line_error(
+                train(folder, there, own), f"DASK_SCHEDULER_ADDRESS={there}: no scheduler answers there"
+            )
+            assert not (folder / "runs").exists()
 
-            folder = tiny.write_study(tmp_path / "tiny")
-            done = train(folder, address, settings)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert "on 1 workers" in done.stdout
+        folder = tiny.write_study(tmp_path / "tiny")
+        command = subprocess.Popen(
+            [sys.executable, "-m", "replications.train", "pix2pix", "--study", str(folder)],
+            cwd=folder,
+            env=tiny.environment(**environment(address, settings)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        said = _until(command, "[1/4]")
+        training = lose(workers[0])
+        rest, errors = command.communicate(timeout=900)
+        _, alive = psutil.wait_procs(training, timeout=120)
+        assert not alive, "a lost worker's training must not go on unseen"
+    assert command.returncode == 0, errors
+    assert errors == ""
+    assert "on 2 workers" in said
+    assert "[4/4]" in rest
     assert tiny.hashes(folder / "runs") == tiny.hashes(trained("pix2pix") / "runs")
+
+
+def _until(command: subprocess.Popen, words: str) -> str:
+    """What a command says up to the line that begins with these words."""
+    said = ""
+    for line in command.stdout:
+        said += line
+        if line.startswith(words):
+            return said
+    return pytest.fail(f"{words!r} was never said\n{said}{command.stderr.read()}")
