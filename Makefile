@@ -5,10 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test
+.PHONY: repro test mend
 
-repro: $(VENV)/installed
+repro: mend
 	dvc repro --pull
+
+# What a kill or a full disk left torn of DVC's own files, at which it would stop.
+mend: $(VENV)/installed
+	@python -m replications mend
 
 test: $(VENV)/installed
 	pytest --numprocesses auto --dist worksteal

@@ -17,6 +17,7 @@ COMMANDS = {
     "import-runs": "take in runs that another machine finished: import-runs FOLDER",
     "audit": "train committed runs again and compare: audit --runs 2",
     "regress": "compare verdicts with those of a Git revision: regress --against HEAD~1",
+    "mend": "delete what a kill left torn of DVC's own files, before dvc repro",
     "calibration": "how often the judge errs, by simulation",
     "ladder": "what each instrument notices of known damage",
 }

@@ -162,6 +162,11 @@ DESIGNS = {
     "peaks_half": Design(
         "two parts, one beyond doubt", Peaks("score", "a", ("b", "c")), {"a": 1, "b": 0, "c": 0}, base={"c": -10.0}
     ),
+    "peaks_four": Design(
+        "four parts, all as true",
+        Peaks("score", "a", ("b", "c", "d", "e")),
+        {"a": 1, "b": 0, "c": 0, "d": 0, "e": 0},
+    ),
     "similar": Design(
         "two arms no further apart than a margin",
         Similar("score", ("a", "b")),

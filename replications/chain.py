@@ -251,11 +251,12 @@ def drift(environment: dict, now: dict) -> Iterator[str]:
 
 
 def environment_words(environment: dict) -> str:
-    """'tensorflow 2.21.0, keras 3.15.1, …, Python 3.11.7, Linux x86_64 on AMD EPYC (oneDNN: avx2)'."""
+    """'tensorflow 2.21.0, keras 3.15.1, …, Python 3.11.7, Linux x86_64 on AMD EPYC (avx512f; oneDNN: avx2)'."""
     packages = ", ".join(f"{name} {version}" for name, version in sorted(environment.get("packages", {}).items()))
     rest = " on ".join(environment[key] for key in ("system", "cpu") if key in environment)
-    onednn = f" (oneDNN: {environment['kernels']['onednn']})" if "kernels" in environment else ""
-    return f"{packages}, Python {environment.get('python', '?')}, {rest}{onednn}"
+    kernels = environment.get("kernels")
+    wide = f" ({kernels['instructions']}; oneDNN: {kernels['onednn']})" if kernels else ""
+    return f"{packages}, Python {environment.get('python', '?')}, {rest}{wide}"
 
 
 def environment_now() -> dict:

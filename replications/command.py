@@ -43,6 +43,10 @@ def run(main: Callable[[], int]) -> None:
 
 def _end(message: str) -> NoReturn:
     """One line, whatever the message quotes: a file may hold line ends, and orders to a terminal."""
-    line = " ".join(message.split())
-    print("error: " + "".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     sys.exit(2)
+
+
+def printable(message: str) -> str:
+    """The message in one line, without what a terminal would take for an order."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))

@@ -47,7 +47,7 @@ def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
         except Refused as refused:
             outcome, what = "refused", f"refused: {refused}"
         counts[outcome] += 1
-        print(f"{path}: {what}", flush=True)
+        print(command.printable(f"{path}: {what}"), flush=True)
     words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("taken in", "here already", "refused"))
     print(f"{len(paths)} runs: {words}")
     return counts
@@ -74,10 +74,19 @@ def take(declared: study.Study, known: dict[str, study.Run], path: Path) -> tupl
     expected = runs.identity(run, runs.code_hash(run.replication), runs.sha256(data))
     for where, was, is_ in chain.differences({key: facts.get(key) for key in expected}, expected, name):
         raise Refused(f"trained with {where} = {was}, here {is_}")
+    try:
+        runs.arrays_of(facts, content)
+    except ValueError as error:
+        raise Refused(str(error)) from None
     target = runs.folder(declared, run)
     if runs.is_finished(target, expected):
-        same = runs.sha256((target / "images.npz").read_bytes()) == facts["images_sha256"]
-        return "here already", f"here already, {'the same bytes' if same else 'with other bytes, which stay'}"
+        own = runs.read_facts(target)
+        if own["images_sha256"] == facts["images_sha256"]:
+            return "here already", "here already, the same bytes"
+        drift = "; ".join(chain.drift(facts["environment"], own.get("environment", {})))
+        if not drift:
+            raise Refused(f"other bytes than {target}, from the same environment: at most one of the two is right")
+        return "here already", f"here already with other bytes, which stay; made elsewhere ({drift})"
     runs.write(target, content, facts)
     return "taken in", f"taken in as {target}"
 

@@ -31,8 +31,8 @@ INSTRUCTIONS = ("avx512_vnni", "avx512f", "avx2", "avx", "sse4_2")
 """Of x86 processors, the widest first."""
 
 
-class KerasError(ReplicationError):
-    """A backend that cannot be imported."""
+class KerasError(ReplicationError, ImportError):
+    """A backend that cannot be imported. As an ImportError it leaves a fork server alive, whose child then says so."""
 
 
 def check_backend() -> None:

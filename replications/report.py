@@ -89,7 +89,9 @@ Runs were made in {{ environments | length }} environment{{ "s" if environments 
 - Effect: {{ effect(v) }}, {{ v.n_seeds }} seeds; compared: {{ v.part }}.
 - Smallest effect that matters: {{ smallest(v) }}. Published: {{ v.published or "no number" }}.
 - p (sign flips, any effect) {{ "%.3g" % v.p_value }}; p (beyond the smallest) {{ "%.3g" % v.p_beyond }}, adjusted \
-{{ "%.3g" % v.p_adjusted }}; chance that fresh seeds give another verdict {{ "%.2f" % v.flip_chance }}.
+{{ "%.3g" % v.p_adjusted }}{% if v.verdict == "contradicted" %}; p (the other sign) {{ "%.3g" % v.p_against }}, \
+adjusted {{ "%.3g" % v.p_against_adjusted }}{% endif %}; \
+chance that fresh seeds give another verdict {{ "%.2f" % v.flip_chance }}.
 - By each instrument:{% for i in v.instruments %} {{ i.instrument }} {{ i.verdict }}{{ "," if not loop.last else "." }}\
 {% endfor %}{% if v.disagreement %} **The instruments disagree.**{% endif %}
 

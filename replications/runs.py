@@ -145,7 +145,7 @@ def is_finished(target: Path, expected: dict) -> bool:
         facts = read_facts(target)
         same = all(facts.get(key) == value for key, value in expected.items())
         return same and facts["images_sha256"] == sha256((target / "images.npz").read_bytes())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, RecursionError):
         return False
 
 
@@ -204,21 +204,31 @@ def read(study: Study, run: Run) -> Finished:
     try:
         facts = read_facts(path)
         content = (path / "images.npz").read_bytes()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunsError(f"{path}: unreadable ({error}); {mend}") from None
     if facts.get("images_sha256") != sha256(content):
         raise RunsError(f"{path / 'images.npz'}: its bytes are not those that the training wrote; {mend}")
     decides = identity(run, facts.get("code_sha256", ""), facts.get("data_sha256", ""))
     if any(facts.get(key) != value for key, value in decides.items()):
         raise RunsError(f"{path}: was trained with other parameters than {run.variant} declares now; {mend}")
+    mend = f"delete {path} and {mend}"  # as a finished run it would not be trained again
     try:
-        images = arrays.load(io.BytesIO(content))
-    except DataError:
-        raise RunsError(f"{path / 'images.npz'}: expected an .npz file of arrays without pickles; {mend}") from None
-    missing = [key for key in ("facts", "environment") if not isinstance(facts.get(key), dict)]
-    if missing:
-        raise RunsError(f"{path / 'facts.json'}: has no {missing[0]!r}, which instruments read; {mend}")
+        images = arrays_of(facts, content)
+    except ValueError as error:
+        raise RunsError(f"{path / 'images.npz'}: {error}; {mend}") from None
     return Finished(run, arrays.Arrays(images, path / "images.npz", mend), facts)
+
+
+def arrays_of(facts: dict, content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of a run's images.npz, if its facts.json holds what instruments read; else a ValueError."""
+    try:
+        loaded = arrays.load(io.BytesIO(content))
+    except DataError:
+        raise ValueError("expected an .npz file of arrays without pickles") from None
+    for key in ("facts", "environment"):
+        if not isinstance(facts.get(key), dict):
+            raise ValueError(f"facts.json has no {key!r}, which instruments read")
+    return loaded
 
 
 def read_facts(path: Path) -> dict:

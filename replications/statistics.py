@@ -198,7 +198,9 @@ def weigh(parts: ArrayLike, smallest: float, patterns: int = 2**16, symmetric: b
 
     A conjunction is as strong as its weakest part: it holds only where every part passes at the full level (the
     intersection-union test, Berger 1982), that is, where the part with the largest p does. Against it the part is
-    taken that lies furthest on the other side of zero; having been picked among P, its p is multiplied by P.
+    taken that lies furthest on the other side of zero; having been picked among P, its p by the t-test is multiplied
+    by P. That of the exact sign-flip test is not: five seeds reach 2^-5 there, and could then contradict no
+    conjunction. It only guards the other; what both come to together is calibrated, at four parts as well as at two.
 
     Differences of two exchangeable arms are symmetric whatever the scores' distribution, and the t-test can rely on
     it. Without such a balance (`symmetric` is false: one arm against a constant) a skew between seeds makes the t-test
@@ -206,8 +208,8 @@ def weigh(parts: ArrayLike, smallest: float, patterns: int = 2**16, symmetric: b
     """
     parts, null = np.asarray(parts, float), min(0.0, smallest)
     n_parts = parts.shape[-2]
-    weakest, effects = _lowest(parts, smallest)
-    furthest, against = _lowest(parts, null)
+    weakest, effects = _part(parts, np.argmin(t_statistic(parts, smallest), axis=-1))
+    furthest, against = _part(parts, np.argmax(t_statistic(-parts, -null), axis=-1))  # a part without spread is level
     return Evidence(
         part=weakest,
         effects=effects,
@@ -224,9 +226,8 @@ def weigh(parts: ArrayLike, smallest: float, patterns: int = 2**16, symmetric: b
     )
 
 
-def _lowest(parts: Array, bound: float) -> tuple[NDArray[np.intp], Array]:
-    """Which of the parts [..., P, S] lies lowest against a bound, by its t statistic, and its effects [..., S]."""
-    which = np.argmin(t_statistic(parts, bound), axis=-1)
+def _part(parts: Array, which: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array]:
+    """`which` [...] of the parts [..., P, S], and its effects [..., S]."""
     return which, np.take_along_axis(parts, which[..., None, None], axis=-2)[..., 0, :]
 
 

@@ -24,27 +24,12 @@ def pytest_addoption(parser):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """validation/slow.md: every test that was run, with the date and the machine."""
+    """validation/slow.json and slow.md: what every slow test came to when it was last run, and where."""
     if not config.getoption("--record"):
         return
-    from tests.slow import machine
+    from tests.slow import record
 
-    reports = [
-        report
-        for outcome in ("passed", "failed", "skipped", "error")
-        for report in terminalreporter.stats.get(outcome, ())
-        if report.when == "call" or outcome in ("skipped", "error")
-    ]
-    lines = [
-        "# The slow tests",
-        "",
-        f"Their last run, written by `pytest -m slow --record`. {machine.today()}; {machine.in_words()}.",
-        "",
-        "| test | result | seconds |",
-        "|---|---|---|",
-    ]
-    lines += [f"| {r.nodeid} | {r.outcome} | {r.duration:.0f} |" for r in sorted(reports, key=lambda r: r.nodeid)]
-    (VALIDATION / "slow.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    record.write(VALIDATION, terminalreporter.stats)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from replications import import_runs, runs, study
@@ -54,10 +55,25 @@ def test_other_bytes_do_not_replace_those_that_are_here(here, there, capsys):
     take_in(here, there)
     before = tiny.hashes(here.folder / "runs")
     path = there.folder / "runs/pix2pix/l1/1"
-    runs.write(path, tiny.npz(tiny.images("l1", 9)), runs.read_facts(path))
+    elsewhere = {**tiny.ENVIRONMENT, "cpu": "another"}
+    runs.write(path, tiny.npz(tiny.images("l1", 9)), {**runs.read_facts(path), "environment": elsewhere})
     assert take_in(here, there, "pix2pix/l1/1") == 0
-    assert "here already, with other bytes, which stay" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "here already with other bytes, which stay; made elsewhere (cpu: another, here made up)" in said
     assert tiny.hashes(here.folder / "runs") == before
+
+    runs.write(path, tiny.npz(tiny.images("l1", 9)), {**runs.read_facts(path), "environment": tiny.ENVIRONMENT})
+    assert take_in(here, there, "pix2pix/l1/1") == 1, "the same environment cannot give two results"
+    assert "from the same environment: at most one of the two is right" in capsys.readouterr().out
+    assert tiny.hashes(here.folder / "runs") == before
+
+
+def test_what_a_foreign_file_says_gives_the_terminal_no_orders(here, there, capsys):
+    rewritten(variant="\x1b[2J\n4 runs: 4 taken in")(there.folder / "runs/pix2pix/l1/1")
+    assert take_in(here, there) == 1
+    said = capsys.readouterr().out
+    assert said.count("\n") == 5
+    assert "\x1b" not in said
 
 
 def rewritten(**changes):
@@ -66,6 +82,13 @@ def rewritten(**changes):
         runs.write(path, content, {**runs.read_facts(path), **changes})
 
     return spoil
+
+
+def holding(content: bytes):
+    return lambda path: runs.write(path, content, runs.read_facts(path))
+
+
+PICKLED = tiny.npz({"output": np.array([{"a": 1}], object)})
 
 
 def other_params(path):
@@ -84,6 +107,9 @@ def another_digit(path):
         (other_params, "trained with pix2pix/l1/1.params.epochs = 7, here 1"),
         (rewritten(code_sha256="0"), "trained with pix2pix/l1/1.code_sha256 = 0, here "),
         (rewritten(data_sha256="0"), "trained with pix2pix/l1/1.data_sha256 = 0, here "),
+        (rewritten(environment="mine"), "facts.json has no 'environment', which instruments read"),
+        (holding(b"words"), "expected an .npz file of arrays without pickles"),
+        (holding(PICKLED), "expected an .npz file of arrays without"),
         (rewritten(variant="l3"), "{params} declares no run pix2pix/l3/1"),
         (rewritten(seed=101), "{params} declares no run pix2pix/l1/101"),
         (another_digit, "unreadable (facts.json does not say what the training wrote)"),

@@ -305,7 +305,11 @@ def test_a_conjunction_holds_only_where_every_part_passes_every_test():
 def test_a_conjunction_is_contradicted_by_the_part_that_speaks_most_against_it():
     level, fallen = np.array([-0.1, -0.05, 0.0, 0.05, 0.1]), np.array([-2.0, -3.0, -4.0, -5.0, -6.0])
     assert verdict_of(PEAKS, parts_of_peaks(fallen, level + 9), 1.0).verdict == "contradicted"
-    assert verdict_of(PEAKS, parts_of_peaks(fallen, level), 1.0).verdict == "contradicted"
+    for beside in (level, np.zeros(5), np.full(5, 1.0)):  # without spread, too: at zero, or at the smallest effect
+        assert verdict_of(PEAKS, parts_of_peaks(fallen, beside), 1.0).verdict == "contradicted"
+        verdict = verdict_of(PEAKS, parts_of_peaks(beside, fallen), 1.0)
+        assert verdict.verdict == "contradicted"
+        assert verdict.effect == pytest.approx(-4), "the numbers shown are those of the part that contradicts"
 
 
 # --- many claims ---------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from replications import runs, study
 from replications.datasets import world
+from replications.keras_import import ONE_THREAD
 
 ROOT = Path(__file__).parent.parent
 
@@ -267,7 +268,8 @@ def write_rows(path: Path, rows: list[dict]) -> None:
 
 def environment(**more: str) -> dict[str, str]:
     """For a command in a process of its own, wherever it runs: the package is found, no cluster is inherited."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("DASK_")}
+    own = ("DASK_", *ONE_THREAD)  # the latter of pytest itself: a command has to set its own
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(own)}
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
 
 

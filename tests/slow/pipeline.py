@@ -21,12 +21,13 @@ import psutil
 from ruamel.yaml import YAML
 
 from replications import report
+from replications.mend import mend as mend_torn_files
 from replications.study import REPLICATIONS
 from tests import tiny
 
 ROOM = "vq_vae"  # its instruments need no reader
 VARIANTS = {"none": {"quantiser": "none"}, "k512": {}, "k512_restarts": {"quantiser": "ema_restarts"}}
-SEEDS = [1, 2, 3]
+SEEDS = [1, 2]
 DATASET = "facade_world-32"  # as dvc.yaml names it
 WRITTEN = {
     f"train@{ROOM}": f"runs/{ROOM}/*/[!.]*/facts.json",
@@ -269,6 +270,11 @@ def content(folder: Path) -> dict[str, str]:
     for path in (*folder.glob("README.md"), *folder.glob("replications/*/README.md"), *folder.glob("dvc.lock")):
         found[str(path.relative_to(folder))] = tiny.hashes(path.parent)[path.name]
     return found
+
+
+def mend(folder: Path) -> list[str]:
+    """What `make repro` does before it starts DVC. Returns the files of DVC's that it found torn, and deleted."""
+    return [str(path.relative_to(folder)) for path in mend_torn_files(folder)]
 
 
 def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:

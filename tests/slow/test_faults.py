@@ -1,4 +1,6 @@
-"""Faults while the pipeline runs: afterwards one `dvc repro` ends with the bytes of an undisturbed run.
+"""Faults while the pipeline runs: afterwards `make repro` ends with the bytes of an undisturbed run.
+
+That is `python -m replications mend`, which deletes what DVC itself leaves torn and stops at, and one `dvc repro`.
 
 Each point is a kind of fault and a stage; when it strikes, and whom, a seeded generator decides: between which two of
 the stage's files, how far from the one to the other as the undisturbed run knew it, which worker, which byte. Where it
@@ -224,6 +226,8 @@ class Point:
     stage: str
     after_a_file: bool = False
     """Whether a file of the stage has to be there."""
+    before_a_file: bool = False
+    """Whether no file of the stage may be there: what is to be struck is gone by then."""
     survived: bool = False
     """Whether the disturbed pipeline itself goes on to a good end."""
 
@@ -234,7 +238,7 @@ POINTS = (
     *(Point(WORKER, kill_a_worker, TRAIN, survived=True) for _ in range(2)),
     *(Point(SCHEDULER, kill_the_scheduler, TRAIN) for _ in range(2)),
     *(Point("kill -9 of a training", kill_a_training, TRAIN, survived=True) for _ in range(2)),
-    Point("kill -9 of a measuring process", kill_a_measuring_process, MEASURE),
+    Point("kill -9 of a measuring process", kill_a_measuring_process, MEASURE, before_a_file=True),
     *(Point("SIGINT to the group", interrupt, stage) for stage in pipeline.STAGES),
     *(Point("disk full", fill_the_disk, stage) for stage in pipeline.STAGES),
     Point("a flipped byte", flip_a_byte, TRAIN, after_a_file=True),
@@ -291,6 +295,7 @@ def test_one_repro_after_a_fault_ends_with_the_bytes_of_an_undisturbed_run(recor
             except Missed:
                 continue
             began = time.monotonic()
+            record["mended"] = pipeline.mend(folder)
             with pipeline.repro(folder) as again:
                 again.process.wait(timeout=1800)
                 left = pipeline.wait_for_silence(again.process.pid, 60)
@@ -319,7 +324,7 @@ def disturb(folder: Path, point: Point, rng: np.random.Generator) -> dict:
         Missed: the pipeline was past the stage, or the fault found nothing to strike.
     """
     timeline = [0.0, *UNDISTURBED["timeline"][point.stage]]
-    n_files = int(rng.integers(int(point.after_a_file), len(timeline) - 1))
+    n_files = 0 if point.before_a_file else int(rng.integers(int(point.after_a_file), len(timeline) - 1))
     delay = float(rng.uniform(0, timeline[n_files + 1] - timeline[n_files]))
     with pipeline.repro(folder) as one:
         pipeline.wait_for_progress(one, point.stage, n_files, delay)
@@ -352,7 +357,7 @@ def small_disk(folder: Path) -> Iterator[None]:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-BY_HAND = {
+STOPS_DVC = {
     "recycled process number": (
         ".dvc/tmp/rwlock",
         '{"write": {"FOLDER/runs/vq_vae": {"pid": PID, "cmd": "dvc repro"}}, "read": {}}',
@@ -361,17 +366,17 @@ BY_HAND = {
     "torn rwlock": (".dvc/tmp/rwlock", "", "RWLock-file"),
     "torn dvc.lock": ("dvc.lock", "", "dvc.lock' validation failed"),
 }
-"""What DVC 3.67 does not survive: file, its content, what DVC says then.
+"""What DVC 3.67 does not survive by itself: file, its content, what DVC says then.
 
-It empties both files before it writes them, so a kill or a full disk within that moment leaves them empty; and it takes
-any process for the one that died if it has the number.
+It empties both files before it writes them, so a kill or a full disk within that moment leaves them empty: `make mend`
+deletes them. And it takes any process for the one that died if it has the number; that file is for a person to delete.
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", BY_HAND)
-def test_what_dvc_does_not_survive_is_said_and_mended_by_deleting_the_file(records, tmp_path, kind):
-    name, text, said = BY_HAND[kind]
+@pytest.mark.parametrize("kind", STOPS_DVC)
+def test_what_stops_dvc_is_mended_by_deleting_the_file(records, tmp_path, kind):
+    name, text, said = STOPS_DVC[kind]
     folder = tmp_path / "0"
     shutil.copytree(UNDISTURBED["folder"], folder, ignore=shutil.ignore_patterns("tmp"))
     (folder / ".dvc" / "tmp").mkdir()
@@ -380,7 +385,11 @@ def test_what_dvc_does_not_survive_is_said_and_mended_by_deleting_the_file(recor
         one.process.wait(timeout=1800)
     assert one.process.returncode != 0, f"DVC survives this now: move it to the points\n{one.said}"
     assert said in one.said
-    (folder / name).unlink()
+    if text:
+        assert pipeline.mend(folder) == [], "another process may be alive"
+        (folder / name).unlink()
+    else:
+        assert pipeline.mend(folder) == [name]
     with pipeline.repro(folder) as again:
         again.process.wait(timeout=1800)
     assert again.process.returncode == 0, again.said
@@ -413,7 +422,7 @@ def table(records: list[dict]) -> list[str]:
 
 def in_words(record: dict) -> str:
     if sound(record):
-        return "the same"
+        return f"the same, after {', '.join(record['mended'])} was mended" if record["mended"] else "the same"
     said = [*record["differences"], *(f"{name} lived on" for name in record["orphans"] + record["left_over"])]
     return "; ".join(said) or "the same, but not exit 0"
 
@@ -436,14 +445,15 @@ def write_record(records: list[dict]) -> None:
     said = [
         "# Faults",
         "",
-        "After each fault, `dvc repro` was run once; runs, results, the tables in the READMEs and dvc.lock were "
-        "compared byte for byte with those of an undisturbed run. Written by "
+        "After each fault `make mend` and `dvc repro` were run once, as `make repro` does; runs, results, the tables "
+        "in the READMEs and dvc.lock were compared byte for byte with those of an undisturbed run. Written by "
         "`pytest -m slow --record tests/slow/test_faults.py`.",
         "",
         f"{result['date']}; {machine.in_words()}. Undisturbed: {result['undisturbed_seconds']:.0f} s.",
         "",
-        f"Not among them: what DVC itself stops at until the file is deleted ({', '.join(BY_HAND)}), and a bit that "
-        "flips on the disk without a new time of change, which is noticed when the run is next read and not before.",
+        "Not among them: a process number that the system gave to another process, at which DVC stops until "
+        ".dvc/tmp/rwlock is deleted, and a bit that flips on the disk without a new time of change, which is noticed "
+        "when the run is next read and not before.",
         "",
         *table(records),
     ]
