@@ -248,7 +248,7 @@ def verdicts(
     """The verdicts (1, 0, −1) on scores {variant: [D, S]}, each set as if it were the claim's.
 
     Returns:
-        Verdicts [D], the effects [D, S] of the part that was judged, and which part it was [D]. Where neither t-test
+        Verdicts [D], the effects [D, S] of the part that is shown, and which part it is [D]. Where neither t-test
         passes, the exact tests cannot change anything, and are left out.
     """
     parts = parts_of(predicate, scores)
@@ -262,7 +262,9 @@ def verdicts(
         if isinstance(predicate, Increases) and smallest >= 0:
             order = order_p(np.stack([scores[name][open_] for name in predicate.variants], axis=-1))
         found[open_] = decide(evidence, level[open_], LEVEL, order)  # type: ignore[arg-type]
-    return found, weighed.effects, weighed.part
+    contradicted = found == -1  # there a claim shows the part that contradicts it
+    effects = np.where(contradicted[:, None], weighed.effects_against, weighed.effects)
+    return found, effects, np.where(contradicted, weighed.part_against, weighed.part)
 
 
 def order_p(scores: Array) -> tuple[Array, Array]:

@@ -180,6 +180,7 @@ def test_interrupted_and_killed_trainings_end_with_the_same_bytes(once, tmp_path
     assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
 
 
+@pytest.mark.slow  # as among the faults
 def test_a_killed_worker_changes_nothing(once, tmp_path):
     folder = tiny.write_study(tmp_path / "tiny")
     with training(folder, "--workers", "2") as process:
