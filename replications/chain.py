@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from replications import judge, runs
 from replications.claims import Verdict
 from replications.errors import ReplicationError
-from replications.keras_import import kernels
+from replications.keras_import import kernels, silence
 from replications.study import Run, Study
 
 ROOM_FILES = (
@@ -261,7 +261,9 @@ def environment_words(environment: dict) -> str:
 
 def environment_now() -> dict:
     """That of this machine, as a run started here would record it; imports Keras."""
-    return {**importlib.import_module("replications.training").environment(), "kernels": kernels()}
+    training = importlib.import_module("replications.training")
+    with silence():  # TensorFlow looks for GPUs, and says that there are none
+        return {**training.environment(), "kernels": kernels()}
 
 
 # --- hashes --------------------------------------------------------------------------------------------------------
