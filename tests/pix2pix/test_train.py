@@ -127,7 +127,9 @@ def test_one_optimiser_steps_as_two(game):
             optimiser.apply_gradients(zip(gradients, net.trainable_variables, strict=True))
     for ours, theirs in ((model.generator, g), (model.discriminator, d)):
         for a, b, before in zip(ours.get_weights(), theirs.get_weights(), start[theirs.name], strict=True):
-            assert_near(a - before, b - before, theirs.name, 2e-3)
+            # Graph and eager kernels round otherwise, up to 3.4e-3 after two steps; a term that is missing, double or
+            # weighed otherwise is off by a tenth and more.
+            assert_near(a - before, b - before, theirs.name, 1e-2)
 
 
 def test_the_terms_reach_their_own_net_alone(game):
