@@ -7,6 +7,8 @@ missing, so that short leases of other machines add up. Exits with 1 where a run
 """
 
 from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from replications import chain, command, runs, study
@@ -40,10 +42,16 @@ def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
             f"{folder}: no run in it, expected folders with facts.json and images.npz; copy runs/ of the other machine"
         )
     known = {run.name: run for room in declared.variants for run in declared.runs(room)}
+
+    @cache
+    def data_hash(arrays_file: Path) -> str:
+        of = next(run for run in known.values() if runs.arrays_file(declared, run) == arrays_file)
+        return runs.sha256(read_arrays(declared, [of])[arrays_file.stem])
+
     counts: Counter[str] = Counter()
     for path in paths:
         try:
-            outcome, what = take(declared, known, path)
+            outcome, what = take(declared, known, path, data_hash)
         except Refused as refused:
             outcome, what = "refused", f"refused: {refused}"
         counts[outcome] += 1
@@ -53,8 +61,10 @@ def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
     return counts
 
 
-def take(declared: study.Study, known: dict[str, study.Run], path: Path) -> tuple[str, str]:
-    """One run. Returns its outcome, and that in words.
+def take(
+    declared: study.Study, known: dict[str, study.Run], path: Path, data_hash: Callable[[Path], str]
+) -> tuple[str, str]:
+    """One run; `data_hash` of an arrays file. Returns its outcome, and that in words.
 
     Raises:
         Refused: it is damaged, or another run than the study declares.
@@ -70,8 +80,7 @@ def take(declared: study.Study, known: dict[str, study.Run], path: Path) -> tupl
     if facts.get("images_sha256") != runs.sha256(content):
         raise Refused("images.npz holds other bytes than the training wrote")
     run = known[name]
-    data = read_arrays(declared, [run])[runs.arrays_file(declared, run).stem]
-    expected = runs.identity(run, runs.code_hash(run.replication), runs.sha256(data))
+    expected = runs.identity(run, runs.code_hash(run.replication), data_hash(runs.arrays_file(declared, run)))
     for where, was, is_ in chain.differences({key: facts.get(key) for key in expected}, expected, name):
         raise Refused(f"trained with {where} = {was}, here {is_}")
     try:

@@ -215,7 +215,7 @@ def read(study: Study, run: Run) -> Finished:
     try:
         images = arrays_of(facts, content)
     except ValueError as error:
-        raise RunsError(f"{path / 'images.npz'}: {error}; {mend}") from None
+        raise RunsError(f"{path}: {error}; {mend}") from None
     return Finished(run, arrays.Arrays(images, path / "images.npz", mend), facts)
 
 
@@ -224,7 +224,7 @@ def arrays_of(facts: dict, content: bytes) -> dict[str, np.ndarray]:
     try:
         loaded = arrays.load(io.BytesIO(content))
     except DataError:
-        raise ValueError("expected an .npz file of arrays without pickles") from None
+        raise ValueError("images.npz is no .npz file of arrays without pickles") from None
     for key in ("facts", "environment"):
         if not isinstance(facts.get(key), dict):
             raise ValueError(f"facts.json has no {key!r}, which instruments read")

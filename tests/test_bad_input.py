@@ -540,7 +540,7 @@ RUNS = [
         "no-origin",
         "measure pix2pix",
         run_of(),
-        f"{RUN}/images.npz: facts.json has no 'environment'",
+        f"{RUN}: facts.json has no 'environment'",
         "which instruments read",
         f"delete {RUN} and",
     ),
@@ -561,8 +561,10 @@ RUNS = [
     Case("cut-facts", "measure pix2pix", cut(f"{RUN}/facts.json", 0.5), RUN, "unreadable", TRAIN_AGAIN),
     Case("facts-are-a-list", "measure pix2pix", text(f"{RUN}/facts.json", "[]"), RUN, "holds list", TRAIN_AGAIN),
     Case("other-params", "measure pix2pix", run_of(params={}), RUN, "was trained with other parameters", TRAIN_AGAIN),
-    Case("images-are-words", "measure pix2pix", run_of(b"words"), f"{RUN}/images.npz", "npz file of arr", TRAIN_AGAIN),
-    Case("images-are-pickles", "measure pix2pix", run_of(pickled()), f"{RUN}/images.npz", "npz file of", TRAIN_AGAIN),
+    Case("images-are-words", "measure pix2pix", run_of(b"words"), RUN, "no .npz file of arrays", f"delete {RUN} and"),
+    Case(
+        "images-are-pickles", "measure pix2pix", run_of(pickled()), RUN, "no .npz file of arrays", f"delete {RUN} and"
+    ),
 ]
 READ = [
     Case("no-scores", "judge", gone(SCORES), SCORES, "no such file", MEASURE_AGAIN),

@@ -19,7 +19,7 @@ def place(tmp_path) -> Path:
     (tmp_path / "real").mkdir()
     shutil.copy(tiny.ROOT / "real" / "dvc.lock", tmp_path / "real")
     (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
-    (tmp_path / ".dvc" / "tmp" / "rwlock").write_text("{}")
+    (tmp_path / mend.RWLOCK).write_text("{}")
     (tmp_path / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     return tmp_path
 
@@ -61,10 +61,28 @@ def test_an_empty_lock_stops_dvc(place):
 
 @pytest.mark.parametrize("torn", ["", "{", '{"write": {"/a/runs": {"pid": 1', "[]"])
 def test_locks_of_paths_and_of_other_studies_are_mended_too(place, torn):
-    for name in (".dvc/tmp/rwlock", "real/dvc.lock"):
+    for name in (mend.RWLOCK, "real/dvc.lock"):
         (place / name).write_text(torn)
-    assert mend.mend(place) == [place / "real/dvc.lock", place / ".dvc/tmp/rwlock"]
-    assert not (place / ".dvc/tmp/rwlock").exists()
+    assert mend.mend(place) == [place / "real/dvc.lock", place / mend.RWLOCK]
+    assert not (place / mend.RWLOCK).exists()
+    assert (place / "dvc.lock").exists()
+
+
+def test_a_conflict_that_git_marked_is_for_a_person(place):
+    (place / "dvc.lock").write_bytes(b"<<<<<<< HEAD\n" + LOCK + b"=======\n" + LOCK + b">>>>>>> other\n")
+    assert stops_dvc(place)
+    before = tiny.hashes(place)
+    assert mend.mend(place) == []
+    assert tiny.hashes(place) == before
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_torn(place, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.raises(PermissionError):
+        mend.mend(place)
     assert (place / "dvc.lock").exists()
 
 

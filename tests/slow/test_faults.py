@@ -31,6 +31,7 @@ import numpy as np
 import psutil
 import pytest
 
+from replications.mend import RWLOCK
 from tests import tiny
 from tests.slow import machine, pipeline
 from tests.slow.pipeline import Missed, Repro
@@ -359,11 +360,11 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 STOPS_DVC = {
     "recycled process number": (
-        ".dvc/tmp/rwlock",
+        str(RWLOCK),
         '{"write": {"FOLDER/runs/vq_vae": {"pid": PID, "cmd": "dvc repro"}}, "read": {}}',
         "is busy, it is being blocked by",
     ),
-    "torn rwlock": (".dvc/tmp/rwlock", "", "RWLock-file"),
+    "torn rwlock": (str(RWLOCK), "", "RWLock-file"),
     "torn dvc.lock": ("dvc.lock", "", "dvc.lock' validation failed"),
 }
 """What DVC 3.67 does not survive by itself: file, its content, what DVC says then.
@@ -452,7 +453,7 @@ def write_record(records: list[dict]) -> None:
         f"{result['date']}; {machine.in_words()}. Undisturbed: {result['undisturbed_seconds']:.0f} s.",
         "",
         "Not among them: a process number that the system gave to another process, at which DVC stops until "
-        ".dvc/tmp/rwlock is deleted, and a bit that flips on the disk without a new time of change, which is noticed "
+        "its rwlock is deleted, and a bit that flips on the disk without a new time of change, which is noticed "
         "when the run is next read and not before.",
         "",
         *table(records),
