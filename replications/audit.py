@@ -7,7 +7,6 @@ exits with 1 where neither holds. It needs the data (`dvc repro --pull arrays`) 
 
 import argparse
 import io
-import os
 import secrets
 from dataclasses import dataclass
 from random import Random
@@ -19,7 +18,6 @@ from scipy.special import stdtrit
 
 from replications import chain, command, judge, measure, runs, study, workers
 from replications.errors import ReplicationError
-from replications.keras_import import ONE_THREAD
 from replications.results import read_scores
 from replications.train import read_arrays
 
@@ -57,7 +55,6 @@ def main(argv: list[str] | None = None) -> int:
         if value is not None and value < 1:
             raise AuditError(f"--{name} {value}: expected at least 1; leave it out for what --help says")
     declared = study.load(arguments.study)
-    os.environ.update(ONE_THREAD)  # for the readers, where scores are compared
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     picked = named(declared, arguments.only) if arguments.only else pick(declared, arguments, seed)
     names = ", ".join(run.name for run in picked)

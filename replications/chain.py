@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from replications import judge, runs
 from replications.claims import Verdict
 from replications.errors import ReplicationError
-from replications.keras_import import kernels, silence
+from replications.keras_import import silence
 from replications.study import Run, Study
 
 ROOM_FILES = (
@@ -255,15 +255,16 @@ def environment_words(environment: dict) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in sorted(environment.get("packages", {}).items()))
     rest = " on ".join(environment[key] for key in ("system", "cpu") if key in environment)
     kernels = environment.get("kernels")
-    wide = f" ({kernels['instructions']}; oneDNN: {kernels['onednn']})" if kernels else ""
-    return f"{packages}, Python {environment.get('python', '?')}, {rest}{wide}"
+    known = {"instructions": "", "onednn": "oneDNN: ", "xla_flags": "XLA: "}
+    wide = "; ".join(f"{known.get(key, key)}{value}" for key, value in kernels.items()) if kernels else ""
+    return f"{packages}, Python {environment.get('python', '?')}, {rest}" + (f" ({wide})" if wide else "")
 
 
 def environment_now() -> dict:
     """That of this machine, as a run started here would record it; imports Keras."""
     training = importlib.import_module("replications.training")
     with silence():  # TensorFlow looks for GPUs, and says that there are none
-        return {**training.environment(), "kernels": kernels()}
+        return training.environment()
 
 
 # --- hashes --------------------------------------------------------------------------------------------------------

@@ -6,29 +6,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from replications.errors import ReplicationError
+from replications.kernels import ONE_THREAD
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
-ONE_THREAD = {
-    # More threads than one would add numbers in another order, and the bytes would depend on the machine's cores.
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    # TensorFlow takes oneDNN's kernels on processors with AVX-512 alone unless told to, and oneDNN the widest
-    # instructions that it finds: convolutions of other bytes and, without oneDNN, of less than half the speed.
-    "TF_ENABLE_ONEDNN_OPTS": "1",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-}
-"""Environment of a process that has one core for itself, set before Keras is imported."""
-
 MALLOPT = {-1: 2**30, -2: 64 * 2**20, -3: 32 * 2**20, -8: 1}
 """glibc's M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD (all bytes) and M_ARENA_MAX, from its malloc.h."""
-
-INSTRUCTIONS = ("avx512_vnni", "avx512f", "avx2", "avx", "sse4_2")
-"""Of x86 processors, the widest first."""
 
 
 class KerasError(ReplicationError, ImportError):
@@ -51,18 +36,6 @@ def check_backend() -> None:
         )
 
 
-def kernels() -> dict[str, str]:
-    """What decides the bytes besides the names of machine and packages: two processors of one name may differ here.
-
-    `instructions`: the widest that this processor knows; `onednn`: those that oneDNN may use, or "off".
-    """
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    flags = next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
-    onednn = os.environ.get("ONEDNN_MAX_CPU_ISA", "any") if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" else "off"
-    return {"instructions": next((name for name in INSTRUCTIONS if name in flags), "unknown"), "onednn": onednn.lower()}
-
-
 def keep_memory() -> None:
     """Keeps the memory of a training step for the next; glibc would give it back, which takes as long as the step."""
     if sys.platform == "linux":
@@ -73,12 +46,13 @@ def keep_memory() -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Where Keras is imported: with a backend that is there, memory that stays, and in silence.
+    """Where Keras is imported: a backend that is there, one thread, memory that stays, and silence.
 
     Raises:
         KerasError: the backend is not there.
     """
     check_backend()
+    os.environ.update(ONE_THREAD)
     keep_memory()
     with silence():
         yield

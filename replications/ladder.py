@@ -12,7 +12,6 @@ them. Everything random is seeded: the same code, arrays and readers give the sa
 import csv
 import inspect
 import io
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -42,7 +41,6 @@ from replications.instruments import (
     recognition,
     sharpness,
 )
-from replications.keras_import import ONE_THREAD
 from replications.results import as_csv, write_bytes, write_text
 
 COLUMNS = ("images", "instrument", "distortion", "strength", "score", "relative")
@@ -754,7 +752,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--study", default=".", help="the folder of the bundled study, with its arrays and readers")
     parser.add_argument("--out", default="validation", help="where to write to (default: validation)")
     arguments = parser.parse_args(argv)
-    os.environ.update(ONE_THREAD)  # before a reader imports Keras
     study, out = Path(arguments.study), Path(arguments.out)
     intact, wanted = bundled_world(load_test_set(study / "arrays" / "facade_world-32.npz")), rungs()
     table = rows("facade_world", wanted, climb_world(intact, wanted, load_readers(study / "readers")))

@@ -20,7 +20,7 @@ from dask.system import CPU_COUNT
 
 from replications import command, curves, runs, sheets, study
 from replications.errors import ReplicationError
-from replications.keras_import import ONE_THREAD
+from replications.kernels import ONE_THREAD
 from replications.results import as_csv, write_text
 from replications.statistics import mean_interval
 
@@ -60,7 +60,7 @@ def measure(declared: study.Study, replication: str) -> None:
     provenance: list[dict] = []
     environments: dict[str, dict] = {}
     n_workers = CPU_COUNT
-    os.environ.update(ONE_THREAD)  # for the readers, before a process of the pool imports Keras
+    os.environ.update(ONE_THREAD)  # before a process of the pool imports NumPy
     with ProcessPoolExecutor(n_workers, mp_context=get_context("forkserver")) as pool:
         pending = [pool.submit(scores_of, declared, run) for run in wanted]
         for done, (run, future) in enumerate(zip(wanted, pending, strict=True), start=1):

@@ -5,7 +5,6 @@ results/readers.json with each reader's scores on real test images: the ceiling 
 """
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from replications import command, study
 from replications.datasets import arrays
 from replications.errors import DataError
 from replications.instruments import classification, recognition
-from replications.keras_import import ONE_THREAD, quiet
+from replications.keras_import import quiet
 from replications.results import write_text
 
 
@@ -24,7 +23,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
-    os.environ.update(ONE_THREAD)
     with quiet():
         import keras  # noqa: F401
     (declared.folder / "readers").mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ from replications.datasets import arrays
 from replications.errors import DataError, ReplicationError
 from replications.study import Run, Study
 
-CODE = ("{room}/networks.py", "{room}/train.py", "training.py")
+CODE = ("{room}/networks.py", "{room}/train.py", "fitting.py", "training.py", "kernels.py")
 """The files, relative to the package, that decide the bytes of a run besides its data and parameters."""
 
 

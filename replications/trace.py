@@ -7,7 +7,6 @@ nothing.
 
 import difflib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
@@ -19,7 +18,6 @@ from rich.markup import escape
 from replications import chain, command, judge, report, runs, study
 from replications.claims import Claim
 from replications.errors import ReplicationError
-from replications.keras_import import ONE_THREAD
 from replications.results import read_scores
 
 
@@ -47,7 +45,6 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
     claim = find(declared, arguments.claim)
-    os.environ.update(ONE_THREAD)  # as in a training process, whose environment is compared with this one
     links = trace(declared, claim, chain.environment_now())
     if arguments.json:
         print(json.dumps([asdict(link) for link in links], indent=1, ensure_ascii=False))

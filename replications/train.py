@@ -3,6 +3,7 @@
 import csv
 import importlib
 import io
+import os
 import sys
 import time
 import zipfile
@@ -60,6 +61,7 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
     log = DurationLog(declared.folder / "logs" / f"{replication}.csv")
     missing.sort(key=lambda run: -log.expected.get(run.variant, float("inf")))  # stable: else in declared order
     failures = []
+    os.environ.setdefault(workers.CHECKPOINTS, str((declared.folder / ".checkpoints").resolve()))  # of workers here
     with workers.cluster(n_workers) as client:
         n_workers = max(1, len(client.scheduler_info()["workers"]))
         with Reporter(replication, len(wanted), missing, log, n_workers) as reporter:

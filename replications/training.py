@@ -12,7 +12,7 @@ import platform
 import sys
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,18 +21,26 @@ import numpy as np
 
 from replications.errors import Diverged, ReplicationError
 from replications.keras_import import quiet
+from replications.kernels import kernels
 
 with quiet():
     import keras
 
+    from replications import fitting
 
-def train_one(replication: str, params: dict, seed: int, data: bytes, connection: Connection) -> None:
+BESIDE = {"jax": ("jaxlib", "jax-cuda12-plugin", "jax-cuda13-plugin")}
+"""Packages that compute for a backend, as far as they are installed."""
+
+
+def train_one(replication: str, params: dict, seed: int, data: bytes, checkpoint: str, connection: Connection) -> None:
     """The child process: trains and tells `connection` how it goes.
 
     It sends ("progress", seen, all) now and then, and last ("finished", images, facts) or ("diverged", why) or
     ("failed", why). `data` is
-    the content of an npz file and so is `images`: nothing but messages connects a run with the rest of the world.
+    the content of an npz file and so is `images`: nothing but messages connects a run with the rest of the world, and
+    `checkpoint`, the file in which it leaves its state meanwhile ("": in none).
     """
+    os.environ[fitting.FILE] = checkpoint
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
         images, facts = train(replication, params, seed, data, lambda *seen: connection.send(("progress", *seen)))
@@ -64,16 +72,24 @@ def train(
 def environment() -> dict:
     """What, besides parameters, code and data, can change a run's bytes."""
     backend = keras.backend.backend()
-    packages = ["keras", backend, "numpy"]
+    packages = ["keras", "numpy", backend, *(name for name in BESIDE.get(backend, ()) if _installed(name))]
     return {
         "backend": backend,
         "cpu": _cpu_model(),
         "device": _device(),
-        "packages": {name: version(name) for name in packages},
+        "kernels": kernels(backend),
+        "packages": {name: version(name) for name in sorted(packages)},
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "threads": int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)),
     }
+
+
+def _installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
 
 
 def _be_deterministic() -> None:
@@ -81,6 +97,10 @@ def _be_deterministic() -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
 
 
 def _device() -> str:

@@ -37,18 +37,22 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
 
 from replications.errors import ReplicationError
-from replications.keras_import import ONE_THREAD, check_backend, kernels
+from replications.keras_import import check_backend
+from replications.kernels import ONE_THREAD
 from replications.runs import code_hash, identity, sha256
 from replications.study import Run
 
 TOPIC = "replications-progress"
 MODULE = "replications.training"
+CHECKPOINTS = "REPLICATIONS_CHECKPOINTS"
+"""Environment variable of a worker: a folder for the state of runs that take long; unset: they start anew."""
 
 
 class WorkerError(ReplicationError):
@@ -139,7 +143,7 @@ def run_all(
         }
 
     def key(run: Run) -> str:
-        """A shared scheduler takes equal keys for the same task, whoever asks."""
+        """A shared scheduler takes equal keys for the same task, whoever asks; a run's checkpoint has the same name."""
         decides = identity(run, codes[run.replication], digests[run.params.dataset])  # pyright: ignore
         return f"run-{run.name}-{sha256(json.dumps(decides, sort_keys=True).encode())}"
 
@@ -151,6 +155,7 @@ def run_all(
             run.params.model_dump(),
             run.seed,
             held[run.params.dataset],  # pyright: ignore[reportAttributeAccessIssue]
+            f"{key(run).replace('/', '-')}.npz",
             key=key(run),
             priority=-order,
             retries=2,
@@ -167,16 +172,21 @@ def run_all(
         future.release()
 
 
-def supervise(name: str, replication: str, params: dict, seed: int, data: bytes) -> dict:
-    """On a worker: trains one run in a child process and passes its messages on. Returns an Outcome's fields."""
-    os.environ.update(ONE_THREAD)  # before the fork server imports Keras
+def supervise(name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str) -> dict:
+    """On a worker: trains one run in a child process and passes its messages on. Returns an Outcome's fields.
+
+    `checkpoint`: the file, in the folder that the worker's CHECKPOINTS names if it does, where a run cut off goes on.
+    """
+    os.environ.update(ONE_THREAD)  # before the fork server imports NumPy and Keras
     # Dask's nannies make workers daemons, and daemons may have no children: here they train in one.
     multiprocessing.current_process()._config["daemon"] = False  # pyright: ignore[reportAttributeAccessIssue]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([MODULE])
     receiver, sender = context.Pipe(duplex=False)
     started = time.monotonic()
-    child = context.Process(target=_train_one, args=(replication, params, seed, data, sender))
+    folder = os.environ.get(CHECKPOINTS)
+    file = str(Path(folder, checkpoint)) if folder else ""
+    child = context.Process(target=_train_one, args=(replication, params, seed, data, file, sender))
     child.start()
     sender.close()
     try:
@@ -190,7 +200,6 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes)
                 return {"seconds": time.monotonic() - started, "diverged": content[0]}
             else:
                 images, facts = content
-                facts["environment"]["kernels"] = kernels()
                 return {"seconds": time.monotonic() - started, "images": images, "facts": facts}
     except EOFError:
         child.join()

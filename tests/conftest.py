@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from replications.keras_import import ONE_THREAD
+from replications.kernels import ONE_THREAD
 
 os.environ.update(ONE_THREAD)  # before a test imports Keras: as in a training process
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from replications import keras_import
-from replications.keras_import import ONE_THREAD, kernels
+from replications import kernels as kernels_module
+from replications.kernels import ONE_THREAD, kernels
 from tests import tiny
 
 CPUINFO = "processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu sse4_2 avx avx2{more}\n"
@@ -19,7 +19,7 @@ def cpuinfo(tmp_path, monkeypatch):
 
     def write(more: str) -> None:
         (tmp_path / "cpuinfo").write_text(CPUINFO.format(more=more))
-        monkeypatch.setattr(keras_import, "Path", lambda path: tmp_path / "cpuinfo")
+        monkeypatch.setattr(kernels_module, "Path", lambda path: tmp_path / "cpuinfo")
 
     return write
 
@@ -28,23 +28,23 @@ def test_two_processors_of_one_name_may_differ(cpuinfo):
     seen = []
     for more in ("", " avx512f", " avx512f avx512_vnni"):
         cpuinfo(more)
-        seen.append(kernels()["instructions"])
+        seen.append(kernels("tensorflow")["instructions"])
     assert seen == ["avx2", "avx512f", "avx512_vnni"]
 
 
 def test_a_processor_that_says_nothing_is_unknown(monkeypatch, tmp_path):
-    monkeypatch.setattr(keras_import, "Path", lambda path: tmp_path / "not there")
-    assert kernels()["instructions"] == "unknown"
+    monkeypatch.setattr(kernels_module, "Path", lambda path: tmp_path / "not there")
+    assert kernels("tensorflow")["instructions"] == "unknown"
 
 
 def test_kernels_say_whether_onednn_is_on_and_how_wide(monkeypatch):
     for key, value in ONE_THREAD.items():
         monkeypatch.setenv(key, value)
-    assert kernels()["onednn"] == "avx2"
+    assert kernels("tensorflow")["onednn"] == "avx2"
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
-    assert kernels()["onednn"] == "any"
+    assert kernels("tensorflow")["onednn"] == "any"
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert kernels()["onednn"] == "off"
+    assert kernels("tensorflow")["onednn"] == "off"
 
 
 FAULTS = """

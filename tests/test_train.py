@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from replications import study
-from replications.keras_import import ONE_THREAD
+from replications.kernels import ONE_THREAD
 from tests import tiny
 
 MODULE = "replications.train"

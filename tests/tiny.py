@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from replications import runs, study
 from replications.datasets import world
-from replications.keras_import import ONE_THREAD
+from replications.kernels import ONE_THREAD
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,11 +46,13 @@ PIX2PIX = {
     "beta_1": 0.5,
     "jitter": 0,
     "mirror": False,
+    "precision": "float32",
     "ngf": 4,
     "ndf": 4,
     "depth": 2,
     "skips": True,
     "dropout": 0.5,
+    "dropout_blocks": 1,
     "discriminator": "conditional",
     "receptive_field": 7,
     "lambda_l1": 100.0,

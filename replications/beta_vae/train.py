@@ -13,6 +13,7 @@ from keras import ops
 from replications.beta_vae import networks
 from replications.beta_vae.params import Params
 from replications.errors import DataError, Diverged
+from replications.fitting import Batches, fit
 
 
 def train(
@@ -40,15 +41,9 @@ def train(
     keras.utils.set_random_seed(seed)
     photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
     model = BetaVAE(params, photos.shape[1], seed)
-    model.compile(keras.optimizers.Adam(params.learning_rate), jit_compile=False)
     batches = Batches(photos, params.batch_size, seed)
-    history = model.fit(
-        batches,
-        epochs=params.epochs,
-        shuffle=False,  # `Batches` does; Keras would shuffle the batches again, from Python's global generator
-        verbose=0,
-        callbacks=[Watch(batches, params.epochs, progress)],
-    )
+    adam = keras.optimizers.Adam(params.learning_rate)
+    losses = fit(model, adam, batches, params.epochs, progress)
 
     rng = np.random.default_rng(seed)
     mean, log_var = model.encode(test)
@@ -73,7 +68,7 @@ def train(
         "decoder_parameters": model.decoder.count_params(),
         "distortion": _round(np.square(outputs["sampled"] - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
         "active_units": int((mean.var(axis=0) > 0.01).sum()),  # Burda et al. 2016, section 5.2
-        "losses": {name: [_round(v) for v in values] for name, values in sorted(history.history.items())},
+        "losses": losses,
     }
     if params.encoder == "gaussian":  # without noise there is no finite rate
         facts["rate"] = _round(kl_to_standard_normal(mean, log_var).sum(axis=1).mean())
@@ -135,46 +130,6 @@ def sample(mean: np.ndarray, log_var: np.ndarray, rng: np.random.Generator) -> n
 def kl_to_standard_normal(mean, log_var, exp=np.exp):
     """KL(N(mean, exp(log_var)) ‖ N(0, 1)) of each coordinate in nats (Kingma and Welling 2014, appendix B)."""
     return (mean**2 + exp(log_var) - log_var - 1) / 2
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches of (x, x) in [0, 1]: the order of every epoch follows from the seed alone."""
-
-    def __init__(self, photos: np.ndarray, batch_size: int, seed: int):
-        super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
-        self.photos, self.batch_size, self.rng = photos, batch_size, np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return len(self.photos) // self.batch_size
-
-    def on_epoch_end(self):
-        """A new order."""
-        self.order = self.rng.permutation(len(self.photos))
-
-    def __getitem__(self, batch: int):
-        x = to_float(self.photos[self.order[batch * self.batch_size : (batch + 1) * self.batch_size]])
-        return x, x
-
-
-class Watch(keras.callbacks.Callback):
-    """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
-
-    def __init__(self, batches: Batches, epochs: int, progress: Callable[[int, int], None]):
-        super().__init__()
-        self.batches, self.total, self.tell, self.seen = batches, epochs * len(batches), progress, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Counts images."""
-        self.seen += 1
-        if self.seen % 20 == 0 or self.seen == self.total:
-            self.tell(self.seen * self.batches.batch_size, self.total * self.batches.batch_size)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Looks at the epoch's mean losses."""
-        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
-        if bad:
-            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
 
 
 def check_counts(params: Params, data: dict[str, np.ndarray]) -> None:

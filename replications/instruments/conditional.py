@@ -16,12 +16,19 @@ def distributions(labels: np.ndarray) -> list[Conditional]:
 
 
 def distance_to_mean(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
-    """Mean |output − E[photo | map]|, intensities; 0 for the minimiser of the expected squared error."""
+    """Mean |output − E[photo | map]|, intensities; 0 for the minimiser of the expected squared error.
+
+    Blind spot: it is small as well where mean and median are alike, and it does not say which way an output errs.
+    """
     return np.array([np.abs(x - c.mean).mean() for x, c in zip(output, known, strict=True)])
 
 
 def distance_to_median(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
-    """Mean |output − median(photo | map)|, intensities; 0 for the minimiser of the expected absolute error."""
+    """Mean |output − median(photo | map)|, intensities; 0 for the minimiser of the expected absolute error.
+
+    Blind spot: it is small as well where median and mean are alike; and the medians of all pixels together need not be
+    a possible photo.
+    """
     return np.array([np.abs(x - c.median).mean() for x, c in zip(output, known, strict=True)])
 
 
@@ -43,17 +50,26 @@ def distance_to_support(output: np.ndarray, known: list[Conditional]) -> np.ndar
 
 
 def l1_above_floor(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
-    """E|photo − output| over all photos of the map, less the smallest that any output can reach; ≥ 0, intensities."""
+    """E|photo − output| over all photos of the map, less the smallest that any output can reach; ≥ 0, intensities.
+
+    Blind spot: it rewards the median, whether or not that is a possible photo; a perfect sample is above the floor.
+    """
     return np.array([c.expected_l1(x) - c.l1_floor for x, c in zip(output, known, strict=True)])
 
 
 def mse_above_floor(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
-    """E(photo − output)² less its floor, the conditional variance: mean (output − conditional mean)²; ≥ 0."""
+    """E(photo − output)² less its floor, the conditional variance: mean (output − conditional mean)²; ≥ 0.
+
+    Blind spot: it rewards the blurred mean; a perfect sample is as far above the floor as the floor is high.
+    """
     return np.array([np.square(x - c.mean).mean() for x, c in zip(output, known, strict=True)])
 
 
 def true_diversity(known: list[Conditional]) -> np.ndarray:
-    """E|photo − photo′| of two independent photos of one map: an ideal generator's `conditional_diversity`."""
+    """E|photo − photo′| of two independent photos of one map: an ideal generator's `conditional_diversity`.
+
+    Blind spot: that of `conditional_diversity`: other photos, or noise, may differ as much.
+    """
     return np.array([c.diversity for c in known])
 
 
@@ -64,6 +80,7 @@ def energy(
 
     1 is as sharp as real there. A pixel counts where its whole 3 × 3 neighbourhood is of one class (labels (N, H, W))
     and (un)certain throughout: the borders between classes, sharp in every output, count in neither.
+    Blind spot: that of `gradient_energy`: contrast, and artifacts that pass for texture.
     """
     ours = real = 0.0
     for x, y, classes, c in zip(output, target, labels, known, strict=True):

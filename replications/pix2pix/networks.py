@@ -1,6 +1,7 @@
 """Generator and discriminator of pix2pix (Isola et al. 2017, appendix 6.1), scaled by `ngf`, `ndf` and `depth`.
 
-Axes: B images, H × W pixels, C channels. Pictures are float in [−1, 1]. Every layer gets its seed explicitly.
+Axes: B images, H × W pixels, C channels. Pictures are float in [−1, 1]. Every layer gets its seed explicitly. The last
+layers compute in float32 whatever the others do, for losses do not add up in less.
 """
 
 import keras
@@ -10,11 +11,13 @@ RECEPTIVE_FIELDS = {7: 0, 16: 1, 34: 2, 70: 3}
 """Receptive field in pixels → number of stride-2 convolutions before the two of stride 1; 1 is the PixelGAN."""
 
 
-def generator(size: int, *, ngf: int, depth: int, skips: bool, dropout: float, seed: int) -> keras.Model:
+def generator(
+    size: int, *, ngf: int, depth: int, skips: bool, dropout: float, dropout_blocks: int, seed: int
+) -> keras.Model:
     """U-Net, or with `skips=False` the encoder–decoder that remains when its skips are cut: (B, size, size, 3) → same.
 
     `depth` stride-2 convolutions of `ngf`·(1, 2, 4, 8, 8, …) channels lead down to `size` / 2**depth pixels, as many
-    transposed ones back. Dropout, the only noise, acts in the two innermost decoder blocks (the paper: three of eight).
+    transposed ones back. Dropout, the only noise, acts in the `dropout_blocks` innermost decoder blocks.
     """
     seeds = _Seeds(seed)
     channels = [ngf * min(2**i, 8) for i in range(depth)]
@@ -30,10 +33,12 @@ def generator(size: int, *, ngf: int, depth: int, skips: bool, dropout: float, s
         x = layers.ReLU()(x)
         x = layers.Conv2DTranspose(c, 4, 2, "same", use_bias=False, kernel_initializer=_normal(seeds))(x)
         x = _instance_norm(seeds)(x)
-        x = layers.Dropout(dropout, seed=seeds())(x) if i >= depth - 3 else x
+        x = layers.Dropout(dropout, seed=seeds())(x) if i >= depth - 1 - dropout_blocks else x
         x = layers.Concatenate()([x, encoded[i]]) if skips else x
     x = layers.ReLU()(x)
-    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="tanh", kernel_initializer=_normal(seeds))(x)
+    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="tanh", kernel_initializer=_normal(seeds), dtype="float32")(
+        x
+    )
     return keras.Model(inputs, x, name="generator")
 
 
@@ -56,7 +61,7 @@ def discriminator(size: int, *, receptive_field: int, conditional: bool, ndf: in
         x = layers.Conv2D(c, kernel, stride, "same", use_bias=i == 0, kernel_initializer=_normal(seeds))(x)
         x = _instance_norm(seeds)(x) if i else x
         x = layers.LeakyReLU(0.2)(x)
-    x = layers.Conv2D(1, kernel, 1, "same", kernel_initializer=_normal(seeds))(x)
+    x = layers.Conv2D(1, kernel, 1, "same", kernel_initializer=_normal(seeds), dtype="float32")(x)
     return keras.Model([condition, picture] if conditional else [picture], x, name="discriminator")
 
 

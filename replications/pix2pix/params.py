@@ -23,12 +23,16 @@ class Params(BaseModel):
     """Pixels of reflection around training pairs before a random crop of the original size; 0: no crop."""
     mirror: bool
     """Random horizontal flips of training pairs."""
+    precision: Literal["float32", "mixed_bfloat16"]
+    """Of the nets' layers but the last; weights are float32 either way (Micikevicius et al. 2018)."""
 
     ngf: int = Field(gt=0)
     ndf: int = Field(gt=0)
     depth: int = Field(ge=2)
     skips: bool
     dropout: float = Field(ge=0, lt=1)
+    dropout_blocks: int = Field(ge=0)
+    """Decoder blocks with dropout, the innermost."""
 
     discriminator: Literal["none", "unconditional", "conditional"]
     receptive_field: Literal[1, 7, 16, 34, 70]
@@ -41,7 +45,12 @@ class Params(BaseModel):
     """Inputs for which they are kept."""
 
     @model_validator(mode="after")
-    def _one_batch_at_least(self):
+    def _possible(self):
         if self.n_train < self.batch_size:
             raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
+        if self.dropout_blocks >= self.depth:
+            raise ValueError(
+                f"dropout_blocks = {self.dropout_blocks}: a net of depth {self.depth} has {self.depth - 1} decoder "
+                "blocks before the last; ask for no more"
+            )
         return self

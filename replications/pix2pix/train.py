@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
+from replications.fitting import fit
 from replications.pix2pix import networks
 from replications.pix2pix.params import Params
 
@@ -31,19 +32,13 @@ def train(
         Diverged: a loss or an output was not finite, or all outputs are one flat colour.
         DataError: the data set has fewer pairs than asked for.
     """
+    keras.config.set_dtype_policy(params.precision)
     keras.utils.set_random_seed(seed)
     size = data["train_photo"].shape[1]
     model = Pix2Pix(params, size, seed)
-    model.compile(keras.optimizers.Adam(params.learning_rate, beta_1=params.beta_1), jit_compile=False)
-
     pairs = Pairs(params, seed, *pictures(data, "train", params.direction, params.n_train))
-    history = model.fit(
-        pairs,
-        epochs=params.epochs,
-        shuffle=False,  # `Pairs` does; Keras would shuffle the batches again, from Python's global generator
-        verbose=0,
-        callbacks=[Watch(pairs, progress)],
-    )
+    adam = keras.optimizers.Adam(params.learning_rate, beta_1=params.beta_1)
+    losses = fit(model, adam, pairs, params.epochs, progress)
 
     x, y = pictures(data, "test", params.direction, params.n_test)
     first = x[: params.n_draws_inputs]
@@ -63,7 +58,7 @@ def train(
     facts = {
         "generator_parameters": model.generator.count_params(),
         "discriminator_parameters": model.discriminator.count_params() if model.discriminator else 0,
-        "losses": {name: [float(f"{v:.6g}") for v in values] for name, values in sorted(history.history.items())},
+        "losses": losses,
     }
     return images, facts
 
@@ -80,7 +75,13 @@ class Pix2Pix(keras.Model):
         super().__init__()
         self.p = params
         self.generator = networks.generator(
-            size, ngf=params.ngf, depth=params.depth, skips=params.skips, dropout=params.dropout, seed=seed
+            size,
+            ngf=params.ngf,
+            depth=params.depth,
+            skips=params.skips,
+            dropout=params.dropout,
+            dropout_blocks=params.dropout_blocks,
+            seed=seed,
         )
         self.discriminator = None
         if params.discriminator != "none":
@@ -134,11 +135,12 @@ class Pairs(keras.utils.PyDataset):
     def __init__(self, params: Params, seed: int, x: np.ndarray, y: np.ndarray):
         super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
         self.p, self.rng, self.size = params, np.random.default_rng(seed), x.shape[1]
+        self.batch_size = params.batch_size
         self.x, self.y = pad(x, params.jitter), pad(y, params.jitter)
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return len(self.x) // self.p.batch_size
+        return len(self.x) // self.batch_size
 
     def on_epoch_end(self):
         """A new order, and a new crop and flip for every pair."""
@@ -148,33 +150,13 @@ class Pairs(keras.utils.PyDataset):
         self.flip = self.p.mirror & (self.rng.random(n) < 0.5)
 
     def __getitem__(self, batch: int):
-        chosen = self.order[batch * self.p.batch_size : (batch + 1) * self.p.batch_size]
+        chosen = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
         return tuple(to_float(np.stack([self.crop(z, i) for i in chosen])) for z in (self.x, self.y))
 
     def crop(self, z: np.ndarray, i: int) -> np.ndarray:
         """Picture `i` of `z` as this epoch shows it, (size, size, 3)."""
         cut = z[i, self.top[i] : self.top[i] + self.size, self.left[i] : self.left[i] + self.size]
         return cut[:, ::-1] if self.flip[i] else cut
-
-
-class Watch(keras.callbacks.Callback):
-    """Reports progress a few times a second at most, and stops a run whose loss is no longer a number."""
-
-    def __init__(self, pairs: Pairs, progress: Callable[[int, int], None]):
-        super().__init__()
-        self.pairs, self.tell, self.seen = pairs, progress, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Counts images."""
-        self.seen += self.pairs.p.batch_size
-        if batch % 20 == 0 or batch == len(self.pairs) - 1:
-            self.tell(self.seen, self.pairs.p.epochs * len(self.pairs) * self.pairs.p.batch_size)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Looks at the epoch's mean losses."""
-        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
-        if bad:
-            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
 
 
 def pictures(data: dict[str, np.ndarray], split: str, direction: str, n: int) -> tuple[np.ndarray, np.ndarray]:

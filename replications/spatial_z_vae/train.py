@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
+from replications.fitting import Batches, fit, jit_compile
 from replications.spatial_z_vae import networks
 from replications.spatial_z_vae.params import Params
 
@@ -44,15 +45,9 @@ def train(
     photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
     compare = PixelLoss() if params.loss == "pixel" else PerceptualLoss(params, photos, labels(data))
     model = SpatialZVAE(params, photos.shape[1], compare, seed)
-    model.compile(keras.optimizers.Adam(params.learning_rate), jit_compile=False)
     batches = Batches(photos, params.batch_size, seed)
-    history = model.fit(
-        batches,
-        epochs=params.epochs,
-        shuffle=False,  # `Batches` does; Keras would shuffle the batches again, from Python's global generator
-        verbose=0,
-        callbacks=[Watch(batches, params.epochs, progress)],
-    )
+    adam = keras.optimizers.Adam(params.learning_rate)
+    losses = fit(model, adam, batches, params.epochs, progress)
 
     rng = np.random.default_rng(seed)
     mean, log_var = model.encode(test)
@@ -74,7 +69,7 @@ def train(
         "rate": _round(kl_to_standard_normal(mean, log_var).sum(axis=1).mean()),
         "distortion": _round(np.square(sampled - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
         "active_units": int((mean.var(axis=0) > 0.01).sum()),  # Burda et al. 2016, section 5.2
-        "losses": {name: [_round(v) for v in values] for name, values in sorted(history.history.items())},
+        "losses": losses,
     }
     return images, facts
 
@@ -150,7 +145,7 @@ class PerceptualLoss:
             seed=params.feature_seed,
         )
         loss = [keras.losses.SparseCategoricalCrossentropy(from_logits=True) for _ in labels]
-        classifier.compile(keras.optimizers.Adam(params.learning_rate), loss, jit_compile=False)
+        classifier.compile(keras.optimizers.Adam(params.learning_rate), loss, jit_compile=jit_compile())
         rng = np.random.default_rng(params.feature_seed)
         for _ in range(params.feature_epochs):
             order = rng.permutation(len(photos))
@@ -176,46 +171,6 @@ class PerceptualLoss:
 def kl_to_standard_normal(mean, log_var, exp=np.exp):
     """KL(N(mean, exp(log_var)) ‖ N(0, 1)) of each coordinate in nats (Kingma and Welling 2014, appendix B)."""
     return (mean**2 + exp(log_var) - log_var - 1) / 2
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches of (x, x) in [0, 1]: the order of every epoch follows from the seed alone."""
-
-    def __init__(self, photos: np.ndarray, batch_size: int, seed: int):
-        super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
-        self.photos, self.batch_size, self.rng = photos, batch_size, np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return len(self.photos) // self.batch_size
-
-    def on_epoch_end(self):
-        """A new order."""
-        self.order = self.rng.permutation(len(self.photos))
-
-    def __getitem__(self, batch: int):
-        x = to_float(self.photos[self.order[batch * self.batch_size : (batch + 1) * self.batch_size]])
-        return x, x
-
-
-class Watch(keras.callbacks.Callback):
-    """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
-
-    def __init__(self, batches: Batches, epochs: int, progress: Callable[[int, int], None]):
-        super().__init__()
-        self.batches, self.total, self.tell, self.seen = batches, epochs * len(batches), progress, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Counts images."""
-        self.seen += 1
-        if self.seen % 20 == 0 or self.seen == self.total:
-            self.tell(self.seen * self.batches.batch_size, self.total * self.batches.batch_size)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Looks at the epoch's mean losses."""
-        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
-        if bad:
-            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
 
 
 def check_data(params: Params, data: dict[str, np.ndarray]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
+from replications.fitting import Batches, fit, jit_compile
 from replications.vae_vs_gan import networks
 from replications.vae_vs_gan.params import Params
 
@@ -46,15 +47,9 @@ def train(
     keras.utils.set_random_seed(seed)
     photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
     model = VAEvsGAN(params, photos.shape[1], seed)
-    model.compile(keras.optimizers.Adam(params.learning_rate, beta_1=params.beta_1), jit_compile=False)
     batches = Batches(photos, params.batch_size, seed)
-    history = model.fit(
-        batches,
-        epochs=params.epochs,
-        shuffle=False,  # `Batches` does; Keras would shuffle the batches again, from Python's global generator
-        verbose=0,
-        callbacks=[Watch(batches, params.epochs, progress)],
-    )
+    adam = keras.optimizers.Adam(params.learning_rate, beta_1=params.beta_1)
+    losses = fit(model, adam, batches, params.epochs, progress)
 
     rng = np.random.default_rng(seed)
     outputs = {"prior": model.decode(rng.standard_normal((params.n_samples, params.latent_size)))}
@@ -68,7 +63,7 @@ def train(
         raise Diverged(f"epoch {params.epochs}: all samples are one flat colour")
     nets = {"encoder": model.encoder, "decoder": model.decoder, "discriminator": model.discriminator}
     facts = {f"{name}_parameters": net.count_params() if net else 0 for name, net in nets.items()}
-    facts["losses"] = {name: [_round(v) for v in values] for name, values in sorted(history.history.items())}
+    facts["losses"] = losses
     if params.encoder == "gaussian":
         facts |= {name: _round(value) for name, value in likelihood(model, photos, test[: params.n_bound], rng).items()}
     return {name: to_uint8(values) for name, values in outputs.items()} | {"target": test}, facts
@@ -214,7 +209,8 @@ def search(decoder: keras.Model, target: np.ndarray, params: Params, seed: int) 
     rng = np.random.default_rng(seed)
     z = rng.standard_normal((params.n_restarts * len(target), params.latent_size)).astype(np.float32)
     model = Search(decoder, z)
-    model.compile(keras.optimizers.Adam(params.search_learning_rate), jit_compile=False)
+    model.compile(keras.optimizers.Adam(params.search_learning_rate), jit_compile=jit_compile())
+    model.optimizer.build(model.trainable_variables)
     model.fit(Repeat(np.tile(target, (params.n_restarts, 1, 1, 1)), params.search_steps), shuffle=False, verbose=0)
     found = ops.convert_to_numpy(model(target)).reshape(params.n_restarts, *target.shape)
     best = np.square(found - target).mean(axis=(2, 3, 4)).argmin(axis=0)
@@ -304,46 +300,6 @@ def kl_to_standard_normal(mean, log_var, exp=np.exp):
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches of (x, x) in [0, 1]: the order of every epoch follows from the seed alone."""
-
-    def __init__(self, photos: np.ndarray, batch_size: int, seed: int):
-        super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
-        self.photos, self.batch_size, self.rng = photos, batch_size, np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return len(self.photos) // self.batch_size
-
-    def on_epoch_end(self):
-        """A new order."""
-        self.order = self.rng.permutation(len(self.photos))
-
-    def __getitem__(self, batch: int):
-        x = to_float(self.photos[self.order[batch * self.batch_size : (batch + 1) * self.batch_size]])
-        return x, x
-
-
-class Watch(keras.callbacks.Callback):
-    """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
-
-    def __init__(self, batches: Batches, epochs: int, progress: Callable[[int, int], None]):
-        super().__init__()
-        self.batches, self.total, self.tell, self.seen = batches, epochs * len(batches), progress, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Counts images."""
-        self.seen += 1
-        if self.seen % 20 == 0 or self.seen == self.total:
-            self.tell(self.seen * self.batches.batch_size, self.total * self.batches.batch_size)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Looks at the epoch's mean losses."""
-        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
-        if bad:
-            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
 
 
 def check_counts(params: Params, data: dict[str, np.ndarray]) -> None:

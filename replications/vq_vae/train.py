@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
+from replications.fitting import Batches, fit
 from replications.vq_vae import networks
 from replications.vq_vae.params import Params
 
@@ -37,15 +38,9 @@ def train(
     keras.utils.set_random_seed(seed)
     photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
     model = VQVAE(params, photos.shape[1], float(to_float(photos).var()), seed)
-    model.compile(keras.optimizers.Adam(params.learning_rate), jit_compile=False)
     batches = Batches(photos, params.batch_size, seed)
-    history = model.fit(
-        batches,
-        epochs=params.epochs,
-        shuffle=False,  # `Batches` does; Keras would shuffle the batches again, from Python's global generator
-        verbose=0,
-        callbacks=[Watch(batches, params.epochs, progress)],
-    )
+    adam = keras.optimizers.Adam(params.learning_rate)
+    losses = fit(model, adam, batches, params.epochs, progress)
 
     encoded = model.encode(test)
     bottleneck = model.through_bottleneck(encoded)
@@ -54,7 +49,7 @@ def train(
         "encoder_parameters": model.encoder.count_params(),
         "decoder_parameters": model.decoder.count_params(),
         "positions": math.prod(encoded.shape[1:3]),
-        "losses": {name: [_round(v) for v in values] for name, values in sorted(history.history.items())},
+        "losses": losses,
     }
     if params.quantiser == "gaussian":
         mean, log_var = np.split(encoded, 2, axis=-1)
@@ -68,7 +63,7 @@ def train(
     if "codes" in bottleneck:
         images["codes"] = bottleneck["codes"].astype(np.uint16)
         images["encoded"] = encoded[: params.n_encoded].astype(np.float32)
-        images["codebook"] = ops.convert_to_numpy(model.bottleneck.codebook).astype(np.float32)
+        images["codebook"] = model.bottleneck.codebook.numpy().astype(np.float32)
     return images, facts
 
 
@@ -137,46 +132,6 @@ def bottleneck(params: Params, seed: int) -> keras.layers.Layer:
             return networks.EMAWithRestarts(
                 **codebook, **learned, decay=params.decay, restart_below=params.restart_below
             )
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches of (x, x) in [0, 1]: the order of every epoch follows from the seed alone."""
-
-    def __init__(self, photos: np.ndarray, batch_size: int, seed: int):
-        super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
-        self.photos, self.batch_size, self.rng = photos, batch_size, np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return len(self.photos) // self.batch_size
-
-    def on_epoch_end(self):
-        """A new order."""
-        self.order = self.rng.permutation(len(self.photos))
-
-    def __getitem__(self, batch: int):
-        x = to_float(self.photos[self.order[batch * self.batch_size : (batch + 1) * self.batch_size]])
-        return x, x
-
-
-class Watch(keras.callbacks.Callback):
-    """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
-
-    def __init__(self, batches: Batches, epochs: int, progress: Callable[[int, int], None]):
-        super().__init__()
-        self.batches, self.total, self.tell, self.seen = batches, epochs * len(batches), progress, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Counts images."""
-        self.seen += 1
-        if self.seen % 20 == 0 or self.seen == self.total:
-            self.tell(self.seen * self.batches.batch_size, self.total * self.batches.batch_size)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Looks at the epoch's mean losses."""
-        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
-        if bad:
-            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
 
 
 def check_counts(params: Params, data: dict[str, np.ndarray]) -> None:

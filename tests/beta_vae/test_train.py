@@ -17,7 +17,7 @@ from replications.beta_vae import networks, train
 from replications.beta_vae.params import Params
 from replications.datasets import facade_world, world
 from replications.errors import DataError, Diverged
-from replications.keras_import import ONE_THREAD
+from replications.kernels import ONE_THREAD
 from tests import tiny
 
 N_TRAIN, N_PROBE, N_TEST, N_DRAWN = 8, 20, 6, 3

@@ -10,7 +10,7 @@ from keras import layers
 
 from replications.pix2pix import networks
 
-GENERATOR = {"ngf": 4, "depth": 4, "skips": True, "dropout": 0.5, "seed": 1}
+GENERATOR = {"ngf": 4, "depth": 4, "skips": True, "dropout": 0.5, "dropout_blocks": 2, "seed": 1}
 DISCRIMINATOR = {"receptive_field": 16, "conditional": True, "ndf": 4, "seed": 1}
 
 

@@ -15,7 +15,7 @@ from keras import layers
 
 from replications.datasets import world
 from replications.errors import DataError, Diverged
-from replications.keras_import import ONE_THREAD
+from replications.kernels import ONE_THREAD
 from replications.pix2pix import networks, train
 from replications.pix2pix.params import Params
 from tests import tiny
@@ -79,7 +79,9 @@ def game(request):
     """The model, an equal generator and discriminator beside it, and a batch of two pairs."""
     p = params(discriminator=request.param, dropout=0.0, depth=3, lambda_l1=10.0, lambda_l2=5.0, receptive_field=16)
     model = train.Pix2Pix(p, 32, seed=3)
-    g = networks.generator(32, ngf=p.ngf, depth=p.depth, skips=p.skips, dropout=0.0, seed=7)
+    g = networks.generator(
+        32, ngf=p.ngf, depth=p.depth, skips=p.skips, dropout=0.0, dropout_blocks=p.dropout_blocks, seed=7
+    )
     d = networks.discriminator(
         32, receptive_field=p.receptive_field, conditional=p.discriminator == "conditional", ndf=p.ndf, seed=7
     )

@@ -12,7 +12,7 @@ import pytest
 
 from replications.datasets import world
 from replications.errors import DataError, Diverged
-from replications.keras_import import ONE_THREAD
+from replications.kernels import ONE_THREAD
 from replications.spatial_z_vae import networks, train
 from replications.spatial_z_vae.params import Params
 from tests import tiny

@@ -17,7 +17,7 @@ from scipy import stats
 
 from replications.datasets import world
 from replications.errors import DataError, Diverged
-from replications.keras_import import ONE_THREAD
+from replications.kernels import ONE_THREAD
 from replications.vae_vs_gan import networks, train
 from replications.vae_vs_gan.params import Params
 from tests import tiny

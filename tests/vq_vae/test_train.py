@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from replications.datasets import world
 from replications.errors import DataError, Diverged
-from replications.keras_import import ONE_THREAD
+from replications.kernels import ONE_THREAD
 from replications.vq_vae import networks, train
 from replications.vq_vae.params import Params
 from tests import tiny

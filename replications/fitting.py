@@ -1,0 +1,176 @@
+"""How every room trains: Keras' own `fit`, compiled where that pays, watched, and resumed where it was cut off.
+
+A run that is told a folder by the environment variable REPLICATIONS_CHECKPOINTS leaves its state there at the end of
+an epoch, every few minutes, under its identity: parameters, seed, code and data. Started again, it goes on from there
+and comes to the same bytes.
+"""
+
+import json
+import os
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from replications.errors import Diverged
+
+FILE, EVERY = "REPLICATIONS_CHECKPOINT", "REPLICATIONS_CHECKPOINT_EVERY"
+"""Environment variables of a run's process: where it leaves its state (unset: nowhere), and after how many seconds."""
+SECONDS = 300
+
+
+def fit(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    batches: keras.utils.PyDataset,
+    epochs: int,
+    progress: Callable[[int, int], None],
+) -> dict[str, list[float]]:
+    """Trains a model whose variables exist, in place.
+
+    Args:
+        model: with its loss in `compute_loss`.
+        optimizer: of all of its trainable weights.
+        batches: have `batch_size` and draw the order of each epoch from a generator of their own.
+        epochs: passes over the batches, those before an interruption included.
+        progress: told (images seen, images in all) now and then.
+
+    Returns:
+        Each tracked loss, its mean in every epoch, to six digits.
+
+    Raises:
+        Diverged: such a mean is not finite.
+    """
+    model.compile(optimizer, jit_compile=jit_compile())
+    optimizer.build(model.trainable_variables)  # else the first step makes its slots, and is traced a second time
+    checkpoint = Checkpoint(batches)
+    first = checkpoint.resume(model)
+    model.fit(
+        batches,
+        epochs=epochs,
+        initial_epoch=first,
+        shuffle=False,  # `batches` do; Keras would shuffle them again, from Python's global generator
+        verbose=0,
+        callbacks=[Watch(batches, first, epochs, progress), checkpoint],
+    )
+    checkpoint.remove()
+    return dict(sorted(checkpoint.history.items()))
+
+
+def jit_compile() -> bool:
+    """Whether a step is compiled by XLA: under JAX always, under TensorFlow on a GPU alone, under PyTorch never.
+
+    JAX without runs operation by operation; TensorFlow on a CPU is half as fast with it as without.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+    return backend == "jax"
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of (x, x), pictures in [0, 1]: the order of every epoch follows from the seed alone."""
+
+    def __init__(self, photos: np.ndarray, batch_size: int, seed: int):
+        super().__init__(workers=0)  # a thread of its own would cost a third of the speed on one core
+        self.photos, self.batch_size, self.rng = photos, batch_size, np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return len(self.photos) // self.batch_size
+
+    def on_epoch_end(self):
+        """A new order."""
+        self.order = self.rng.permutation(len(self.photos))
+
+    def __getitem__(self, batch: int):
+        chosen = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        x = self.photos[chosen].astype(np.float32) / 255
+        return x, x
+
+
+class Watch(keras.callbacks.Callback):
+    """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
+
+    def __init__(self, batches: keras.utils.PyDataset, first: int, epochs: int, progress: Callable[[int, int], None]):
+        super().__init__()
+        self.seen, self.total = first * len(batches), epochs * len(batches)
+        self.batch_size, self.tell = batches.batch_size, progress
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts images."""
+        self.seen += 1
+        if self.seen % 20 == 0 or self.seen == self.total:
+            self.tell(self.seen * self.batch_size, self.total * self.batch_size)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the epoch's mean losses."""
+        bad = {name: value for name, value in (logs or {}).items() if not np.isfinite(value)}
+        if bad:
+            raise Diverged(f"epoch {epoch + 1}: " + ", ".join(f"{name} is {value}" for name, value in bad.items()))
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """The losses so far and, in a file, all that a run needs to go on from the end of an epoch.
+
+    What the generators of noise hold are variables like weights; the batches' own is wound forward instead.
+    """
+
+    def __init__(self, batches: keras.utils.PyDataset):
+        super().__init__()
+        self.batches, self.history = batches, {}
+        self.file = Path(os.environ[FILE]) if os.environ.get(FILE) else None
+        self.every, self.saved = float(os.environ.get(EVERY, SECONDS)), time.monotonic()
+
+    def resume(self, model: keras.Model) -> int:
+        """Brings model and batches to where the file left them. Returns the number of epochs that are done.
+
+        A file that is not whole counts as none.
+        """
+        if self.file is None or not self.file.exists():
+            return 0
+        variables = self.variables(model)
+        try:
+            with self.file.open("rb") as file, np.load(file, allow_pickle=False) as state:
+                epochs, history = int(state["epochs"]), json.loads(str(state["history"]))
+                values = [state[f"variable_{i}"].reshape(variable.shape) for i, variable in enumerate(variables)]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            return 0
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        for _ in range(epochs):
+            self.batches.on_epoch_end()
+        self.history = history
+        return epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keeps the losses and, if it is time to, everything."""
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(float(f"{value:.6g}"))
+        if self.file is None or time.monotonic() - self.saved < self.every:
+            return
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()  # until then the variables hold what they held when `fit` began
+        state = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self.variables(self.model))}
+        unfinished = self.file.with_name(f".{self.file.name}.{os.getpid()}")
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, epochs=epoch + 1, history=json.dumps(self.history), **state)
+        unfinished.replace(self.file)  # whole or not at all
+        self.saved = time.monotonic()
+
+    def remove(self) -> None:
+        """The file of a run that is done."""
+        if self.file is not None:
+            self.file.unlink(missing_ok=True)
+
+    @staticmethod
+    def variables(model: keras.Model) -> list[keras.Variable]:
+        """Weights, generators of noise, means of losses, the optimiser's own."""
+        return [*model.variables, *model.optimizer.variables]
