@@ -22,6 +22,8 @@ from replications.claims import (
 )
 
 SHARPER = log(1.25)
+EVERYWHERE = ("root", "real", "paper")
+"""The studies of claims whose arms have been run at the paper's own size, too."""
 OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": log(1.1), "-blur_effect": log(1.05)}
 SHORT = Deviation(
     "steps",
@@ -74,6 +76,7 @@ CLAIMS = (
         unit="times as sharp are photographs as L1's outputs",
         also=OTHER_SHARPNESS,
         deviations=EASIER,
+        studies=EVERYWHERE,
     ),
     Claim(
         id="adversarial_term_sharpens",
@@ -86,6 +89,7 @@ CLAIMS = (
         unit="times as sharp as L1 alone",
         also=OTHER_SHARPNESS,
         deviations=HARDER,
+        studies=EVERYWHERE,
     ),
     Claim(
         id="cgan_alone_is_sharp_but_less_faithful",
@@ -99,6 +103,7 @@ CLAIMS = (
         smallest_effect=1.0,
         unit="times the smallest effect that matters",
         deviations=TRAINING,
+        studies=EVERYWHERE,
     ),
     Claim(
         id="l1_reduces_the_artifacts_of_cgan",
@@ -111,6 +116,7 @@ CLAIMS = (
         unit="closer to photographs (in log ratio)",
         also={"gradient_energy_distance": 0.1},
         deviations=HARDER,
+        studies=EVERYWHERE,
         does_not_hold={
             "root": (
                 "after two epochs L1+cGAN is still half as sharp as photographs and cGAN alone, artifacts and "
@@ -146,6 +152,7 @@ CLAIMS = (
         published="+0.24 (0.66 against 0.42)",
         also={"class_accuracy": 0.02, "class_iou": 0.02},
         deviations=(READER, *HARDER),
+        studies=EVERYWHERE,
     ),
     Claim(
         id="cgan_is_more_recognisable_than_l1",
@@ -159,6 +166,7 @@ CLAIMS = (
         published="+0.15 (0.57 against 0.42)",
         also={"class_accuracy": 0.02, "class_iou": 0.02},
         deviations=(READER, *HARDER),
+        studies=EVERYWHERE,
         does_not_hold={
             "root": "cGAN alone learns slowest: after two epochs the input shows less in it than in L1's output",
             "real": (
@@ -205,6 +213,7 @@ CLAIMS = (
         unit="times as wide are photographs in a and b",
         also={"lab_spread_L": log(1.1)},
         deviations=EASIER,
+        studies=EVERYWHERE,
     ),
     Claim(
         id="adversarial_term_widens_it_again",
@@ -217,6 +226,7 @@ CLAIMS = (
         unit="times as wide as L1 in a and b",
         also={"lab_spread_L": log(1.1)},
         deviations=HARDER,
+        studies=EVERYWHERE,
     ),
     Claim(
         id="adversarial_term_matches_the_colours",
@@ -230,6 +240,7 @@ CLAIMS = (
         published="+0.05 (L), +0.15 (a), +0.12 (b)",
         also={"lab_intersection_L": 0.03, "lab_intersection_a": 0.03, "lab_intersection_b": 0.03},
         deviations=(HISTOGRAM, *HARDER),
+        studies=EVERYWHERE,
     ),
     Claim(
         id="l1_blurs_less_than_l2",
