@@ -468,6 +468,8 @@ class Claim:
     also: Mapping[str, float] = field(default_factory=dict)
     """Other instruments for the same comparison → the smallest effect by each. "-name": see `with_instrument`."""
     deviations: tuple[Deviation, ...] = ()
+    deviations_in: Mapping[str, tuple[Deviation, ...]] = field(default_factory=dict)
+    """Study → what is done otherwise there, in place of `deviations`."""
     against: tuple[str, ...] = ()
     """The explanations that a replication of the claim speaks against; one in `explanation` it speaks for."""
     studies: tuple[str, ...] = ("root", "real")
@@ -480,6 +482,10 @@ class Claim:
                 f"claim {self.replication}/{self.id}: {problem}; "
                 f"correct it in replications/{self.replication}/claims.py"
             )
+
+    def deviations_of(self, study: str) -> tuple[Deviation, ...]:
+        """What is done otherwise than in the source in a study."""
+        return self.deviations_in.get(study, self.deviations)
 
     @property
     def needs(self) -> frozenset[tuple[str, str]]:
@@ -499,6 +505,8 @@ def _problems(claim: Claim) -> Iterator[str]:
         yield f"the smallest effect must be a finite number, got {claim.smallest_effect}"
     if not set(claim.does_not_hold) <= set(claim.studies):
         yield f"does_not_hold names {set(claim.does_not_hold)}, its studies are {claim.studies}"
+    if not set(claim.deviations_in) <= set(claim.studies):
+        yield f"deviations_in names {set(claim.deviations_in)}, its studies are {claim.studies}"
     match claim.predicate:
         case Both():
             if claim.smallest_effect != 1:
@@ -753,7 +761,7 @@ def _verdict(
         effects_by_seed=dict(zip(reading.seeds, effects.tolist(), strict=True)),
         published=claim.published,
         study=study,
-        deviations=claim.deviations,
+        deviations=claim.deviations_of(study),
         flip_chance=flip_chance(
             reading.parts,
             claim.smallest_effect,

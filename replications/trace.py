@@ -121,7 +121,7 @@ def _verdict(declared: study.Study, claim: Claim) -> Link:
     shown = (
         f"{declared.folder / 'results/verdicts.json'}: {follows.verdict}, {follows.in_words()}, smallest effect "
         f"{report.smallest(follows.as_json())}, p beyond it {follows.p_beyond:.3g}, adjusted {follows.p_adjusted:.3g}",
-        *(f"deviation ({one.kind}): {one.what}; {one.effect}; favours {one.favours}" for one in claim.deviations),
+        *(f"deviation ({one.kind}): {one.what}; {one.effect}; favours {one.favours}" for one in follows.deviations),
         f"rule: replications/claims.py; claim: replications/{claim.replication}/claims.py; {claim.predicate}",
     )
     problems = (

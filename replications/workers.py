@@ -1,11 +1,11 @@
-"""Runs over Dask workers: one run per worker thread, each in a process of its own, results written by the client.
+"""Runs over Dask workers: one run per worker, each in a process of its own, results written by the client.
 
 The worker supervises, the child trains. Workers read and write no files: data goes to them and results come back as
 messages, so a laptop and a cluster run the same line of code. `DASK_SCHEDULER_ADDRESS` joins an existing cluster.
 
-Dask's messages are pickles: whoever can speak to a scheduler or a worker can run code as its user. A local cluster
-listens on loopback alone and lets in only who holds its key, which is made for it and never written down. A cluster of
-several machines needs the same: TLS, with a key that its owner alone can read. One pair serves all roles:
+Dask's messages are pickles: whoever can speak to a scheduler or a worker can run code as its user. On one machine the
+workers are threads of the command, and nothing takes orders from outside it. A cluster of several machines needs TLS,
+with a key that its owner alone can read. One pair serves all roles:
 
     openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=replications -keyout key.pem -out cert.pem
 
@@ -89,10 +89,8 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
         return
     check_backend()
     settings = {
-        "distributed.worker.preload": [__name__],
-        "distributed.worker.memory.terminate": False,  # a worker holds messages; its children train
         "distributed.worker.profile.enabled": False,  # samples every worker's threads all the time
-        "distributed.scheduler.http.routes": [],  # TLS does not guard these pages, and nobody reads them
+        "distributed.scheduler.http.routes": [],  # nobody reads these pages
         "distributed.worker.http.routes": [],
     }
     with dask.config.set(settings), ExitStack() as stack:
@@ -100,10 +98,11 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
             local = LocalCluster(
                 n_workers=n_workers or CPU_COUNT,
                 threads_per_worker=1,
-                host="127.0.0.1",
+                processes=False,  # they only supervise: as threads they share one fork server, and take no orders
                 dashboard_address="127.0.0.1:0",  # None would take port 8787, and warn where it is taken
+                worker_dashboard_address="127.0.0.1:0",  # None would listen to the network
+                memory_limit=None,  # a worker holds messages; its children train
                 silence_logs=logging.CRITICAL,
-                security=True,  # TLS with a key of its own: other users of the machine reach loopback, too
             )
             client = stack.enter_context(Client(stack.enter_context(local)))
         except (OSError, ValueError, TypeError, RuntimeError) as error:
@@ -113,11 +112,6 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
                 "and at Dask's configuration (variables DASK_…, files in ~/.config/dask)"
             ) from None
         yield client
-
-
-def dask_setup(_worker) -> None:
-    """Dask calls it in each local worker: Ctrl-C reaches all processes, and the command alone is to answer it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_all(

@@ -181,17 +181,17 @@ def test_interrupted_and_killed_trainings_end_with_the_same_bytes(once, tmp_path
 
 
 @pytest.mark.slow  # as among the faults
-def test_a_killed_worker_changes_nothing(once, tmp_path):
+@pytest.mark.parametrize("victim", ["the training process", "the fork server"])
+def test_what_is_killed_beside_the_command_changes_nothing(once, tmp_path, victim):
     folder = tiny.write_study(tmp_path / "tiny")
     with training(folder, "--workers", "2") as process:
         wait_for_a_finished_run(process)
-        workers = [one for one in psutil.Process(process.pid).children() if "spawn_main" in " ".join(one.cmdline())]
-        assert len(workers) == 2
-        its_own = workers[0].children(recursive=True)
-        assert its_own, "a worker trains in a process of its own"
-        workers[0].kill()
+        (server,) = [one for one in psutil.Process(process.pid).children() if "forkserver" in " ".join(one.cmdline())]
+        trains = server.children()
+        assert trains, "a run trains in a process of its own"
+        (server if victim == "the fork server" else trains[0]).kill()
         said, errors = process.communicate(timeout=600)
-        assert_gone(its_own)
+        assert_gone(trains)
     assert process.returncode == 0, errors
     assert "[4/4]" in said
     assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")

@@ -9,7 +9,7 @@ from distributed import Client
 from replications import workers
 
 
-def supervise(name: str, replication: str, params: dict, seed: int, data: bytes) -> dict:
+def supervise(name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str) -> dict:
     """Stands for `workers.supervise`."""
     if "l1/2" in name:
         raise workers.WorkerError("the training process died (SIGKILL); its messages are above")

@@ -237,17 +237,14 @@ def command(one: Repro, module: str) -> list[psutil.Process]:
     return [p for p in session(one.process.pid) if _cmdline(p)[1:3] == ["-m", module]]
 
 
-def workers(one: Repro) -> list[psutil.Process]:
-    """The Dask workers of a training."""
-    return [
-        c for p in command(one, "replications.train") for c in _children(p) if "spawn_main" in " ".join(_cmdline(c))
-    ]
+def fork_servers(parents: list[psutil.Process]) -> list[psutil.Process]:
+    """Those from which the given processes fork others."""
+    return [c for p in parents for c in _children(p) if "multiprocessing.forkserver" in " ".join(_cmdline(c))]
 
 
 def forked(parents: list[psutil.Process]) -> list[psutil.Process]:
     """The processes that work for the given ones: children of their fork servers."""
-    servers = [c for p in parents for c in _children(p) if "multiprocessing.forkserver" in " ".join(_cmdline(c))]
-    return [c for server in servers for c in _children(server)]
+    return [c for server in fork_servers(parents) for c in _children(server)]
 
 
 def _cmdline(process: psutil.Process) -> list[str]:

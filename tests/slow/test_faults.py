@@ -3,7 +3,7 @@
 That is `python -m replications mend`, which deletes what DVC itself leaves torn and stops at, and one `dvc repro`.
 
 Each point is a kind of fault and a stage; when it strikes, and whom, a seeded generator decides: between which two of
-the stage's files, how far from the one to the other as the undisturbed run knew it, which worker, which byte. Where it
+the stage's files, how far from the one to the other as the undisturbed run knew it, which process, which byte. Where it
 really fell is written down and shown in a table at the end. The machine's pace differs, so a seed repeats the choices
 and not the microsecond.
 
@@ -54,9 +54,10 @@ def kill_the_tree(one: Repro, rng: np.random.Generator) -> str:
     return f"{n} processes"
 
 
-def kill_a_worker(one: Repro, rng: np.random.Generator) -> str:
-    victim = victim_among(one, rng, lambda: pipeline.workers(one))
-    return f"{'busy' if pipeline.forked([victim]) else 'idle'} worker, {kill(victim)}"
+def kill_a_fork_server(one: Repro, rng: np.random.Generator) -> str:
+    trainings = pipeline.command(one, "replications.train")
+    server = victim_among(one, rng, lambda: pipeline.fork_servers(trainings))
+    return f"the fork server of a training command, {kill(server)}"
 
 
 def kill_the_scheduler(one: Repro, rng: np.random.Generator) -> str:
@@ -64,8 +65,8 @@ def kill_the_scheduler(one: Repro, rng: np.random.Generator) -> str:
 
 
 def kill_a_training(one: Repro, rng: np.random.Generator) -> str:
-    victim = victim_among(one, rng, lambda: pipeline.forked(pipeline.workers(one)))
-    return f"the child of a worker, {kill(victim)}"
+    victim = victim_among(one, rng, lambda: pipeline.forked(pipeline.command(one, "replications.train")))
+    return f"the process of a run, {kill(victim)}"
 
 
 def kill_a_measuring_process(one: Repro, rng: np.random.Generator) -> str:
@@ -233,10 +234,10 @@ class Point:
     """Whether the disturbed pipeline itself goes on to a good end."""
 
 
-TREE, WORKER, SCHEDULER = "kill -9 of the tree", "kill -9 of a worker", "kill -9 of the scheduler"
+TREE, SERVER, SCHEDULER = "kill -9 of the tree", "kill -9 of a fork server", "kill -9 of the scheduler"
 POINTS = (
     *(Point(TREE, kill_the_tree, stage) for stage in (TRAIN, TRAIN, TRAIN, MEASURE, MEASURE, JUDGE, JUDGE, REPORT)),
-    *(Point(WORKER, kill_a_worker, TRAIN, survived=True) for _ in range(2)),
+    *(Point(SERVER, kill_a_fork_server, TRAIN, survived=True) for _ in range(2)),
     *(Point(SCHEDULER, kill_the_scheduler, TRAIN) for _ in range(2)),
     *(Point("kill -9 of a training", kill_a_training, TRAIN, survived=True) for _ in range(2)),
     Point("kill -9 of a measuring process", kill_a_measuring_process, MEASURE, before_a_file=True),
