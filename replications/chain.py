@@ -254,6 +254,8 @@ def environment_words(environment: dict) -> str:
     """'tensorflow 2.21.0, keras 3.15.1, …, Python 3.11.7, Linux x86_64 on AMD EPYC (avx512f; oneDNN: avx2)'."""
     packages = ", ".join(f"{name} {version}" for name, version in sorted(environment.get("packages", {}).items()))
     rest = " on ".join(environment[key] for key in ("system", "cpu") if key in environment)
+    if environment.get("device", "CPU").upper() != "CPU":
+        rest += f" with {environment['device']}"
     kernels = environment.get("kernels")
     known = {"instructions": "", "onednn": "oneDNN: ", "xla_flags": "XLA: "}
     wide = "; ".join(f"{known.get(key, key)}{value}" for key, value in kernels.items()) if kernels else ""

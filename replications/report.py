@@ -62,7 +62,9 @@ _SUMMARY = _ENVIRONMENT.from_string(
 {% set published = any.published or "–" %}
 | **{{ any.replication }}** {{ any.statement }} \
 ({{ bearing(any) }})<br>*deviations: {{ deviations(any.deviations) }}* | {{ published }} |\
-{% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) }} |\
+{% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) }}\
+{% if rows[study].deviations != any.deviations %}<br>*deviations: \
+{{ deviations(rows[study].deviations) }}*{% endif %} |\
 {% else %} – |{% endif %}{% endfor %}
 
 {% endfor %}

@@ -11,11 +11,13 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+import dask
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from replications import claims, command, runs, study, workers
 from replications.errors import ReplicationError
+from replications.keras_import import BACKENDS
 from replications.statistics import detectable
 
 
@@ -57,6 +59,7 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
         print(f"{replication}: all {len(wanted)} runs are finished, nothing to train")
         return
 
+    check_precision(declared, missing)
     print_power(declared, replication)
     log = DurationLog(declared.folder / "logs" / f"{replication}.csv")
     missing.sort(key=lambda run: -log.expected.get(run.variant, float("inf")))  # stable: else in declared order
@@ -77,6 +80,22 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
         raise TrainError(
             f"{len(failures)} of {len(wanted)} runs failed, the others are kept: {'; '.join(failures)}. "
             f"Change their parameters in {declared.params_file} and run again"
+        )
+
+
+def check_precision(declared: study.Study, wanted: list[study.Run]) -> None:
+    """Before any process dies of it: oneDNN has no bfloat16 for AVX2, to which TensorFlow is pinned on a processor.
+
+    Raises:
+        TrainError: this machine alone would train such a run so.
+    """
+    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    elsewhere = dask.config.get("scheduler-address", None) or Path("/proc/driver/nvidia").exists()
+    mixed = next((run for run in wanted if getattr(run.params, "precision", "float32") != "float32"), None)
+    if mixed and backend == "tensorflow" and not elsewhere:
+        raise TrainError(
+            f"{declared.params_file}: {mixed.variant}: precision = {mixed.params.precision}: expected a GPU, or "  # pyright: ignore
+            "KERAS_BACKEND=jax, since TensorFlow does not compute in it on this processor; else set precision: float32"
         )
 
 

@@ -20,6 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = REPLICATIONS
 HEAVY = {"keras", "tensorflow", "tensorflow_datasets", "torch", "jax"}
 MAY_BE_HEAVY = {
+    "fitting.py",
     "training.py",
     "readers.py",
     "keras_import.py",

@@ -233,3 +233,20 @@ def test_a_bias_stands_only_where_no_norm_follows():
             if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose):
                 followers = {type(node.operation) for node in layer._outbound_nodes}
                 assert layer.use_bias == (layers.GroupNormalization not in followers), layer.name
+
+
+@pytest.fixture
+def mixed():
+    """Layers that compute in bfloat16, as in paper/."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("build", [generator, discriminator])
+def test_in_mixed_precision_weights_and_outputs_are_float32_and_what_lies_between_is_not(build, mixed):
+    net = build()
+    assert {weight.dtype for weight in net.trainable_weights} == {"float32"}
+    assert net.output.dtype == "float32"
+    inner = {layer.compute_dtype for layer in net.layers if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose)}
+    assert inner == {"bfloat16", "float32"}, "the last computes in float32"

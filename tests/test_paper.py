@@ -1,0 +1,88 @@
+"""A dry run of paper/: the study as it is declared, shrunk to toy size, through the commands that its pipeline runs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from replications.pix2pix import claims
+from tests import tiny
+
+SIZE, N_CLASSES = 64, 12
+TOY = {
+    "readers": {"n_train": 4, "epochs": 1, "batch_size": 2, "channels": 4},
+    "pix2pix": {
+        "n_train": 4,
+        "n_test": 4,
+        "epochs": 1,
+        "batch_size": 2,
+        "jitter": 2,
+        "precision": "float32",  # TensorFlow has no other on a processor
+        "ngf": 2,
+        "ndf": 2,
+        "depth": 6,  # 64 pixels instead of 256: two convolutions less lead down to one
+    },
+}
+"""Section → the numbers that are smaller; all others, and the arms, are the study's own."""
+
+
+def toy() -> dict:
+    """paper/params.yaml at toy size, for two of its seeds."""
+    content = YAML(typ="safe").load(tiny.ROOT / "paper" / "params.yaml")
+    content["seeds"] = content["seeds"][:2]
+    content["readers"]["segmentation"] |= TOY["readers"]
+    for room in set(content) - {"seeds", "tuning_seeds", "readers"}:
+        content[room] |= TOY[room]
+    return content
+
+
+def write_arrays(folder: Path) -> None:
+    """Noise in place of the facades."""
+    rng = np.random.default_rng(0)
+    arrays = {"palette": rng.integers(0, 256, (N_CLASSES, 3), dtype=np.uint8)}
+    for split in ("train", "test"):
+        arrays[f"{split}_photo"] = rng.integers(0, 256, (4, SIZE, SIZE, 3), dtype=np.uint8)
+        arrays[f"{split}_labels"] = rng.integers(0, N_CLASSES, (4, SIZE, SIZE, 1), dtype=np.uint8)
+    (folder / "arrays").mkdir()
+    np.savez_compressed(folder / "arrays" / "cmp_facades-256.npz", allow_pickle=False, **arrays)
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory):
+    """The toy study, trained, measured and judged by its commands; what each of them said."""
+    folder = tmp_path_factory.mktemp("dry") / "paper"  # claims know a study by its folder's name
+    write_arrays(tiny.write_params(folder, toy()))
+    said = {}
+    for command in (["readers"], ["train", "pix2pix"], ["measure", "pix2pix"], ["judge"]):
+        done = tiny.command("replications", *command, "--study", folder, cwd=folder.parent)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        said[command[0]] = done.stdout
+    return folder, said
+
+
+def test_the_whole_study_runs(paper):
+    folder, said = paper
+    runs = len(toy()["seeds"]) * len(toy()["pix2pix"]["variants"])
+    assert f"[{runs}/{runs}]" in said["train"]
+    assert len(tiny.read_rows(folder / "results" / "pix2pix" / "runs.csv")) == runs
+    assert (folder / "results" / "pix2pix" / "sheet.png").stat().st_size > 0
+
+
+def test_two_seeds_decide_nothing_and_the_command_says_so(paper):
+    folder, said = paper
+    assert "warning: 2 paired seeds: the smallest possible p is 0.25 > 0.05" in said["train"]
+    verdicts = json.loads((folder / "results" / "verdicts.json").read_text(encoding="utf-8"))
+    assert len(verdicts) == sum("paper" in claim.studies for claim in claims.CLAIMS)
+    assert {verdict["verdict"] for verdict in verdicts} == {"inconclusive"}
+    assert all("800 steps" in str(verdict["deviations"]) for verdict in verdicts), "of this study, not of the others"
+
+
+def test_a_precision_that_a_processor_does_not_have_is_refused_before_training(tmp_path):
+    content = toy()
+    content["pix2pix"]["precision"] = "mixed_bfloat16"
+    folder = tiny.write_params(tmp_path / "paper", content)
+    write_arrays(folder)
+    done = tiny.command("replications", "train", "pix2pix", "--study", folder, cwd=tmp_path)
+    tiny.assert_one_line_error(done, "l1: precision = mixed_bfloat16: expected a GPU, or KERAS_BACKEND=jax")
