@@ -4,6 +4,7 @@ They import what they need when they are asked for: the tests of the claims are 
 """
 
 import os
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -55,6 +56,23 @@ def shared(tmp_path_factory, worker_id) -> Path:
     """A folder for what the processes of one pytest make once for all of them, under a lock."""
     base = tmp_path_factory.getbasetemp()
     return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def made_once(shared) -> Callable[[str, Callable[[Path], None]], Path]:
+    """(Name, function) → the folder that the function filled, once for all processes of pytest: do not change it."""
+
+    def made_once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, whole = shared / name, shared / f"{name}.whole"
+        with FileLock(shared / f"{name}.lock"):
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                whole.touch()
+        return folder
+
+    return made_once
 
 
 @pytest.fixture(scope="session")

@@ -50,30 +50,34 @@ def write_arrays(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def paper(tmp_path_factory):
-    """The toy study, trained, measured and judged by its commands; what each of them said."""
-    folder = tmp_path_factory.mktemp("dry") / "paper"  # claims know a study by its folder's name
+def paper(made_once) -> Path:
+    """The toy study, trained, measured and judged by its commands; beside it what each of them said."""
+    return made_once("dry", run_all) / "paper"
+
+
+def run_all(within: Path) -> None:
+    folder = within / "paper"  # claims know a study by its folder's name
     write_arrays(tiny.write_params(folder, toy()))
-    said = {}
     for command in (["readers"], ["train", "pix2pix"], ["measure", "pix2pix"], ["judge"]):
-        done = tiny.command("replications", *command, "--study", folder, cwd=folder.parent)
+        done = tiny.command("replications", *command, "--study", folder, cwd=within)
         assert done.returncode == 0, f"{command}: {done.stderr}"
-        said[command[0]] = done.stdout
-    return folder, said
+        (within / f"{command[0]}.txt").write_text(done.stdout, encoding="utf-8")
+
+
+def said(paper: Path, command: str) -> str:
+    return (paper.parent / f"{command}.txt").read_text(encoding="utf-8")
 
 
 def test_the_whole_study_runs(paper):
-    folder, said = paper
     runs = len(toy()["seeds"]) * len(toy()["pix2pix"]["variants"])
-    assert f"[{runs}/{runs}]" in said["train"]
-    assert len(tiny.read_rows(folder / "results" / "pix2pix" / "runs.csv")) == runs
-    assert (folder / "results" / "pix2pix" / "sheet.png").stat().st_size > 0
+    assert f"[{runs}/{runs}]" in said(paper, "train")
+    assert len(tiny.read_rows(paper / "results" / "pix2pix" / "runs.csv")) == runs
+    assert (paper / "results" / "pix2pix" / "sheet.png").stat().st_size > 0
 
 
 def test_two_seeds_decide_nothing_and_the_command_says_so(paper):
-    folder, said = paper
-    assert "warning: 2 paired seeds: the smallest possible p is 0.25 > 0.05" in said["train"]
-    verdicts = json.loads((folder / "results" / "verdicts.json").read_text(encoding="utf-8"))
+    assert "warning: 2 paired seeds: the smallest possible p is 0.25 > 0.05" in said(paper, "train")
+    verdicts = json.loads((paper / "results" / "verdicts.json").read_text(encoding="utf-8"))
     assert len(verdicts) == sum("paper" in claim.studies for claim in claims.CLAIMS)
     assert {verdict["verdict"] for verdict in verdicts} == {"inconclusive"}
     assert all("800 steps" in str(verdict["deviations"]) for verdict in verdicts), "of this study, not of the others"

@@ -75,16 +75,19 @@ def written(folder: Path) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory) -> Path:
+def once(made_once) -> Path:
     """The study trained by one worker, undisturbed: what all others are compared with. Do not change it."""
-    folder = tiny.write_study(tmp_path_factory.mktemp("once") / "tiny")
+    return made_once("once", train_undisturbed) / "tiny"
+
+
+def train_undisturbed(within: Path) -> None:
+    folder = tiny.write_study(within / "tiny")
     done = train(folder, "--workers", "1")
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "nothing but an error goes to standard error"
     assert "pix2pix: 4 runs to train, 0 finished before, on 1 workers" in done.stdout
     assert "[4/4]" in done.stdout
     assert len(written(folder)) == 4
-    return folder
 
 
 def test_a_finished_study_trains_nothing(once):

@@ -390,9 +390,12 @@ for name, params in jobs.items():
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Path:
+def trained(made_once) -> Path:
     """Two folders: `all`, every variant by one process, and `again`, l1_cgan by another at the same time."""
-    folder = tmp_path_factory.mktemp("trained")
+    return made_once("pix2pix-trained", train_all)
+
+
+def train_all(folder: Path) -> None:
     (folder / "data.npz").write_bytes(tiny.npz(arrays()))
     processes = []
     for name, variants in {"all": VARIANTS, "again": {"l1_cgan": {}}}.items():
@@ -406,7 +409,6 @@ def trained(tmp_path_factory) -> Path:
     for process in processes:
         said, _ = process.communicate(timeout=300)
         assert process.returncode == 0, said
-    return folder
 
 
 def test_a_repetition_gives_the_same_bytes(trained):

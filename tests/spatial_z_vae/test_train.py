@@ -260,9 +260,12 @@ REPEATED = "flat_perceptual"
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Path:
+def trained(made_once) -> Path:
     """Two folders: `all`, every variant by one process, and `again`, one of them by another at the same time."""
-    folder = tmp_path_factory.mktemp("trained")
+    return made_once("spatial_z_vae-trained", train_all)
+
+
+def train_all(folder: Path) -> None:
     (folder / "data.npz").write_bytes(tiny.npz(arrays()))
     processes = []
     for name, variants in {"all": VARIANTS, "again": {REPEATED: VARIANTS[REPEATED]}}.items():
@@ -276,7 +279,6 @@ def trained(tmp_path_factory) -> Path:
     for process in processes:
         said, _ = process.communicate(timeout=600)
         assert process.returncode == 0, said
-    return folder
 
 
 def test_a_repetition_gives_the_same_bytes(trained):

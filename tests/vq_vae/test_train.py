@@ -501,9 +501,12 @@ for name, params in jobs.items():
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Path:
+def trained(made_once) -> Path:
     """Two folders: `first` and `again`, each with every way through the bottleneck."""
-    folder = tmp_path_factory.mktemp("trained")
+    return made_once("vq_vae-trained", train_all)
+
+
+def train_all(folder: Path) -> None:
     (folder / "data.npz").write_bytes(tiny.npz(arrays()))
     for time in ("first", "again"):
         (folder / time).mkdir()
@@ -512,7 +515,6 @@ def trained(tmp_path_factory) -> Path:
     environment = tiny.environment(**ONE_THREAD)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder
 
 
 @pytest.mark.parametrize("quantiser", QUANTISERS)
