@@ -64,7 +64,8 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
     log = DurationLog(declared.folder / "logs" / f"{replication}.csv")
     missing.sort(key=lambda run: -log.expected.get(run.variant, float("inf")))  # stable: else in declared order
     failures = []
-    os.environ.setdefault(workers.CHECKPOINTS, str((declared.folder / ".checkpoints").resolve()))  # of workers here
+    checkpoints = declared.folder / ".checkpoints"
+    os.environ.setdefault(workers.CHECKPOINTS, str(checkpoints.resolve()))  # of workers on this machine
     with workers.cluster(n_workers) as client:
         n_workers = max(1, len(client.scheduler_info()["workers"]))
         with Reporter(replication, len(wanted), missing, log, n_workers) as reporter:
@@ -81,6 +82,14 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
             f"{len(failures)} of {len(wanted)} runs failed, the others are kept: {'; '.join(failures)}. "
             f"Change their parameters in {declared.params_file} and run again"
         )
+    if not only:
+        forget(checkpoints, replication)
+
+
+def forget(checkpoints: Path, replication: str) -> None:
+    """Where all declared runs are finished, what is left to go on from is of others, or of older code's."""
+    for left in checkpoints.glob(f"run-{replication}-*"):
+        left.unlink(missing_ok=True)
 
 
 def check_precision(declared: study.Study, wanted: list[study.Run]) -> None:

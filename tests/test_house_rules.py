@@ -20,6 +20,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = REPLICATIONS
 HEAVY = {"keras", "tensorflow", "tensorflow_datasets", "torch", "jax"}
 MAY_BE_HEAVY = {
+    "bench.py",
+    "bench_torch.py",
     "fitting.py",
     "training.py",
     "readers.py",

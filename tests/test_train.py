@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from replications import study
+from replications import train as train_command
 from replications.kernels import ONE_THREAD
 from tests import tiny
 
@@ -114,6 +115,14 @@ def test_runs_tell_the_kernels_that_made_their_bytes(once):
     kernels = facts["environment"]["kernels"]
     assert kernels["onednn"] == ONE_THREAD["ONEDNN_MAX_CPU_ISA"].lower()
     assert kernels["instructions"]
+
+
+def test_what_older_runs_left_to_go_on_from_is_deleted(tmp_path):
+    for name in ("run-pix2pix-l1-1-0.npz", "run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz"):
+        (tmp_path / name).touch()
+    train_command.forget(tmp_path, "pix2pix")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz"]
+    train_command.forget(tmp_path / "not there", "pix2pix")
 
 
 def test_seeds_and_variants_differ(once):

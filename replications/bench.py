@@ -1,0 +1,307 @@
+"""How fast the suite trains on this machine, and where the time goes: `python -m replications bench`.
+
+Writes bench.json and bench.md. Best on a machine that does nothing else: times are of the clock. Of each replication
+one variant is trained as the study trains it, in a process of its own on one thread. Beside pix2pix and VQ-VAE, and in
+turns with them, the same step is timed in plain PyTorch (bench_torch.py), if that is installed.
+"""
+
+import datetime
+import importlib
+import importlib.util
+import io
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from replications import chain, command, measure, runs, study
+from replications.datasets import arrays
+from replications.errors import ReplicationError
+from replications.keras_import import quiet
+from replications.kernels import ONE_THREAD
+from replications.results import write_text
+from replications.train import read_arrays
+
+VARIANTS = {
+    "pix2pix": "l1_cgan",
+    "spatial_z_vae": "spatial_128",
+    "beta_vae": "beta_1",
+    "vq_vae": "k512",
+    "vae_vs_gan": "vae_gan",
+}
+"""Replication → the variant that stands for it."""
+PASSES = {
+    "pix2pix": {"generator": 3, "discriminator": 8},
+    "spatial_z_vae": {"encoder": 3, "decoder": 3},
+    "beta_vae": {"encoder": 3, "decoder": 3},
+    "vq_vae": {"encoder": 3, "decoder": 3},
+    "vae_vs_gan": {"encoder": 3, "decoder": 6, "discriminator": 13},
+}
+"""Replication → net → passes for each training image. A pass forward, one for the gradients of weights and one for
+those of inputs make 3; a discriminator sees the real and the fake (3 each), and the fake again with still weights (2).
+Beside a VAE the decoder also decodes the prior, and its discriminator sees both."""
+REFERENCES = ("pix2pix", "vq_vae")
+"""What bench_torch.py has, too."""
+STEPS = 100
+"""Of a short training, after those that are not counted."""
+
+
+class BenchError(ReplicationError):
+    """A process of the benchmark that failed."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = command.Parser(prog="python -m replications bench", description=__doc__)
+    parser.add_argument("--out", default="validation", help="where to write to (default: validation)")
+    parser.add_argument("--repetitions", type=int, default=3, help="of the comparisons, in turns (default: 3)")
+    parser.add_argument("--only", choices=VARIANTS, action="append", help="this replication alone; may be repeated")
+    parser.add_argument("--run", choices=VARIANTS, help="one training in this process; prints JSON (used by itself)")
+    parser.add_argument("--short", action="store_true", help=f"of --run: {STEPS} steps, nothing but the speed")
+    arguments = parser.parse_args(argv)
+    if arguments.repetitions < 1:
+        raise BenchError(f"--repetitions {arguments.repetitions}: expected at least 1; leave it out for 3")
+    declared = study.load(".")
+    if arguments.run:
+        print(json.dumps(one_run(declared, arguments.run, short=arguments.short)))
+        return 0
+    rooms = arguments.only or list(VARIANTS)
+    found = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": chain.environment_words(chain.environment_now()),
+        "cores": os.cpu_count(),
+        "replications": {room: said(f"{room}: one run", ours(room)) for room in rooms},
+        "workers": {
+            room: said(f"{room}: at once", efficiency(room, arguments.repetitions))
+            for room in rooms
+            if room in REFERENCES
+        },
+        "torch": {
+            room: said(f"{room}: beside PyTorch", against_torch(room, arguments.repetitions))
+            for room in rooms
+            if room in REFERENCES and importlib.util.find_spec("torch")
+        },
+    }
+    out = Path(arguments.out)
+    write_text(out / "bench.json", json.dumps(found, indent=1) + "\n")
+    write_text(out / "bench.md", _PAGE.render(**found, steps=STEPS))
+    print(f"bench: {out / 'bench.md'}")
+    return 0
+
+
+def said(what: str, found: dict) -> dict:
+    """Shows what was found as soon as it is."""
+    print(f"{what}: " + ", ".join(f"{key} {value}" for key, value in found.items()), flush=True)
+    return found
+
+
+# --- one run, in this process --------------------------------------------------------------------------------------
+
+
+def one_run(declared: study.Study, room: str, *, short: bool) -> dict:
+    """Trains the room's variant with its first tuning seed, and tells where the time went.
+
+    Returns:
+        images_per_second: once steps are compiled. short: no more.
+        seconds: of imports, of start (data, nets, tracing), of training, of what follows it (outputs, facts), and of
+            measuring. gflops: of the arithmetic of convolutions and dense layers; gflops_matmul: what one product of
+            matrices reaches here on one thread. peak_gb: of memory.
+    """
+    os.environ.update(ONE_THREAD)
+    began = time.perf_counter()
+    with quiet():
+        import keras
+
+        from replications import training
+    imported = time.perf_counter()
+    run = study.Run(room, VARIANTS[room], declared.tuning_seeds[0], declared.variants_of(room)[VARIANTS[room]])
+    params = run.params.model_dump()
+    if short:
+        params |= {"epochs": 1, "n_train": min(params["n_train"], (STEPS + 40) * params["batch_size"])}
+    data = read_arrays(declared, [run])[params["dataset"]]
+    models, told = _captured(room), []
+    images, facts = training.train(
+        room, params, run.seed, data, lambda *seen: told.append((*seen, time.perf_counter()))
+    )
+    ended = time.perf_counter()
+    (first, _, t_first), (last, _, t_last) = told[0], told[-1]
+    rate = (last - first) / (t_last - t_first)
+    if short:
+        return {"images_per_second": round(rate, 1)}
+    finished = runs.Finished(run, arrays.load(io.BytesIO(images)), {**facts, **runs.identity(run, "", "")})
+    finished.facts.update(images_sha256="", environment=facts["environment"])
+    measuring = time.perf_counter()
+    measure.scores_of_run(declared, finished)
+    measured = time.perf_counter() - measuring
+    seconds = {
+        "imports": imported - began,
+        "start": t_first - first / rate - imported,
+        "training": last / rate,
+        "after": ended - t_last,
+        "measuring": measured,
+    }
+    flops = 2 * sum(n * macs(getattr(models[0], net)) for net, n in PASSES[room].items())
+    return {
+        "images_per_second": round(rate, 1),
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "gflops": round(flops * rate / 1e9, 1),
+        "gflops_matmul": round(matmul_gflops(keras.ops), 1),
+        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+    }
+
+
+def _captured(room: str) -> list:
+    """The models that the room will fit, once it has."""
+    module, models = importlib.import_module(f"replications.{room}.train"), []
+    fit = module.fit
+
+    def keeping(model, *arguments):
+        models.append(model)
+        return fit(model, *arguments)
+
+    module.fit = keeping
+    return models
+
+
+def macs(net) -> int:
+    """Multiplications with an addition in one pass of one image through convolutions and dense layers."""
+    total = 0
+    for layer in net._flatten_layers(include_self=False):
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None:  # a transposed convolution multiplies at each of its inputs, the others at each output
+            where = layer.input if type(layer).__name__ == "Conv2DTranspose" else layer.output
+            total += int(np.prod(kernel.shape)) * int(np.prod(where.shape[1:-1]))
+    return total
+
+
+def matmul_gflops(ops, n: int = 1024, repetitions: int = 20) -> float:
+    """The median rate of a product of two n × n matrices in float32."""
+    a = ops.convert_to_tensor(np.random.default_rng(0).standard_normal((n, n)).astype(np.float32))
+    times = []
+    for _ in range(repetitions):
+        began = time.perf_counter()
+        ops.convert_to_numpy(ops.matmul(a, a))
+        times.append(time.perf_counter() - began)
+    return 2 * n**3 / statistics.median(times) / 1e9
+
+
+# --- processes -----------------------------------------------------------------------------------------------------
+
+
+def ours(room: str) -> dict:
+    """A whole run."""
+    return _results([_start("replications.bench", "--run", room)])[0]
+
+
+def speed(room: str) -> float:
+    """Images per second of a short run."""
+    return _results([_start("replications.bench", "--run", room, "--short")])[0]["images_per_second"]
+
+
+def efficiency(room: str, repetitions: int) -> dict:
+    """Images per second of one run, and of as many at once as there are cores, in turns."""
+    n, alone, together = os.cpu_count() or 1, [], []
+    for _ in range(repetitions):
+        alone.append(speed(room))
+        at_once = _results([_start("replications.bench", "--run", room, "--short") for _ in range(n)])
+        together.append(sum(one["images_per_second"] for one in at_once))
+    shares = [many / (n * one) for one, many in zip(alone, together, strict=True)]
+    return {
+        "one": statistics.median(alone),
+        "all": round(statistics.median(together), 1),
+        "efficiency": round(statistics.median(shares), 3),
+    }
+
+
+def against_torch(room: str, repetitions: int) -> dict:
+    """Images per second of the machine: a run of ours per core, PyTorch with one thread and with all, in turns."""
+    n, found = os.cpu_count() or 1, {"ours": [], "torch_one_thread": [], "torch_all_threads": []}
+    for _ in range(repetitions):
+        at_once = _results([_start("replications.bench", "--run", room, "--short") for _ in range(n)])
+        found["ours"].append(sum(one["images_per_second"] for one in at_once))
+        for name, threads in (("torch_one_thread", 1), ("torch_all_threads", n)):
+            reference = _results([_start("replications.bench_torch", room, "--threads", str(threads))])
+            found[name].append(reference[0]["images_per_second"])
+    best = [max(one) for one in zip(found["torch_one_thread"], found["torch_all_threads"], strict=True)]
+    ratios = [a / b for a, b in zip(found["ours"], best, strict=True)]
+    return {
+        **{name: round(statistics.median(v), 1) for name, v in found.items()},
+        "ratio": round(statistics.median(ratios), 2),
+    }
+
+
+def _start(module: str, *arguments: str) -> subprocess.Popen:
+    environment = {**os.environ, **ONE_THREAD}
+    if module == "replications.bench_torch":
+        environment = {key: value for key, value in os.environ.items() if key not in ONE_THREAD}
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def _results(processes: Iterable[subprocess.Popen]) -> list[dict]:
+    found = []
+    for process in processes:
+        out, errors = process.communicate()
+        if process.returncode:
+            last = (errors.strip().splitlines() or ["it said nothing"])[-1]
+            raise BenchError(f"{' '.join(process.args[1:])}: failed ({last}); run it by itself to see why")
+        found.append(json.loads(out.strip().splitlines()[-1]))
+    return found
+
+
+_PAGE = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
+    """\
+# How fast it trains
+
+Written by `python -m replications bench` on {{ date }}: {{ machine }}, {{ cores }} cores. One run is one process on one
+thread; times are of the clock, with nothing else running. A run that is trained by `dvc repro` shares its import with
+all others of the stage.
+
+| replication | images/s | imports | start | training | after | measuring | GFLOP/s | of a matrix product | memory |
+|---|---|---|---|---|---|---|---|---|---|
+{% for room, one in replications.items() %}
+| {{ room }} | {{ one.images_per_second }} |{% for value in one.seconds.values() %} {{ value }} s |{% endfor %} \
+{{ one.gflops }} | {{ "%.0f" | format(100 * one.gflops / one.gflops_matmul) }} % | {{ one.peak_gb }} GB |
+{% endfor %}
+
+*start*: data, nets, tracing. *after*: outputs for the test set and what only the model knows. GFLOP/s count the
+convolutions and dense layers alone, so norms, activations and the optimiser's step lower the share of a matrix product.
+
+{% if workers %}
+| replication | images/s, one run | images/s, one run per core | efficiency |
+|---|---|---|---|
+{% for room, one in workers.items() %}
+| {{ room }} | {{ one.one }} | {{ one.all }} | {{ "%.0f" | format(100 * one.efficiency) }} % |
+{% endfor %}
+
+Medians over repetitions in turns, {{ steps }} steps each.
+
+{% endif %}
+{% if torch %}
+| replication | ours, one run per core | PyTorch, one thread | PyTorch, all threads | ours over the better |
+|---|---|---|---|---|
+{% for room, one in torch.items() %}
+| {{ room }} | {{ one.ours }} | {{ one.torch_one_thread }} | {{ one.torch_all_threads }} | {{ one.ratio }} |
+{% endfor %}
+
+Images per second of the machine; the same nets, losses, batch size and optimiser in plain eager PyTorch.
+{% endif %}
+"""
+)
+
+
+if __name__ == "__main__":
+    command.run(main)
