@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 from replications import chain, command, judge, measure, runs, study, workers
 from replications.errors import ReplicationError
 from replications.results import read_scores
-from replications.train import read_arrays
+from replications.train import check_precision, read_arrays
 
 CONFIDENCE = 0.999
 """Of the interval, predicted from the committed seeds, that another machine's score must fall into. Wide, since many
@@ -92,6 +92,7 @@ def audit(declared: study.Study, picked: list[study.Run], n_workers: int | None 
         if row is None or problems:
             raise AuditError(problems[0] if problems else next(chain.stored_run_problems(declared, run, None)))
         committed[run.name] = row
+    check_precision(declared, picked)
     data = read_arrays(declared, picked)
     findings = []
     with workers.cluster(n_workers) as client:

@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +38,16 @@ VARIANTS = {
 }
 """Replication → the variant that stands for it."""
 PASSES = {
-    "pix2pix": {"generator": 3, "discriminator": 8},
-    "spatial_z_vae": {"encoder": 3, "decoder": 3},
-    "beta_vae": {"encoder": 3, "decoder": 3},
-    "vq_vae": {"encoder": 3, "decoder": 3},
-    "vae_vs_gan": {"encoder": 3, "decoder": 6, "discriminator": 13},
+    "pix2pix": {"generator": (3, 1), "discriminator": (8, 2)},
+    "spatial_z_vae": {"encoder": (3, 1), "decoder": (3, 0)},
+    "beta_vae": {"encoder": (3, 1), "decoder": (3, 0)},
+    "vq_vae": {"encoder": (3, 1), "decoder": (3, 0)},
+    "vae_vs_gan": {"encoder": (3, 1), "decoder": (6, 0), "discriminator": (13, 3)},
 }
-"""Replication → net → passes for each training image. A pass forward, one for the gradients of weights and one for
-those of inputs make 3; a discriminator sees the real and the fake (3 each), and the fake again with still weights (2).
-Beside a VAE the decoder also decodes the prior, and its discriminator sees both."""
+"""Replication → net → passes for each training image, and of how many the first layer is spared, since nobody asks for
+gradients of pictures. A pass forward, one for the gradients of weights and one for those of inputs make 3; for a
+discriminator, the real and the fake (3 each), and the fake again with still weights (2). Beside a VAE the decoder also
+decodes the prior, and its discriminator sees both."""
 REFERENCES = ("pix2pix", "vq_vae")
 """What bench_torch.py has, too."""
 STEPS = 100
@@ -113,7 +113,7 @@ def one_run(declared: study.Study, room: str, *, short: bool) -> dict:
         images_per_second: once steps are compiled. short: no more.
         seconds: of imports, of start (data, nets, tracing), of training, of what follows it (outputs, facts), and of
             measuring. gflops: of the arithmetic of convolutions and dense layers; gflops_matmul: what one product of
-            matrices reaches here on one thread. peak_gb: of memory.
+            matrices reaches here on one thread. peak_gb: of memory, while training.
     """
     os.environ.update(ONE_THREAD)
     began = time.perf_counter()
@@ -131,7 +131,7 @@ def one_run(declared: study.Study, room: str, *, short: bool) -> dict:
     images, facts = training.train(
         room, params, run.seed, data, lambda *seen: told.append((*seen, time.perf_counter()))
     )
-    ended = time.perf_counter()
+    ended, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     (first, _, t_first), (last, _, t_last) = told[0], told[-1]
     rate = (last - first) / (t_last - t_first)
     if short:
@@ -148,13 +148,14 @@ def one_run(declared: study.Study, room: str, *, short: bool) -> dict:
         "after": ended - t_last,
         "measuring": measured,
     }
-    flops = 2 * sum(n * macs(getattr(models[0], net)) for net, n in PASSES[room].items())
+    nets = {net: macs(getattr(models[0], net)) for net in PASSES[room]}
+    flops = 2 * sum(n * sum(nets[net]) - spared * nets[net][0] for net, (n, spared) in PASSES[room].items())
     return {
         "images_per_second": round(rate, 1),
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "gflops": round(flops * rate / 1e9, 1),
         "gflops_matmul": round(matmul_gflops(keras.ops), 1),
-        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "peak_gb": round(peak / 2**20, 2),
     }
 
 
@@ -171,15 +172,15 @@ def _captured(room: str) -> list:
     return models
 
 
-def macs(net) -> int:
-    """Multiplications with an addition in one pass of one image through convolutions and dense layers."""
-    total = 0
+def macs(net) -> list[int]:
+    """Multiplications with an addition, of one image in one pass through each convolution and dense layer of a net."""
+    found = []
     for layer in net._flatten_layers(include_self=False):
         kernel = getattr(layer, "kernel", None)
         if kernel is not None:  # a transposed convolution multiplies at each of its inputs, the others at each output
             where = layer.input if type(layer).__name__ == "Conv2DTranspose" else layer.output
-            total += int(np.prod(kernel.shape)) * int(np.prod(where.shape[1:-1]))
-    return total
+            found.append(int(np.prod(kernel.shape)) * int(np.prod(where.shape[1:-1])))
+    return found
 
 
 def matmul_gflops(ops, n: int = 1024, repetitions: int = 20) -> float:
@@ -222,14 +223,15 @@ def efficiency(room: str, repetitions: int) -> dict:
 
 
 def against_torch(room: str, repetitions: int) -> dict:
-    """Images per second of the machine: a run of ours per core, PyTorch with one thread and with all, in turns."""
+    """Images per second of the machine: per core a run of ours, or of PyTorch with one thread; PyTorch with all."""
     n, found = os.cpu_count() or 1, {"ours": [], "torch_one_thread": [], "torch_all_threads": []}
     for _ in range(repetitions):
         at_once = _results([_start("replications.bench", "--run", room, "--short") for _ in range(n)])
         found["ours"].append(sum(one["images_per_second"] for one in at_once))
-        for name, threads in (("torch_one_thread", 1), ("torch_all_threads", n)):
-            reference = _results([_start("replications.bench_torch", room, "--threads", str(threads))])
-            found[name].append(reference[0]["images_per_second"])
+        for name, processes, threads in (("torch_one_thread", n, 1), ("torch_all_threads", 1, n)):
+            command_ = ("replications.bench_torch", room, "--threads", str(threads))
+            references = _results([_start(*command_) for _ in range(processes)])
+            found[name].append(sum(one["images_per_second"] for one in references))
     best = [max(one) for one in zip(found["torch_one_thread"], found["torch_all_threads"], strict=True)]
     ratios = [a / b for a, b in zip(found["ours"], best, strict=True)]
     return {
@@ -251,11 +253,13 @@ def _start(module: str, *arguments: str) -> subprocess.Popen:
     )
 
 
-def _results(processes: Iterable[subprocess.Popen]) -> list[dict]:
+def _results(processes: list[subprocess.Popen]) -> list[dict]:
     found = []
     for process in processes:
         out, errors = process.communicate()
         if process.returncode:
+            for other in processes:
+                other.kill()
             last = (errors.strip().splitlines() or ["it said nothing"])[-1]
             raise BenchError(f"{' '.join(process.args[1:])}: failed ({last}); run it by itself to see why")
         found.append(json.loads(out.strip().splitlines()[-1]))
@@ -278,7 +282,8 @@ all others of the stage.
 {% endfor %}
 
 *start*: data, nets, tracing. *after*: outputs for the test set and what only the model knows. GFLOP/s count the
-convolutions and dense layers alone, so norms, activations and the optimiser's step lower the share of a matrix product.
+convolutions and dense layers alone, so norms, activations, the codebook and the optimiser's step lower the share of a
+matrix product. *measuring* includes the imports of the instruments.
 
 {% if workers %}
 | replication | images/s, one run | images/s, one run per core | efficiency |
@@ -287,11 +292,11 @@ convolutions and dense layers alone, so norms, activations and the optimiser's s
 | {{ room }} | {{ one.one }} | {{ one.all }} | {{ "%.0f" | format(100 * one.efficiency) }} % |
 {% endfor %}
 
-Medians over repetitions in turns, {{ steps }} steps each.
+Medians over repetitions in turns, about {{ steps }} steps each.
 
 {% endif %}
 {% if torch %}
-| replication | ours, one run per core | PyTorch, one thread | PyTorch, all threads | ours over the better |
+| replication | ours, a run per core | PyTorch, a run per core | PyTorch, one run on all cores | ours over the better |
 |---|---|---|---|---|
 {% for room, one in torch.items() %}
 | {{ room }} | {{ one.ours }} | {{ one.torch_one_thread }} | {{ one.torch_all_threads }} | {{ one.ratio }} |

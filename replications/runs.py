@@ -55,12 +55,29 @@ def code_hash(replication: str) -> str:
     package = Path(__file__).parent
     digest = hashlib.sha256()
     for pattern in CODE:
-        tree = ast.parse((package / pattern.format(room=replication)).read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-                node.body = node.body[1:]
-        digest.update(ast.unparse(tree).encode())
+        digest.update(canonical((package / pattern.format(room=replication)).read_text(encoding="utf-8")).encode())
     return digest.hexdigest()
+
+
+def canonical(source: str) -> str:
+    """Python code as its syntax tree says it, without docstrings; the same text by every version of Python.
+
+    (`ast.unparse` quotes otherwise from one to the next, and `ast.dump` shows empty fields or does not.)
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return _written(tree)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, ast.AST):
+        there = [(name, inner) for name, inner in ast.iter_fields(value) if inner is not None and inner != []]
+        return f"{type(value).__name__}({', '.join(f'{name}={_written(inner)}' for name, inner in there)})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return ascii(value)
 
 
 def identity(run: Run, code: str, data: str) -> dict:

@@ -88,8 +88,9 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
 
 def forget(checkpoints: Path, replication: str) -> None:
     """Where all declared runs are finished, what is left to go on from is of others, or of older code's."""
-    for left in checkpoints.glob(f"run-{replication}-*"):
-        left.unlink(missing_ok=True)
+    for begun in ("run", ".run"):  # the latter while it was written
+        for left in checkpoints.glob(f"{begun}-{replication}-*"):
+            left.unlink(missing_ok=True)
 
 
 def check_precision(declared: study.Study, wanted: list[study.Run]) -> None:
@@ -99,7 +100,8 @@ def check_precision(declared: study.Study, wanted: list[study.Run]) -> None:
         TrainError: this machine alone would train such a run so.
     """
     backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
-    elsewhere = dask.config.get("scheduler-address", None) or Path("/proc/driver/nvidia").exists()
+    gpu = any(Path(path).exists() for path in ("/proc/driver/nvidia", "/dev/dxg"))  # the latter under Windows
+    elsewhere = dask.config.get("scheduler-address", None) or gpu
     mixed = next((run for run in wanted if getattr(run.params, "precision", "float32") != "float32"), None)
     if mixed and backend == "tensorflow" and not elsewhere:
         raise TrainError(

@@ -31,12 +31,14 @@ import json
 import logging
 import multiprocessing
 import os
+import platform
 import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import dask
@@ -44,9 +46,9 @@ from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
 
 from replications.errors import ReplicationError
-from replications.keras_import import check_backend
-from replications.kernels import ONE_THREAD
-from replications.runs import code_hash, identity, sha256
+from replications.keras_import import BACKENDS, check_backend
+from replications.kernels import ONE_THREAD, kernels
+from replications.runs import code_hash, digest, identity, sha256
 from replications.study import Run
 
 TOPIC = "replications-progress"
@@ -98,13 +100,16 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
             local = LocalCluster(
                 n_workers=n_workers or CPU_COUNT,
                 threads_per_worker=1,
-                processes=False,  # they only supervise: as threads they share one fork server, and take no orders
+                processes=False,  # they only supervise: as threads they share one fork server
+                protocol="inproc://",  # and take no orders, whatever Dask's configuration says of other clusters
                 dashboard_address="127.0.0.1:0",  # None would take port 8787, and warn where it is taken
                 worker_dashboard_address="127.0.0.1:0",  # None would listen to the network
                 memory_limit=None,  # a worker holds messages; its children train
                 silence_logs=logging.CRITICAL,
             )
-            client = stack.enter_context(Client(stack.enter_context(local)))
+            stack.enter_context(local)
+            stack.callback(kill_trainings)  # whose end the cluster would wait for
+            client = stack.enter_context(Client(local))
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             why = " ".join(str(error).split())
             raise WorkerError(
@@ -112,6 +117,12 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
                 "and at Dask's configuration (variables DASK_…, files in ~/.config/dask)"
             ) from None
         yield client
+
+
+def kill_trainings() -> None:
+    """The runs under way in children of this process: where the command stops early, nobody waits for them."""
+    for child in multiprocessing.active_children():
+        child.kill()
 
 
 def run_all(
@@ -149,7 +160,7 @@ def run_all(
             run.params.model_dump(),
             run.seed,
             held[run.params.dataset],  # pyright: ignore[reportAttributeAccessIssue]
-            f"{key(run).replace('/', '-')}.npz",
+            key(run).replace("/", "-"),
             key=key(run),
             priority=-order,
             retries=2,
@@ -169,18 +180,21 @@ def run_all(
 def supervise(name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str) -> dict:
     """On a worker: trains one run in a child process and passes its messages on. Returns an Outcome's fields.
 
-    `checkpoint`: the file, in the folder that the worker's CHECKPOINTS names if it does, where a run cut off goes on.
+    `checkpoint`: begins the name of the file, in the folder that the worker's CHECKPOINTS names if it does, where a run
+    that was cut off goes on, on a machine of the same kind.
     """
     os.environ.update(ONE_THREAD)  # before the fork server imports NumPy and Keras
+    # Ctrl-C reaches all processes, and the command alone is to answer it: the fork server inherits this thread's mask.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # Dask's nannies make workers daemons, and daemons may have no children: here they train in one.
     multiprocessing.current_process()._config["daemon"] = False  # pyright: ignore[reportAttributeAccessIssue]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([MODULE])
+    context.set_forkserver_preload([MODULE, __name__])
     receiver, sender = context.Pipe(duplex=False)
     started = time.monotonic()
     folder = os.environ.get(CHECKPOINTS)
-    file = str(Path(folder, checkpoint)) if folder else ""
-    child = context.Process(target=_train_one, args=(replication, params, seed, data, file, sender))
+    file = str(Path(folder, f"{checkpoint}-{machine()}.npz")) if folder else ""
+    child = context.Process(target=_train_one, args=(replication, params, seed, data, file, sender), daemon=True)
     child.start()
     sender.close()
     try:
@@ -203,6 +217,17 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
     finally:
         child.join(timeout=10)
         child.kill()
+
+
+def machine() -> str:
+    """A short name for what else decides bytes here: begun on one kind of machine, a run is not to end on another."""
+    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    packages = {name: version(name) for name in ("keras", "numpy", backend)}
+    gpus = [path.read_text().splitlines()[0] for path in Path("/proc/driver/nvidia/gpus").glob("*/information")]
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    cpu = next((line for line in lines if line.startswith("model name")), platform.processor())
+    return digest({"kernels": kernels(backend), "packages": packages, "cpu": cpu, "gpus": sorted(gpus)})[:12]
 
 
 def _train_one(*args) -> None:

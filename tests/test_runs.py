@@ -183,7 +183,17 @@ def code(tmp_path, monkeypatch) -> dict[str, Path]:
 
 def test_the_hash_covers_recipe_networks_and_process():
     names = [pattern.format(room="pix2pix") for pattern in runs.CODE]
-    assert sorted(names) == ["pix2pix/networks.py", "pix2pix/train.py", "training.py"]
+    assert sorted(names) == ["fitting.py", "kernels.py", "pix2pix/networks.py", "pix2pix/train.py", "training.py"]
+
+
+def test_the_hash_is_the_same_by_every_version_of_python():
+    """What was trained under one is compared under another; `ast.unparse` quotes the inner string in other ways."""
+    source = '''def f(n: int, *rest, **data) -> str:
+    """Doc."""
+    return f"n_{rest} = {n:.3g}: {len(data[f'{rest}_photo'])} ü" if data else None
+'''
+    expected = "54466211bee38387cf4e820283c9f276322466b4a46cefd28e8393400e7ae92b"
+    assert runs.sha256(runs.canonical(source).encode()) == expected
 
 
 def test_a_copy_of_the_code_has_the_same_hash(code, monkeypatch):

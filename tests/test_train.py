@@ -31,12 +31,12 @@ def train(folder: Path, *arguments: object, room: str = "pix2pix", **environment
 
 
 @contextmanager
-def training(folder: Path, *arguments: str, room: str = "pix2pix"):
+def training(folder: Path, *arguments: str, room: str = "pix2pix", **environment: str):
     """The command as a process in a group of its own, as a terminal would start it."""
     process = subprocess.Popen(
         [sys.executable, "-m", MODULE, room, "--study", str(folder), *arguments],
         cwd=folder,
-        env=tiny.environment(),
+        env=tiny.environment(**environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -118,7 +118,8 @@ def test_runs_tell_the_kernels_that_made_their_bytes(once):
 
 
 def test_what_older_runs_left_to_go_on_from_is_deleted(tmp_path):
-    for name in ("run-pix2pix-l1-1-0.npz", "run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz"):
+    begun = ("run-pix2pix-l1-1-0.npz", ".run-pix2pix-l1-1-0.npz.7", "run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz")
+    for name in begun:
         (tmp_path / name).touch()
     train_command.forget(tmp_path, "pix2pix")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz"]
@@ -190,6 +191,31 @@ def test_interrupted_and_killed_trainings_end_with_the_same_bytes(once, tmp_path
     assert f"{4 - len(now)} runs to train, {len(now)} finished before" in done.stdout
     assert now.items() < written(folder).items()
     assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_long_run_at_once_and_it_goes_on_to_the_same_bytes(tmp_path):
+    long = {**tiny.PIX2PIX, "epochs": 300, "variants": {"l1": tiny.PIX2PIX["variants"]["l1"]}}
+    whole, cut = (tiny.write_study(tmp_path / name / "tiny", pix2pix=long, seeds=[1]) for name in ("whole", "cut"))
+    assert train(whole).returncode == 0
+    with training(cut, REPLICATIONS_CHECKPOINT_EVERY="0") as process:
+        end = time.monotonic() + 120
+        while not (left := list((cut / ".checkpoints").glob("run-pix2pix-l1-1-*.npz"))):
+            assert time.monotonic() < end
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        tree = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=300)
+        assert time.monotonic() - began < 15, "nobody waits for the run"
+    assert process.returncode == 130, errors
+    assert_gone(tree)
+    assert left[0].exists()
+    assert not written(cut), "this test needs the run to be cut off"
+    assert train(cut).returncode == 0
+    assert tiny.hashes(cut / "runs") == tiny.hashes(whole / "runs")
+    assert not list((cut / ".checkpoints").iterdir())
 
 
 @pytest.mark.slow  # as among the faults
