@@ -209,6 +209,10 @@ CLAIMS = (
         also={"class_accuracy": 0.05, "class_iou": 0.05, "variety": 0.2},
         deviations=(READER, *TRAINING),
         does_not_hold={
+            "root": (
+                "less readable in every seed, but not beyond the smallest effect once all claims of the study are "
+                "weighed together"
+            ),
             "real": "after twenty epochs the conditional GAN alone is as unreadable as the unconditional one",
         },
     ),
