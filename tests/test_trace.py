@@ -19,7 +19,7 @@ def tree(tmp_path, monkeypatch) -> Path:
     """A copy of the bundled study as it is committed, without its runs, and of the code; the working directory."""
     for file in ("params.yaml", "dvc.lock", "data.dvc", "README.md"):
         shutil.copy(ROOT / file, tmp_path / file)
-    for folder in ("results", "real/results", "replications"):
+    for folder in ("results", "real/results", "paper/results", "replications"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
