@@ -44,6 +44,7 @@ from pathlib import Path
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
+from distributed.comm import inproc
 
 from replications.errors import ReplicationError
 from replications.keras_import import BACKENDS, check_backend
@@ -95,6 +96,8 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
         "distributed.scheduler.http.routes": [],  # nobody reads these pages
         "distributed.worker.http.routes": [],
     }
+    # Else Dask asks for the way to a host of the Internet, to name workers after this machine, and warns where none is.
+    inproc.global_manager._ip = "127.0.0.1"
     with dask.config.set(settings), ExitStack() as stack:
         try:
             local = LocalCluster(

@@ -55,10 +55,17 @@ def results(declared: study.Study) -> Path:
     return declared.folder / "results" / "pix2pix"
 
 
-def test_the_command_measures_with_a_trained_reader_and_repeats_its_bytes(finished_study):
+@pytest.fixture
+def read_study(finished_study):
+    """The same, with a reader made by its command."""
     folder = finished_study.folder
     read = tiny.command("replications.readers", "--study", folder, cwd=folder)
     assert read.returncode == 0, read.stderr
+    return finished_study
+
+
+def test_the_command_measures_with_a_trained_reader(read_study):
+    folder = read_study.folder
     ceiling = json.loads((folder / "results" / "readers.json").read_text())["segmentation"]
     assert ceiling.keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
 
@@ -67,11 +74,14 @@ def test_the_command_measures_with_a_trained_reader_and_repeats_its_bytes(finish
     assert done.stderr == ""
     assert "pix2pix: measuring 4 runs" in done.stdout
     assert "[4/4] l1_cgan seed 2" in done.stdout
-    first = tiny.hashes(results(finished_study))
-    assert sorted(first) == sorted(chain.ROOM_FILES)
-    shutil.rmtree(results(finished_study))
-    assert tiny.command("replications.measure", "pix2pix", "--study", folder, cwd=folder).returncode == 0
-    assert tiny.hashes(results(finished_study)) == first
+    assert sorted(tiny.hashes(results(read_study))) == sorted(chain.ROOM_FILES)
+
+
+@pytest.mark.slow
+def test_measuring_with_a_trained_reader_again_gives_the_same_bytes(read_study):
+    first = measured(read_study.folder, "pix2pix")
+    shutil.rmtree(results(read_study))
+    assert measured(read_study.folder, "pix2pix") == first
 
 
 def test_scores_are_tidy_and_complete(finished_study, in_this_process):
