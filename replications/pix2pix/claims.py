@@ -444,8 +444,8 @@ CLAIMS = (
         does_not_hold={
             "root": "here the adversary helps the bottlenecked net as well",
             "real": (
-                "a matter of the reader: what it finds in the bottlenecked net's smears moved by 0.07 when it was trained "
-                "again, and with it the sign"
+                "a matter of the reader: what it finds in the bottlenecked net's smears moved by 0.07 when it was "
+                "trained again, and with it the sign"
             ),
         },
     ),
