@@ -78,6 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": chain.environment_words(chain.environment_now()),
         "cores": os.cpu_count(),
+        "repetitions": arguments.repetitions,
         "replications": {room: said(f"{room}: one run", ours(room)) for room in rooms},
         "workers": {
             room: said(f"{room}: at once", efficiency(room, arguments.repetitions))
@@ -292,7 +293,7 @@ matrix product. *measuring* includes the imports of the instruments.
 | {{ room }} | {{ one.one }} | {{ one.all }} | {{ "%.0f" | format(100 * one.efficiency) }} % |
 {% endfor %}
 
-Medians over repetitions in turns, about {{ steps }} steps each.
+Medians of {{ repetitions }} in turns, about {{ steps }} steps each.
 
 {% endif %}
 {% if torch %}
@@ -302,7 +303,8 @@ Medians over repetitions in turns, about {{ steps }} steps each.
 | {{ room }} | {{ one.ours }} | {{ one.torch_one_thread }} | {{ one.torch_all_threads }} | {{ one.ratio }} |
 {% endfor %}
 
-Images per second of the machine; the same nets, losses, batch size and optimiser in plain eager PyTorch.
+Images per second of the machine, medians of {{ repetitions }} in turns; the same nets, losses, batch size and optimiser
+in plain eager PyTorch.
 {% endif %}
 """
 )

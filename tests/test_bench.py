@@ -40,6 +40,7 @@ def test_the_page_shows_what_was_found():
         date="2026-01-31",
         machine="a machine",
         cores=2,
+        repetitions=3,
         steps=100,
         replications={"pix2pix": one},
         workers={"pix2pix": {"one": 10.0, "all": 19.0, "efficiency": 0.95}},
