@@ -108,7 +108,7 @@ def said(what: str, found: dict) -> dict:
 
 
 def one_run(declared: study.Study, room: str, *, short: bool) -> dict:
-    """Trains the room's variant with its first tuning seed, and tells where the time went.
+    """Trains the room's variant with its first tuning seed (where it has none, the first of all), and tells where the time went.
 
     Returns:
         images_per_second: once steps are compiled. short: no more.
@@ -123,7 +123,9 @@ def one_run(declared: study.Study, room: str, *, short: bool) -> dict:
 
         from replications import training
     imported = time.perf_counter()
-    run = study.Run(room, VARIANTS[room], declared.tuning_seeds[0], declared.variants_of(room)[VARIANTS[room]])
+    run = study.Run(
+        room, VARIANTS[room], (declared.tuning_seeds or declared.seeds)[0], declared.variants_of(room)[VARIANTS[room]]
+    )
     params = run.params.model_dump()
     if short:
         params |= {"epochs": 1, "n_train": min(params["n_train"], (STEPS + 40) * params["batch_size"])}
