@@ -108,7 +108,7 @@ def said(what: str, found: dict) -> dict:
 
 
 def one_run(declared: study.Study, room: str, *, short: bool) -> dict:
-    """Trains the room's variant with its first tuning seed (where it has none, the first of all), and tells where the time went.
+    """Trains the room's variant with the first tuning seed, if there is one, and tells where the time went.
 
     Returns:
         images_per_second: once steps are compiled. short: no more.

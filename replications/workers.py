@@ -1,7 +1,8 @@
 """Runs over Dask workers: one run per worker, each in a process of its own, results written by the client.
 
 The worker supervises, the child trains. Workers share no files: data goes to them and results come back as messages
-(the state of a long run stays with them, if they are given a folder for it), so a laptop and a cluster run the same line of code. `DASK_SCHEDULER_ADDRESS` joins an existing cluster.
+(the state of a long run stays with them, if they are given a folder for it), so a laptop and a cluster run the same
+line of code. `DASK_SCHEDULER_ADDRESS` joins an existing cluster.
 
 Dask's messages are pickles: whoever can speak to a scheduler or a worker can run code as its user. On one machine the
 workers are threads of the command, and nothing takes orders from outside it. A cluster of several machines needs TLS,
