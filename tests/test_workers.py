@@ -18,7 +18,8 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
 
 @pytest.fixture
 def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+    nowhere = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}  # as in `cluster`
+    with Client(processes=False, n_workers=1, threads_per_worker=1, **nowhere) as client:
         yield client
 
 
