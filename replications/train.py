@@ -17,7 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from replications import claims, command, runs, study, workers
 from replications.errors import ReplicationError
-from replications.keras_import import BACKENDS
 from replications.statistics import detectable
 
 
@@ -99,11 +98,10 @@ def check_precision(declared: study.Study, wanted: list[study.Run]) -> None:
     Raises:
         TrainError: this machine alone would train such a run so.
     """
-    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     gpu = any(Path(path).exists() for path in ("/proc/driver/nvidia", "/dev/dxg"))  # the latter under Windows
     elsewhere = dask.config.get("scheduler-address", None) or gpu
     mixed = next((run for run in wanted if getattr(run.params, "precision", "float32") != "float32"), None)
-    if mixed and backend == "tensorflow" and not elsewhere:
+    if mixed and workers.backend() == "tensorflow" and not elsewhere:
         raise TrainError(
             f"{declared.params_file}: {mixed.variant}: precision = {mixed.params.precision}: expected a GPU, or "  # pyright: ignore
             "KERAS_BACKEND=jax, since TensorFlow does not compute in it on this processor; else set precision: float32"

@@ -193,7 +193,7 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
     # Dask's nannies make workers daemons, and daemons may have no children: here they train in one.
     multiprocessing.current_process()._config["daemon"] = False  # pyright: ignore[reportAttributeAccessIssue]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([MODULE, __name__])
+    context.set_forkserver_preload(preload())
     receiver, sender = context.Pipe(duplex=False)
     started = time.monotonic()
     folder = os.environ.get(CHECKPOINTS)
@@ -223,15 +223,27 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
         child.kill()
 
 
+def preload() -> list[str]:
+    """What a fork server imports once for all runs: Keras, too, but under PyTorch.
+
+    That looks for a GPU when Keras is imported, and CUDA that was begun before a fork cannot be used after it.
+    """
+    return [__name__] if backend() == "torch" else [MODULE, __name__]
+
+
 def machine() -> str:
     """A short name for what else decides bytes here: begun on one kind of machine, a run is not to end on another."""
-    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
-    packages = {name: version(name) for name in ("keras", "numpy", backend)}
+    packages = {name: version(name) for name in ("keras", "numpy", backend())}
     gpus = [path.read_text().splitlines()[0] for path in Path("/proc/driver/nvidia/gpus").glob("*/information")]
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     cpu = next((line for line in lines if line.startswith("model name")), platform.processor())
-    return digest({"kernels": kernels(backend), "packages": packages, "cpu": cpu, "gpus": sorted(gpus)})[:12]
+    return digest({"kernels": kernels(backend()), "packages": packages, "cpu": cpu, "gpus": sorted(gpus)})[:12]
+
+
+def backend() -> str:
+    """The one that the environment names, before Keras is imported."""
+    return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
 
 
 def _train_one(*args) -> None:

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from replications.pix2pix import claims
+from replications.pix2pix import claims as pix2pix
+from replications.vq_vae import claims as vq_vae
 from tests import tiny
+
+ROOMS = {"pix2pix": pix2pix, "vq_vae": vq_vae}
 
 SIZE, N_CLASSES = 64, 12
 TOY = {
@@ -24,6 +27,7 @@ TOY = {
         "ndf": 2,
         "depth": 6,  # 64 pixels instead of 256: two convolutions less lead down to one
     },
+    "vq_vae": {"n_train": 4, "n_test": 4, "epochs": 1, "batch_size": 2, "channels": 8, "n_encoded": 2},
 }
 """Section → the numbers that are smaller; all others, and the arms, are the study's own."""
 
@@ -39,7 +43,7 @@ def toy() -> dict:
 
 
 def write_arrays(folder: Path) -> None:
-    """Noise in place of the facades."""
+    """Noise in place of the photographs."""
     rng = np.random.default_rng(0)
     arrays = {"palette": rng.integers(0, 256, (N_CLASSES, 3), dtype=np.uint8)}
     for split in ("train", "test"):
@@ -47,6 +51,8 @@ def write_arrays(folder: Path) -> None:
         arrays[f"{split}_labels"] = rng.integers(0, N_CLASSES, (4, SIZE, SIZE, 1), dtype=np.uint8)
     (folder / "arrays").mkdir()
     np.savez_compressed(folder / "arrays" / "cmp_facades-256.npz", allow_pickle=False, **arrays)
+    photos = {f"{split}_photo": rng.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8) for split in ("train", "test")}
+    np.savez_compressed(folder / "arrays" / "cifar10_jpeg-full.npz", allow_pickle=False, **photos)
 
 
 @pytest.fixture(scope="module")
@@ -58,29 +64,33 @@ def paper(made_once) -> Path:
 def run_all(within: Path) -> None:
     folder = within / "paper"  # claims know a study by its folder's name
     write_arrays(tiny.write_params(folder, toy()))
-    for command in (["readers"], ["train", "pix2pix"], ["measure", "pix2pix"], ["judge"]):
+    by_room = [[command, room] for room in ROOMS for command in ("train", "measure")]
+    for command in (["readers"], *by_room, ["judge"]):
         done = tiny.command("replications", *command, "--study", folder, cwd=within)
         assert done.returncode == 0, f"{command}: {done.stderr}"
-        (within / f"{command[0]}.txt").write_text(done.stdout, encoding="utf-8")
+        (within / f"{'-'.join(command)}.txt").write_text(done.stdout, encoding="utf-8")
 
 
-def said(paper: Path, command: str) -> str:
-    return (paper.parent / f"{command}.txt").read_text(encoding="utf-8")
+def said(paper: Path, *command: str) -> str:
+    return (paper.parent / f"{'-'.join(command)}.txt").read_text(encoding="utf-8")
 
 
-def test_the_whole_study_runs(paper):
-    runs = len(toy()["seeds"]) * len(toy()["pix2pix"]["variants"])
-    assert f"[{runs}/{runs}]" in said(paper, "train")
-    assert len(tiny.read_rows(paper / "results" / "pix2pix" / "runs.csv")) == runs
-    assert (paper / "results" / "pix2pix" / "sheet.png").stat().st_size > 0
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_whole_study_runs(paper, room):
+    runs = len(toy()["seeds"]) * len(toy()[room]["variants"])
+    assert f"[{runs}/{runs}]" in said(paper, "train", room)
+    assert len(tiny.read_rows(paper / "results" / room / "runs.csv")) == runs
+    assert (paper / "results" / room / "sheet.png").stat().st_size > 0
 
 
 def test_one_seed_decides_nothing_and_the_command_says_so(paper):
-    assert "warning: 1 paired seed: the smallest possible p is 0.5 > 0.05" in said(paper, "train")
+    assert "warning: 1 paired seed: the smallest possible p is 0.5 > 0.05" in said(paper, "train", "pix2pix")
     verdicts = json.loads((paper / "results" / "verdicts.json").read_text(encoding="utf-8"))
-    assert len(verdicts) == sum("paper" in claim.studies for claim in claims.CLAIMS)
+    assert len(verdicts) == sum("paper" in claim.studies for room in ROOMS.values() for claim in room.CLAIMS)
     assert {verdict["verdict"] for verdict in verdicts} == {"inconclusive"}
-    assert all("800 steps" in str(verdict["deviations"]) for verdict in verdicts), "of this study, not of the others"
+    for verdict in verdicts:
+        of = {"pix2pix": "800 steps", "vq_vae": "1,560 steps"}[verdict["replication"]]
+        assert of in str(verdict["deviations"]), "of this study, not of the others"
 
 
 def test_a_precision_that_a_processor_does_not_have_is_refused_before_training(tmp_path):

@@ -43,3 +43,10 @@ def test_a_large_data_set_is_handed_over_without_a_word(tiny_study, client, monk
         warnings.simplefilter("error")
         outcomes = list(workers.run_all(client, tiny_study.runs("pix2pix")[:1], data, lambda *_: None))
     assert outcomes[0].images == data["facade_world-tiny"][:3]
+
+
+@pytest.mark.parametrize(("backend", "imported"), [("tensorflow", True), ("jax", True), ("torch", False)])
+def test_a_fork_server_imports_keras_unless_that_would_begin_cuda(backend, imported, monkeypatch):
+    """Seen on an H200: under PyTorch every run's process died of "CUDA error: initialization error"."""
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert (workers.MODULE in workers.preload()) is imported
