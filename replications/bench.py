@@ -50,6 +50,13 @@ discriminator, the real and the fake (3 each), and the fake again with still wei
 decodes the prior, and its discriminator sees both."""
 REFERENCES = ("pix2pix", "vq_vae")
 """What bench_torch.py has, too."""
+WAYS = {
+    "TensorFlow": ("tensorflow", "no"),
+    "TensorFlow, compiled": ("tensorflow", "yes"),
+    "JAX, compiled": ("jax", "yes"),
+    "PyTorch": ("torch", "no"),
+}
+"""How a step may be computed: backend, and whether by XLA."""
 STEPS = 100
 """Of a short training, after those that are not counted."""
 
@@ -66,12 +73,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=VARIANTS, action="append", help="this replication alone; may be repeated")
     parser.add_argument("--run", choices=VARIANTS, help="one training in this process; prints JSON (used by itself)")
     parser.add_argument("--short", action="store_true", help=f"of --run: {STEPS} steps, nothing but the speed")
+    parser.add_argument(
+        "--compiled", choices=("yes", "no"), help="of --run: by XLA or not, whatever the suite would do"
+    )
     arguments = parser.parse_args(argv)
     if arguments.repetitions < 1:
         raise BenchError(f"--repetitions {arguments.repetitions}: expected at least 1; leave it out for 3")
     declared = study.load(".")
     if arguments.run:
-        print(json.dumps(one_run(declared, arguments.run, short=arguments.short)))
+        compiled = None if arguments.compiled is None else arguments.compiled == "yes"
+        print(json.dumps(one_run(declared, arguments.run, short=arguments.short, compiled=compiled)))
         return 0
     rooms = arguments.only or list(VARIANTS)
     found = {
@@ -90,10 +101,17 @@ def main(argv: list[str] | None = None) -> int:
             for room in rooms
             if room in REFERENCES and importlib.util.find_spec("torch")
         },
+        "backends": {
+            room: said(f"{room}: backends", backends(room, arguments.repetitions))
+            for room in rooms
+            if room in REFERENCES
+        },
     }
     out = Path(arguments.out)
     write_text(out / "bench.json", json.dumps(found, indent=1) + "\n")
-    write_text(out / "bench.md", _PAGE.render(**found, steps=STEPS))
+    write_text(
+        out / "bench.md", _PAGE.render(**found, steps=STEPS, ways=list(next(iter(found["backends"].values()), {})))
+    )
     print(f"bench: {out / 'bench.md'}")
     return 0
 
@@ -107,7 +125,7 @@ def said(what: str, found: dict) -> dict:
 # --- one run, in this process --------------------------------------------------------------------------------------
 
 
-def one_run(declared: study.Study, room: str, *, short: bool) -> dict:
+def one_run(declared: study.Study, room: str, *, short: bool, compiled: bool | None = None) -> dict:
     """Trains the room's variant with the first tuning seed, if there is one, and tells where the time went.
 
     Returns:
@@ -121,7 +139,9 @@ def one_run(declared: study.Study, room: str, *, short: bool) -> dict:
     with quiet():
         import keras
 
-        from replications import training
+        from replications import fitting, training
+    if compiled is not None:
+        fitting.jit_compile = lambda: compiled
     imported = time.perf_counter()
     run = study.Run(
         room, VARIANTS[room], (declared.tuning_seeds or declared.seeds)[0], declared.variants_of(room)[VARIANTS[room]]
@@ -210,6 +230,17 @@ def speed(room: str) -> float:
     return _results([_start("replications.bench", "--run", room, "--short")])[0]["images_per_second"]
 
 
+def backends(room: str, repetitions: int) -> dict[str, float]:
+    """Images per second of one run, on one thread, by each backend that is installed, compiled or not, in turns."""
+    ways = {name: way for name, way in WAYS.items() if importlib.util.find_spec(way[0])}
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repetitions):
+        for name, (backend, compiled) in ways.items():
+            arguments = ("replications.bench", "--run", room, "--short", "--compiled", compiled)
+            found[name].append(_results([_start(*arguments, backend=backend)])[0]["images_per_second"])
+    return {name: round(statistics.median(values), 1) for name, values in found.items()}
+
+
 def efficiency(room: str, repetitions: int) -> dict:
     """Images per second of one run, and of as many at once as there are cores, in turns."""
     n, alone, together = os.cpu_count() or 1, [], []
@@ -243,8 +274,8 @@ def against_torch(room: str, repetitions: int) -> dict:
     }
 
 
-def _start(module: str, *arguments: str) -> subprocess.Popen:
-    environment = {**os.environ, **ONE_THREAD}
+def _start(module: str, *arguments: str, backend: str | None = None) -> subprocess.Popen:
+    environment = {**os.environ, **ONE_THREAD, **({"KERAS_BACKEND": backend} if backend else {})}
     if module == "replications.bench_torch":
         environment = {key: value for key, value in os.environ.items() if key not in ONE_THREAD}
     return subprocess.Popen(
@@ -307,6 +338,20 @@ Medians of {{ repetitions }} in turns, about {{ steps }} steps each.
 
 Images per second of the machine, medians of {{ repetitions }} in turns; the same nets, losses, batch size and optimiser
 in plain eager PyTorch.
+
+{% endif %}
+{% if backends %}
+| replication |{% for way in ways %} {{ way }} |{% endfor %}
+
+|---|{% for way in ways %}---|{% endfor %}
+
+{% for room, one in backends.items() %}
+| {{ room }} |{% for way in ways %} {{ one[way] }} |{% endfor %}
+
+{% endfor %}
+
+Images per second of one run on one thread of this processor, by Keras's backends, as far as they are installed here;
+medians of {{ repetitions }} in turns. The suite compiles under JAX, and under TensorFlow on a GPU alone.
 {% endif %}
 """
 )

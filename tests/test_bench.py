@@ -44,11 +44,14 @@ def test_the_page_shows_what_was_found():
         steps=100,
         replications={"pix2pix": one},
         workers={"pix2pix": {"one": 10.0, "all": 19.0, "efficiency": 0.95}},
+        ways=["TensorFlow", "JAX, compiled"],
+        backends={"pix2pix": {"TensorFlow": 10.0, "JAX, compiled": 12.5}},
         torch={"pix2pix": {"ours": 19.0, "torch_one_thread": 9.0, "torch_all_threads": 9.5, "ratio": 2.0}},
     )
     assert "| pix2pix | 123.4 | 1.0 s | 2.0 s | 3.0 s | 4.0 s | 5.0 s | 5.0 | 10 % | 0.5 GB |" in page
     assert "| pix2pix | 10.0 | 19.0 | 95 % |" in page
     assert "| pix2pix | 19.0 | 9.0 | 9.5 | 2.0 |" in page
+    assert "\n| replication | TensorFlow | JAX, compiled |\n|---|---|---|\n| pix2pix | 10.0 | 12.5 |\n\n" in page
 
 
 @pytest.mark.slow
