@@ -20,6 +20,7 @@ COMMANDS = {
     "mend": "delete what a kill left torn of DVC's own files, before dvc repro",
     "calibration": "how often the judge errs, by simulation",
     "ladder": "what each instrument notices of known damage",
+    "page": "all of it on one page to look at: results/report.html",
     "cost": "what a study costs on GPUs, before it is begun: cost --price 3",
     "bench": "how fast it trains here, and where the time goes",
 }
