@@ -53,6 +53,14 @@ class Speed(_Strict):
     """Images per second of the GPU, at most."""
     measured: tuple[Measured, ...] = ()
 
+    @pydantic.model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.alone > self.together:
+            raise ValueError(
+                f"alone = {self.alone:g} is more than together = {self.together:g}, what the GPU does at most"
+            )
+        return self
+
     def seconds(self, runs: int, at_once: int, images: int) -> float:
         """Of `runs` on one GPU, of `images` each, `at_once` at a time."""
         k = min(runs, at_once)
@@ -100,9 +108,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--price", type=float, help="of one GPU for an hour, in any currency; without it, hours alone")
     arguments = parser.parse_args(argv)
     if min(arguments.gpus) < 1:
-        raise CostError(f"--gpus {min(arguments.gpus)}: expected at least 1")
+        raise CostError(f"--gpus {min(arguments.gpus)}: expected at least 1; leave it out for 1, 8 and 64")
     if arguments.price is not None and not 0 <= arguments.price < math.inf:
-        raise CostError(f"--price {arguments.price}: expected what an hour of one GPU costs, 0 or more")
+        raise CostError(
+            f"--price {arguments.price}: expected what an hour of one GPU costs, 0 or more; leave it out for hours"
+        )
     declared = study.load(arguments.study)
     speeds, epochs = Speeds.load(declared), epochs_of(declared, arguments.epochs)
     console = Console()
@@ -167,9 +177,8 @@ def hours_of(declared: study.Study, room: str, speed: Speed, epochs: int | None,
     """Until the GPU with the most to do is done: it takes ⌈runs / GPUs⌉ of the longest."""
     runs = declared.runs(room)
     each = [run.params.n_train * (epochs or run.params.epochs) for run in runs]  # pyright: ignore
-    mean = sum(each) / len(each)
     share = math.ceil(len(runs) / gpus)
-    return speed.seconds(share, speed.at_once(), int(max(each) if share == 1 else mean)) / 3600
+    return speed.seconds(share, speed.at_once(), max(each)) / 3600
 
 
 def _said(declared: study.Study, epochs: dict[str, int]) -> list[str]:

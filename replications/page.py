@@ -1,8 +1,8 @@
 """Everything on one page for people who look first: `python -m replications page` makes results/report.html.
 
 One file that works offline: the question, the answer as the verdicts give it, every claim with its effect in each
-study, pictures to compare, curves. It is made of results/ alone, of every study that has verdicts; the same results
-give the same bytes.
+study, pictures to compare, curves. It is made of results/, of every study that has verdicts, without any run; the same
+results give the same bytes.
 """
 
 import base64
@@ -158,22 +158,24 @@ def answer(found: Mapping[str, Finding], verdicts: Sequence[Mapping]) -> str:
         if not without[name] and not in_spite[name] and len(finding.supporting) > 2 * len(finding.contradicting)
     ]
     others = {
-        "neither needed nor enough: outputs are blurred without {it}, and crisp in spite of {it}": [],
-        "not needed: outputs are blurred without {it}, too": [],
-        "not enough: outputs are crisp in spite of {it}": [],
+        "neither needed nor enough: outputs are blurred without {each}, and crisp in spite of {each}": [],
+        "not needed: outputs are blurred without {each}, too": [],
+        "not enough: outputs are crisp in spite of {each}": [],
+        "outweighed: more verdicts speak against {each} than for {each}": [],
         "not decided by these verdicts": [],
     }
     for name in EXPLANATIONS:
         if name not in standing:
-            neither, not_needed, not_enough, undecided = others.values()
+            neither, not_needed, not_enough, outweighed, undecided = others.values()
+            rest = outweighed if len(found[name].contradicting) > len(found[name].supporting) else undecided
             where = {(True, True): neither, (True, False): not_needed, (False, True): not_enough}
-            where.get((without[name], in_spite[name]), undecided).append(name)
+            where.get((without[name], in_spite[name]), rest).append(name)
     said = [_stands(standing, found)]
     for how, names in others.items():
         if names:
-            be, it = ("is", "it") if len(names) == 1 else ("are", "them")
+            be, each = ("is", "it") if len(names) == 1 else ("are", "each of them")
             called = _listed(names)
-            said.append(f"{called[0].upper()}{called[1:]} {be} {how.format(it=it)}.")
+            said.append(f"{called[0].upper()}{called[1:]} {be} {how.format(each=each)}.")
     return " ".join(said)
 
 
@@ -213,6 +215,10 @@ def plot(verdict: Mapping) -> Markup:
     axes.plot(seeds, [-0.55] * len(seeds), linestyle="", marker="|", markersize=5, color=colour, markeredgewidth=1)
     axes.plot([verdict["effect"]], [0], marker="o", markersize=5.5, color=colour)
     axes.set(xlim=(left, right), ylim=(-1, 0.7))
+    for line in axes.lines:
+        line.set_clip_on(
+            False
+        )  # a path to clip by would be one for all plots, and gone with the first row that is hidden
     axes.axis("off")
     figure.subplots_adjust(left=0, right=1, top=1, bottom=0)
     return svg(figure)
@@ -225,6 +231,7 @@ def svg(figure) -> Markup:
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     plt.close(figure)
     picture = text.getvalue()
+    picture = re.sub(r' id="[a-z0-9]+_\d+"', "", picture)  # names of groups, the same in every plot
     return Markup(picture[picture.index("<svg") :].replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))
 
 
@@ -278,7 +285,13 @@ def sheets_of(name: str, declared: study.Study) -> dict[str, dict]:
         if not path.exists():
             continue
         with Image.open(path) as sheet:
-            columns = dict(zip(titles(declared, room), cut(sheet.convert("RGB")), strict=False))
+            names, strips = titles(declared, room), list(cut(sheet.convert("RGB")))
+        if len(names) != len(strips):
+            raise PageError(
+                f"{path}: {len(strips)} columns, expected {len(names)} ({', '.join(names)}); "
+                f"run `dvc repro {declared.folder / 'dvc.yaml'}:measure@{room}`"
+            )
+        columns = dict(zip(names, strips, strict=True))
         if name == "root" and room == "pix2pix":
             columns |= known(columns["labels"])
         first = [title if title in columns else next(reversed(columns)) for title in SIDE_BY_SIDE[room]]
@@ -287,7 +300,7 @@ def sheets_of(name: str, declared: study.Study) -> dict[str, dict]:
 
 
 def at_a_glance(declared: study.Study) -> bytes:
-    """The answer as a picture for the README: inputs, photographs, and what each loss makes of the same net."""
+    """The answer as a picture for the README: inputs, photographs, and what nets trained otherwise make of them."""
     with Image.open(declared.folder / "results" / "pix2pix" / "sheet.png") as sheet:
         columns = dict(zip(titles(declared, "pix2pix"), cut(sheet.convert("RGB")), strict=True))
     columns |= known(columns["labels"])

@@ -77,6 +77,7 @@ def test_bad_questions(arguments, expected):
         ("- 1\n", "expected YAML as in paper/speeds.yaml"),
         ("device: [\n", "expected YAML as in paper/speeds.yaml"),
         ("device: a GPU\npix2pix: {start: 1, alone: -2, together: 3}\n", r"of.pix2pix.alone is -2"),
+        ("device: a GPU\npix2pix: {start: 1, alone: 4, together: 3}\n", "alone = 4 is more than together = 3"),
         ("device: a GPU\npix2pix: {start: 1, alone: .inf, together: 3}\n", "of.pix2pix.alone is inf"),
     ],
 )

@@ -48,7 +48,10 @@ CODES = verdict("vq_vae/without_a_quantiser_outputs_are_blurred_too", "replicate
         ([NOT_NEEDED, NOT_ENOUGH], "Bottleneck (E1) is neither needed nor enough: outputs are blurred without it, and"),
         ([CODES], "Quantisation (E5) is not needed: outputs are blurred without it, too."),
         ([{**NOT_NEEDED, "verdict": "inconclusive"}], "None of the five explanations stands"),
-        ([{**NOT_NEEDED, "verdict": "contradicted"}], "antagonism (E4) and quantisation (E5) are not decided by these"),
+        (
+            [{**NOT_NEEDED, "verdict": "contradicted"}],
+            "Averaging (E2) is outweighed: more verdicts speak against it than for it.",
+        ),
         (
             [NOT_NEEDED, verdict("vq_vae/one", "replicated", ("E5",))],
             "What stand are averaging (E2) and quantisation (E5)",
@@ -107,7 +110,7 @@ def test_every_column_of_every_sheet_has_its_title(folder):
         with Image.open(declared.folder / "results" / room / "sheet.png") as picture:
             titles = page.titles(declared, room)
             assert len(list(page.cut(picture.convert("RGB")))) == len(titles) == len(set(titles)), room
-        assert set(page.SIDE_BY_SIDE[room]) & set(titles), room
+        assert set(page.SIDE_BY_SIDE[room]) <= set(titles) or folder != ".", room
 
 
 def test_the_page_holds_everything_in_itself(text):
