@@ -109,9 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     out = Path(arguments.out)
     write_text(out / "bench.json", json.dumps(found, indent=1) + "\n")
-    write_text(
-        out / "bench.md", _PAGE.render(**found, steps=STEPS, ways=list(next(iter(found["backends"].values()), {})))
-    )
+    write_text(out / "bench.md", _PAGE.render(**found, steps=STEPS))
     print(f"bench: {out / 'bench.md'}")
     return 0
 
@@ -305,8 +303,8 @@ _PAGE = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=T
 # How fast it trains
 
 Written by `python -m replications bench` on {{ date }}: {{ machine }}, {{ cores }} cores. One run is one process on one
-thread; times are of the clock, of one table after the other: where a machine is not quiet or
-changes its speed, compare within a table alone. A run that is trained by `dvc repro` shares its import with
+thread; times are of the clock, one table after the other: where a machine is not quiet, or changes its speed, compare
+within a table alone. A run that is trained by `dvc repro` shares its import with
 all others of the stage.
 
 | replication | images/s | imports | start | training | after | measuring | GFLOP/s | of a matrix product | memory |
@@ -342,6 +340,7 @@ in plain eager PyTorch.
 
 {% endif %}
 {% if backends %}
+{% set ways = backends.values() | first %}
 | replication |{% for way in ways %} {{ way }} |{% endfor %}
 
 |---|{% for way in ways %}---|{% endfor %}

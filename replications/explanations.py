@@ -60,6 +60,10 @@ class Finding:
     """Verdicts, as 'replication/id (study)'."""
     contradicting: tuple[str, ...]
     undecided: int
+    not_needed: bool
+    """Blur was shown where this cause is absent."""
+    not_enough: bool
+    """Crispness was shown in spite of it."""
     conclusion: str
     """One sentence."""
 
@@ -83,7 +87,15 @@ def _finding(name: str, explanation: Explanation, verdicts: Sequence[Mapping]) -
     parts += _decisive(
         explanation.crisp_with, verdicts, "not enough for blur", "crispness in spite of it was not shown"
     )
-    return Finding(supporting, contradicting, undecided, f"{'; '.join(parts)}.")
+    replicated = {_claim(v) for v in verdicts if v["verdict"] == "replicated"}
+    return Finding(
+        supporting,
+        contradicting,
+        undecided,
+        not_needed=not replicated.isdisjoint(explanation.blurred_without),
+        not_enough=not replicated.isdisjoint(explanation.crisp_with),
+        conclusion=f"{'; '.join(parts)}.",
+    )
 
 
 def _weight(supporting: int, contradicting: int, undecided: int) -> str:

@@ -12,6 +12,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -21,7 +22,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from ruamel.yaml import YAML
 
 from replications import claims, command, report, study
@@ -56,6 +57,15 @@ GLANCE = {
 """Title → column of pix2pix's sample sheet, of the picture in the README."""
 INPUTS = 4
 """Of a sample sheet's eight, on the page."""
+STANDS = "stands"
+OTHERS = (
+    "neither needed nor enough: outputs are blurred without {each}, and crisp in spite of {each}",
+    "not needed: outputs are blurred without {each}, too",
+    "not enough: outputs are crisp in spite of {each}",
+    "outweighed: more verdicts speak against {each} than for {each}",
+    "not decided by these verdicts",
+)
+"""What the verdicts make of an explanation that does not stand."""
 MARGINS = {"left": 0.005, "right": 0.995, "top": 0.94, "bottom": 0.005}
 GAP = 0.04
 """Of a sample sheet's grid (sheets.py): margins as shares of the picture, gaps as shares of a cell."""
@@ -79,23 +89,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def page(root: Path) -> str:
     """The page of all studies below the repository's root."""
-    verdicts: dict[str, list[dict]] = {}
-    folders: dict[str, Path] = {}
-    for folder in report.STUDIES:
-        found = report.read_verdicts(root / folder)
-        if found:
-            verdicts[found[0]["study"]] = found
-            folders[found[0]["study"]] = root / folder
-    if not verdicts:
+    every = report.everything(root)
+    if not every.verdicts:
         raise PageError(f"{root / 'results/verdicts.json'}: no verdicts there; run `dvc repro` to judge first")
-    rows: dict[str, dict[str, dict]] = {}
-    for name, of_study in verdicts.items():
-        for verdict in of_study:
-            rows.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
-    declared = {name: study.load(folder) for name, folder in folders.items()}
-    every = [verdict for of_study in verdicts.values() for verdict in of_study]
-    found = findings(every)
-    sheets = {f"{room} · {name}": one for name in declared for room, one in sheets_of(name, declared[name]).items()}
+    found = findings(every.verdicts)
+    sheets = {
+        f"{room} · {name}": one
+        for name, folder in every.folders.items()
+        for room, one in sheets_of(name, study.load(folder)).items()
+    }
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -106,27 +108,27 @@ def page(root: Path) -> str:
     environment.filters["code"] = coded
     return environment.get_template("page.html.jinja").render(
         question=QUESTION,
-        answer=answer(found, every),
+        answer=answer(found),
         explanations=EXPLANATIONS,
         findings=found,
-        totals=totals(verdicts),
-        rows=rows,
-        studies=list(verdicts),
-        replications=[room for room in study.REPLICATIONS if any(key.startswith(f"{room}/") for key in rows)],
+        totals=every.totals,
+        rows=every.by_claim,
+        studies=list(every.folders),
+        replications=[room for room in study.REPLICATIONS if any(key.startswith(f"{room}/") for key in every.by_claim)],
         signs=report.SIGNS,
         favours=claims.SIGNS,
         effect=report.effect,
         smallest=report.smallest,
         bearing=report.bearing,
         number=claims.number,
-        detectable=detectable,
+        detectable=cache(detectable),
         plot=plot,
         flags=lambda name: "" if name == "root" else f" --study {name}",
         pipeline=lambda name: "dvc.yaml" if name == "root" else f"{name}/dvc.yaml",
         sheets={name: one["first"] for name, one in sheets.items()},
         pictures=Markup(json.dumps({name: one["columns"] for name, one in sheets.items()}).replace("<", "\\u003c")),
-        curves=curves(folders),
-        environments={name: report.environments(folders[name], declared[name].variants) for name in verdicts},
+        curves=curves(every.folders),
+        environments=every.environments,
         citation=citation(root),
     )
 
@@ -136,47 +138,32 @@ def coded(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
-def totals(verdicts: Mapping[str, Sequence[Mapping]]) -> dict[str, dict[str, int]]:
-    """Study → verdict → how many."""
-    return {
-        name: {sign: sum(one["verdict"] == sign for one in of_study) for sign in report.SIGNS}
-        for name, of_study in verdicts.items()
-    }
-
-
 # --- the answer ----------------------------------------------------------------------------------------------------
 
 
-def answer(found: Mapping[str, Finding], verdicts: Sequence[Mapping]) -> str:
+def answer(found: Mapping[str, Finding]) -> str:
     """A paragraph that follows from the verdicts: which explanations stand, and which an experiment does without."""
-    replicated = {f"{one['replication']}/{one['id']}" for one in verdicts if one["verdict"] == "replicated"}
-    without = {name: any(claim in replicated for claim in e.blurred_without) for name, e in EXPLANATIONS.items()}
-    in_spite = {name: any(claim in replicated for claim in e.crisp_with) for name, e in EXPLANATIONS.items()}
-    standing = [
-        name
-        for name, finding in found.items()
-        if not without[name] and not in_spite[name] and len(finding.supporting) > 2 * len(finding.contradicting)
-    ]
-    others = {
-        "neither needed nor enough: outputs are blurred without {each}, and crisp in spite of {each}": [],
-        "not needed: outputs are blurred without {each}, too": [],
-        "not enough: outputs are crisp in spite of {each}": [],
-        "outweighed: more verdicts speak against {each} than for {each}": [],
-        "not decided by these verdicts": [],
-    }
-    for name in EXPLANATIONS:
-        if name not in standing:
-            neither, not_needed, not_enough, outweighed, undecided = others.values()
-            rest = outweighed if len(found[name].contradicting) > len(found[name].supporting) else undecided
-            where = {(True, True): neither, (True, False): not_needed, (False, True): not_enough}
-            where.get((without[name], in_spite[name]), rest).append(name)
-    said = [_stands(standing, found)]
-    for how, names in others.items():
+    outcomes = {name: _outcome(finding) for name, finding in found.items()}
+    said = [_stands([name for name, outcome in outcomes.items() if outcome == STANDS], found)]
+    for how in OTHERS:
+        names = [name for name, outcome in outcomes.items() if outcome == how]
         if names:
             be, each = ("is", "it") if len(names) == 1 else ("are", "each of them")
             called = _listed(names)
             said.append(f"{called[0].upper()}{called[1:]} {be} {how.format(each=each)}.")
     return " ".join(said)
+
+
+def _outcome(finding: Finding) -> str:
+    """STANDS or one of OTHERS."""
+    neither, not_needed, not_enough, outweighed, undecided = OTHERS
+    if finding.not_needed or finding.not_enough:
+        return (
+            neither if finding.not_needed and finding.not_enough else not_needed if finding.not_needed else not_enough
+        )
+    if len(finding.supporting) > 2 * len(finding.contradicting):
+        return STANDS
+    return outweighed if len(finding.contradicting) > len(finding.supporting) else undecided
 
 
 def _stands(standing: Sequence[str], found: Mapping[str, Finding]) -> str:
@@ -215,10 +202,8 @@ def plot(verdict: Mapping) -> Markup:
     axes.plot(seeds, [-0.55] * len(seeds), linestyle="", marker="|", markersize=5, color=colour, markeredgewidth=1)
     axes.plot([verdict["effect"]], [0], marker="o", markersize=5.5, color=colour)
     axes.set(xlim=(left, right), ylim=(-1, 0.7))
-    for line in axes.lines:
-        line.set_clip_on(
-            False
-        )  # a path to clip by would be one for all plots, and gone with the first row that is hidden
+    for line in axes.lines:  # a path to clip by would be one for all plots, and gone with a row that is hidden
+        line.set_clip_on(False)
     axes.axis("off")
     figure.subplots_adjust(left=0, right=1, top=1, bottom=0)
     return svg(figure)
@@ -244,23 +229,32 @@ def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
             if not path.exists():
                 continue
             with path.open(encoding="utf-8", newline="") as lines:
-                for row in csv.DictReader(lines):
-                    points.setdefault(room, {}).setdefault(row["curve"], {}).setdefault(name, []).append(row)
+                try:
+                    rows = [
+                        row | {key: float(row[key]) for key in ("x", "y", "low", "high")}
+                        for row in csv.DictReader(lines)
+                    ]
+                    for row in rows:
+                        points.setdefault(room, {}).setdefault(row["curve"], {}).setdefault(name, []).append(row)
+                except (KeyError, TypeError, ValueError, csv.Error) as error:
+                    remedy = f"run `dvc repro {folder / 'dvc.yaml'}:measure@{room}`"
+                    raise PageError(f"{path}: damaged ({error!r}), expected points with intervals; {remedy}") from None
     return {room: {title: _curve(of) for title, of in titles.items()} for room, titles in points.items()}
 
 
 def _curve(by_study: Mapping[str, list[dict]]) -> Markup:
+    """One panel for each study."""
     lines = {name: rows for name, rows in by_study.items() if len({row["x"] for row in rows}) > 1}
     by_study = lines or by_study  # a study with a single variant on the curve has a point alone
     figure, axes = plt.subplots(1, len(by_study), figsize=(3.1 * len(by_study), 2.5), squeeze=False)
     for panel, (name, rows) in zip(axes[0], by_study.items(), strict=True):
         for i, series in enumerate(dict.fromkeys(row["series"] for row in rows)):
             of = [row for row in rows if row["series"] == series]
-            x, y, low, high = (np.array([float(row[key]) for row in of]) for key in ("x", "y", "low", "high"))
+            x, y, low, high = (np.array([row[key] for row in of]) for key in ("x", "y", "low", "high"))
             panel.errorbar(
                 x, y, yerr=[y - low, high - y], label=series, color=LINES[i % len(LINES)], marker="o", markersize=3.5
             )
-        every = np.array([float(row["x"]) for row in rows])
+        every = np.array([row["x"] for row in rows])
         if (every > 0).all() and every.max() / every.min() > 20:
             panel.set_xscale("log")
         panel.set_title(name, color=GREY, fontsize=9)
@@ -284,14 +278,7 @@ def sheets_of(name: str, declared: study.Study) -> dict[str, dict]:
         path = declared.folder / "results" / room / "sheet.png"
         if not path.exists():
             continue
-        with Image.open(path) as sheet:
-            names, strips = titles(declared, room), list(cut(sheet.convert("RGB")))
-        if len(names) != len(strips):
-            raise PageError(
-                f"{path}: {len(strips)} columns, expected {len(names)} ({', '.join(names)}); "
-                f"run `dvc repro {declared.folder / 'dvc.yaml'}:measure@{room}`"
-            )
-        columns = dict(zip(names, strips, strict=True))
+        columns = columns_of(declared, room)
         if name == "root" and room == "pix2pix":
             columns |= known(columns["labels"])
         first = [title if title in columns else next(reversed(columns)) for title in SIDE_BY_SIDE[room]]
@@ -301,8 +288,7 @@ def sheets_of(name: str, declared: study.Study) -> dict[str, dict]:
 
 def at_a_glance(declared: study.Study) -> bytes:
     """The answer as a picture for the README: inputs, photographs, and what nets trained otherwise make of them."""
-    with Image.open(declared.folder / "results" / "pix2pix" / "sheet.png") as sheet:
-        columns = dict(zip(titles(declared, "pix2pix"), cut(sheet.convert("RGB")), strict=True))
+    columns = columns_of(declared, "pix2pix")
     columns |= known(columns["labels"])
     figure, axes = plt.subplots(1, len(GLANCE), figsize=(1.35 * len(GLANCE), 4.6), dpi=110)
     for panel, (title, name) in zip(axes, GLANCE.items(), strict=True):
@@ -315,6 +301,21 @@ def at_a_glance(declared: study.Study) -> bytes:
     figure.savefig(picture, format="png", metadata={"Software": None})
     plt.close(figure)
     return picture.getvalue()
+
+
+def columns_of(declared: study.Study, room: str) -> dict[str, Image.Image]:
+    """Title → the column of a sample sheet, its pictures below each other."""
+    path = declared.folder / "results" / room / "sheet.png"
+    remedy = f"run `dvc repro {declared.folder / 'dvc.yaml'}:measure@{room}`"
+    try:
+        with Image.open(path) as sheet:
+            strips = list(cut(sheet.convert("RGB")))
+    except (UnidentifiedImageError, OSError, SyntaxError, ZeroDivisionError) as error:
+        raise PageError(f"{path}: no sample sheet ({error}); {remedy}") from None
+    names = titles(declared, room)
+    if len(names) != len(strips):
+        raise PageError(f"{path}: {len(strips)} columns, expected {len(names)} ({', '.join(names)}); {remedy}")
+    return dict(zip(names, strips, strict=True))
 
 
 def titles(declared: study.Study, room: str) -> list[str]:
@@ -363,6 +364,8 @@ def known(labels: Image.Image, size: int = 32) -> dict[str, Image.Image]:
     for row in range(labels.height // side):
         pixels = np.asarray(labels)[row * side + centres][:, centres].astype(int)
         distance = np.abs(pixels[:, :, None] - world.PALETTE[None, None].astype(int)).sum(axis=-1)
+        if distance.min(axis=-1).any():
+            raise PageError("a label map of pix2pix's sample sheet has other colours than world.PALETTE; measure again")
         of = world.conditional(distance.argmin(axis=-1).astype(np.uint8))
         for values, picture in zip(strips.values(), (of.mean, of.median), strict=True):
             values.append(Image.fromarray(np.round(255 * picture).astype(np.uint8)).resize((side, side), Image.NEAREST))

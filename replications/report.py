@@ -269,32 +269,52 @@ def _unlike(kind: type, entry: object) -> list[str]:
     return sorted({field.name for field in dataclasses.fields(kind)} ^ set(entry if isinstance(entry, dict) else ()))
 
 
-def table(root: Path) -> str:
-    """The Markdown table of all studies below the repository's root."""
-    rows: dict[str, dict[str, dict]] = {}
-    every: list[dict] = []
-    totals: dict[str, dict[str, int]] = {}
-    made: dict[str, dict[str, dict[str, int]]] = {}
+@dataclasses.dataclass(frozen=True)
+class Everything:
+    """What all studies have to say."""
+
+    folders: dict[str, Path]
+    """Study → where it lies."""
+    verdicts: list[dict]
+    by_claim: dict[str, dict[str, dict]]
+    """'replication/id' → study → verdict."""
+    totals: dict[str, dict[str, int]]
+    """Study → verdict → how many."""
+    environments: dict[str, dict[str, dict[str, int]]]
+    """Study → environment, in words → replication → runs."""
+
+
+def everything(root: Path) -> Everything:
+    """Of every study below the repository's root that has verdicts."""
+    every = Everything({}, [], {}, {}, {})
     for folder in STUDIES:
         verdicts = read_verdicts(root / folder)
         if not verdicts:
             continue
         name = verdicts[0]["study"]
-        totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}
-        every += verdicts
-        made[name] = environments(root / folder, dict.fromkeys(verdict["replication"] for verdict in verdicts))
+        every.folders[name] = root / folder
+        every.verdicts.extend(verdicts)
+        every.totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}
+        rooms = dict.fromkeys(verdict["replication"] for verdict in verdicts)
+        every.environments[name] = environments(root / folder, rooms)
         for verdict in verdicts:
-            rows.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
+            every.by_claim.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
+    return every
+
+
+def table(root: Path) -> str:
+    """The Markdown table of all studies below the repository's root."""
+    every = everything(root)
     return _SUMMARY.render(
-        claims=rows,
-        totals=totals,
-        environments=made,
+        claims=every.by_claim,
+        totals=every.totals,
+        environments=every.environments,
         signs=SIGNS,
         effect=effect,
         bearing=bearing,
         deviations=claims.deviations_in_short,
         explanations=EXPLANATIONS,
-        findings=findings(every),
+        findings=findings(every.verdicts),
     )
 
 

@@ -224,9 +224,9 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
 
 
 def preload() -> list[str]:
-    """What a fork server imports once for all runs: Keras, too, but under PyTorch.
+    """What a fork server imports once for all runs: Keras, too, except under PyTorch.
 
-    That looks for a GPU when Keras is imported, and CUDA that was begun before a fork cannot be used after it.
+    PyTorch looks for a GPU when Keras is imported, and CUDA that was begun before a fork cannot be used after it.
     """
     return [__name__] if backend() == "torch" else [MODULE, __name__]
 

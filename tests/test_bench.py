@@ -44,7 +44,6 @@ def test_the_page_shows_what_was_found():
         steps=100,
         replications={"pix2pix": one},
         workers={"pix2pix": {"one": 10.0, "all": 19.0, "efficiency": 0.95}},
-        ways=["TensorFlow", "JAX, compiled"],
         backends={"pix2pix": {"TensorFlow": 10.0, "JAX, compiled": 12.5}},
         torch={"pix2pix": {"ours": 19.0, "torch_one_thread": 9.0, "torch_all_threads": 9.5, "ratio": 2.0}},
     )

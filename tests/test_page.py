@@ -59,7 +59,7 @@ CODES = verdict("vq_vae/without_a_quantiser_outputs_are_blurred_too", "replicate
     ],
 )
 def test_the_answer_follows_from_the_verdicts(verdicts, said):
-    assert said in page.answer(findings(verdicts), verdicts)
+    assert said in page.answer(findings(verdicts))
 
 
 def test_a_plot_of_an_interval_without_bounds_and_the_same_bytes_again():
@@ -139,6 +139,36 @@ def test_what_a_result_says_is_text_and_never_a_tag(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "read_verdicts", lambda _: verdicts)
     monkeypatch.setattr(page, "sheets_of", lambda *_: {})
     assert "<script>alert" not in page.page(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("sheet.png", b"no picture", "no sample sheet"),
+        ("sheet.png", None, "columns, expected 16"),
+        ("curves.csv", b"curve,series,variant,x,y,low,high\na,b,c,1,2,3,many\n", "expected points with intervals"),
+        ("curves.csv", b"curve,x\na,1\n", "expected points with intervals"),
+    ],
+)
+def test_damaged_results_are_named_with_a_remedy(name, content, expected, tmp_path, monkeypatch):
+    for one in ("CITATION.cff", "params.yaml"):
+        (tmp_path / one).symlink_to(tiny.ROOT / one)
+    shutil.copytree(tiny.ROOT / "results", tmp_path / "results")
+    damaged = tmp_path / "results" / "pix2pix" / name
+    if content is None:
+        with Image.open(damaged) as picture:
+            picture.crop((0, 0, picture.width - 95, picture.height)).save(damaged)
+    else:
+        damaged.write_bytes(content)
+    monkeypatch.setattr(page, "plot", lambda _: "")
+    with pytest.raises(page.PageError, match=f"{name}.*{expected}.*run `dvc repro"):
+        page.page(tmp_path)
+
+
+def test_colours_that_are_no_label_are_not_taken_for_one(tiny_study, monkeypatch, tmp_path):
+    columns = [np.full((8, 32, 32, 3), 7, np.uint8)] * 2
+    with pytest.raises(page.PageError, match="other colours than world"):
+        page.known(next(page.cut(sheet(columns, tiny_study, monkeypatch, tmp_path))))
 
 
 def test_without_verdicts_there_is_no_page(tmp_path):

@@ -67,6 +67,12 @@ NO_PRIOR = Deviation(
     "the claim",
 )
 
+AFTERWARDS = Deviation(
+    "method",
+    "named for this study after its runs were made, with the margin that it has in the others",
+    "a claim that is named once its runs are there might have been left out, had they said something else",
+)
+
 CLAIMS = (
     Claim(
         id="error_falls_with_codebook_size",
@@ -254,7 +260,7 @@ CLAIMS = (
         unit="dB, the widest gap",
         published="no effect seen from 0.1 to 2.0",
         deviations=HARDER,
-        deviations_in={"paper": HARDER_AT_SIZE},
+        deviations_in={"paper": (AFTERWARDS, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
         does_not_hold={
             "root": "at 2 fewer codes are used in so short a training, and about 0.7 dB are lost",
