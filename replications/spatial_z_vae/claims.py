@@ -22,6 +22,8 @@ ALL = (
     *(*UNNORMALISED, *PERCEPTUAL),
 )
 
+EVERYWHERE = ("root", "real", "paper")
+"""The studies of claims whose arms are declared at the paper's own size, too."""
 ORIGINAL = "Spatial-Z-VAE, README of 18 January 2019 (said without a number)"
 SHARPER = log(1.25)
 OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": log(1.1), "-blur_effect": log(1.05)}
@@ -60,6 +62,20 @@ HARDER = (PIXEL, SHORT.hinders, DATA)
 """For gains from a larger flat latent, which a short training makes harder to replicate."""
 EASIER = (PIXEL, SHORT.helps, DATA)
 """For claims that a large flat latent gains nothing, which a short training makes easier to replicate."""
+FEW_EPOCHS = Deviation(
+    "steps",
+    "as many epochs as a lent GPU had time for, in larger batches (paper/params.yaml)",
+    "as of a training stopped early: all arms are blurrier, and large flat latents are furthest from their end",
+)
+SMALL_PICTURES = Deviation(
+    "data",
+    "CIFAR-10 re-compressed as JPEG, 32 px, instead of faces of 160 px",
+    "a picture holds less, so that a smaller latent suffices",
+)
+AT_SIZE = (PIXEL, FEW_EPOCHS, SMALL_PICTURES)
+"""With the original's channels and residual blocks, on all of CIFAR-10 (paper/)."""
+EASIER_AT_SIZE = (PIXEL, FEW_EPOCHS.helps, SMALL_PICTURES)
+HARDER_AT_SIZE = (PIXEL, FEW_EPOCHS.hinders, SMALL_PICTURES)
 FEATURES = Deviation(
     "method",
     "a small net that has learnt the data set's own labels in the place of FaceNet",
@@ -96,6 +112,8 @@ CLAIMS = (
         unit="dB from 8 to 1024 values",
         also=OTHER_FIDELITY,
         deviations=HARDER,
+        deviations_in={"paper": HARDER_AT_SIZE},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": (
                 "grows in every seed, but by little more than the smallest effect: dense latents stop gaining at 128 "
@@ -114,6 +132,8 @@ CLAIMS = (
         unit="times as sharp at 1024 values as at 8",
         also=OTHER_SHARPNESS,
         deviations=HARDER,
+        deviations_in={"paper": HARDER_AT_SIZE},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": (
                 "nearly doubles, but one interval of five seeds is too wide once all claims of the study are counted"
@@ -132,6 +152,8 @@ CLAIMS = (
         published=f"{DOUBLINGS}; {LDM}",
         also=OTHER_FIDELITY,
         deviations=TRAINING,
+        deviations_in={"paper": AT_SIZE},
+        studies=EVERYWHERE,
     ),
     Claim(
         id="sharpness_grows_with_spatial_latent_size",
@@ -144,6 +166,8 @@ CLAIMS = (
         unit="times as sharp at 512 values as at 64",
         also=OTHER_SHARPNESS,
         deviations=TRAINING,
+        deviations_in={"paper": AT_SIZE},
+        studies=EVERYWHERE,
     ),
     # The size alone.
     Claim(
@@ -158,6 +182,8 @@ CLAIMS = (
         unit="dB from 8 to 1024 values",
         also=OTHER_FIDELITY,
         deviations=(SUM, *HARDER),
+        deviations_in={"paper": (SUM, *HARDER_AT_SIZE)},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": (
                 "grows in every seed, by one decibel, which is the smallest effect itself: dense latents stop gaining "
@@ -177,6 +203,8 @@ CLAIMS = (
         unit="times as sharp at 1024 values as at 8",
         also=OTHER_SHARPNESS,
         deviations=(SUM, *HARDER),
+        deviations_in={"paper": (SUM, *HARDER_AT_SIZE)},
+        studies=EVERYWHERE,
     ),
     Claim(
         id="spatial_gain_survives_a_fixed_kl_weight",
@@ -191,6 +219,8 @@ CLAIMS = (
         published=f"{DOUBLINGS}; {LDM}",
         also=OTHER_FIDELITY,
         deviations=(SUM, *TRAINING),
+        deviations_in={"paper": (SUM, *AT_SIZE)},
+        studies=EVERYWHERE,
     ),
     Claim(
         id="spatial_sharpness_gain_survives_a_fixed_kl_weight",
@@ -204,6 +234,8 @@ CLAIMS = (
         unit="times as sharp at 512 values as at 64",
         also=OTHER_SHARPNESS,
         deviations=(SUM, *TRAINING),
+        deviations_in={"paper": (SUM, *AT_SIZE)},
+        studies=EVERYWHERE,
     ),
     Claim(
         id="part_of_the_gain_is_the_kl_weight",
@@ -216,6 +248,8 @@ CLAIMS = (
         unit="dB gained more",
         also=OTHER_FIDELITY,
         deviations=TRAINING,
+        deviations_in={"paper": AT_SIZE},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": (
                 "with flat latents both forms gain the same: beyond 128 values the net, not the KL term, is what limits"
@@ -236,6 +270,8 @@ CLAIMS = (
         unit="dB gained more",
         also=OTHER_FIDELITY,
         deviations=TRAINING,
+        deviations_in={"paper": AT_SIZE},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": ("in the expected direction in every seed, but the interval reaches below half a decibel"),
             "real": ("about a third of a decibel: with its normalisation a spatial latent gains little from more nats"),
@@ -367,6 +403,8 @@ CLAIMS = (
         smallest_effect=log(2),
         unit="times as far from the mean of the training images are photographs",
         deviations=(SUM.helps, *EASIER),
+        deviations_in={"paper": (SUM.helps, *EASIER_AT_SIZE)},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": (
                 "photographs are 1.94 times as far from the mean image, a little less than the factor of two that"
@@ -388,6 +426,8 @@ CLAIMS = (
         smallest_effect=0.1,
         unit="of the photographs' distance to the mean image, from 8 to 1024 values",
         deviations=(SUM, *HARDER),
+        deviations_in={"paper": (SUM, *HARDER_AT_SIZE)},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": ("in the expected direction in every seed, but the interval reaches below the smallest effect"),
             "real": ("in the expected direction in every seed, but the interval reaches below the smallest effect"),
@@ -405,6 +445,8 @@ CLAIMS = (
         smallest_effect=-0.1,
         unit="KID more from 8 to 1024 values",
         deviations=(KID, SUM.helps, *EASIER),
+        deviations_in={"paper": (KID, SUM.helps, *EASIER_AT_SIZE)},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": ("by KID, samples of large flat latents are a little better, by about the margin that was allowed"),
         },
@@ -421,6 +463,8 @@ CLAIMS = (
         unit="times as sharp at 8 values as at 1024",
         also={"gradient_energy_prior": -SHARPER, "high_frequency_share_prior": -log(1.1)},
         deviations=(SUM.helps, *EASIER),
+        deviations_in={"paper": (SUM.helps, *EASIER_AT_SIZE)},
+        studies=EVERYWHERE,
     ),
     Claim(
         id="spatial_prior_samples_do_not_gain",
@@ -433,6 +477,8 @@ CLAIMS = (
         smallest_effect=-0.1,
         unit="KID more from 64 to 512 values",
         deviations=(KID, SUM.helps, *TRAINING),
+        deviations_in={"paper": (KID, SUM.helps, *AT_SIZE)},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": (
                 "KID, which sees little of the layout, rates the sharp mosaics of large spatial latents better "
@@ -497,6 +543,8 @@ CLAIMS = (
         smallest_effect=log(2),
         unit="values for each one that is used",
         deviations=(FIXED, *HARDER),
+        deviations_in={"paper": (FIXED, *HARDER_AT_SIZE)},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": ("every dimension counts as active after so short a training, whatever the latent's size"),
             "real": ("every dimension counts as active after so short a training, whatever the size of the latent"),
@@ -513,6 +561,8 @@ CLAIMS = (
         smallest_effect=-log(1.25),
         unit="times as many nats in 128 values",
         deviations=(FIXED, *HARDER),
+        deviations_in={"paper": (FIXED, *HARDER_AT_SIZE)},
+        studies=EVERYWHERE,
         does_not_hold={
             "root": ("1,024 values carry a third more nats than 128, without gaining fidelity from them"),
             "real": "1,024 values carry four tenths more nats than 128, and reconstruct slightly worse",
@@ -530,6 +580,8 @@ CLAIMS = (
         unit="dB gained more by the first sixteenfold than by the next eightfold",
         also=OTHER_FIDELITY,
         deviations=(FIXED, *EASIER),
+        deviations_in={"paper": (FIXED, *EASIER_AT_SIZE)},
+        studies=EVERYWHERE,
     ),
 )
 
