@@ -13,6 +13,7 @@ COMMANDS = {
     "report": "verdicts to Markdown",
     "readers": "train the nets that instruments read images with",
     "datasets": "build and export data sets: datasets build facade_world/32 --data-dir data",
+    "new": "begin a replication of your own: new vae_flow",
     "trace": "where a verdict comes from, link by link: trace adversarial_term_sharpens",
     "import-runs": "take in runs that another machine finished: import-runs FOLDER",
     "audit": "train committed runs again and compare: audit --runs 2",

@@ -44,7 +44,7 @@ SIDE_BY_SIDE = {
     "vq_vae": ("k2", "k512"),
     "vae_vs_gan": ("prior vae", "prior gan"),
 }
-"""Replication → the two columns of its sample sheet that the page shows first."""
+"""Replication → the two columns of its sample sheet that the page shows first; of any other the last two."""
 GLANCE = {
     "input": "labels",
     "photograph": "photo",
@@ -281,7 +281,8 @@ def sheets_of(name: str, declared: study.Study) -> dict[str, dict]:
         columns = columns_of(declared, room)
         if name == "root" and room == "pix2pix":
             columns |= known(columns["labels"])
-        first = [title if title in columns else next(reversed(columns)) for title in SIDE_BY_SIDE[room]]
+        wanted = SIDE_BY_SIDE.get(room, tuple(columns)[-2:])
+        first = [title if title in columns else next(reversed(columns)) for title in wanted]
         found[room] = {"columns": {title: _uri(_top(picture)) for title, picture in columns.items()}, "first": first}
     return found
 
