@@ -8,13 +8,38 @@ from typing import NoReturn
 
 from replications.errors import ReplicationError
 
+COMMANDS = {
+    "train": ("train the declared runs of a replication that are not there yet", "train pix2pix --workers 2"),
+    "measure": ("images to scores, curves and a sample sheet", "measure pix2pix"),
+    "judge": ("scores to verdicts", "judge --study real"),
+    "report": ("verdicts to Markdown", "report --study real"),
+    "page": ("all of it on one page to look at: results/report.html", "page"),
+    "readers": ("train the nets that instruments read images with", "readers"),
+    "datasets": ("build and export data sets", "datasets build facade_world/32 --data-dir data"),
+    "new": ("begin a replication of your own", "new vae_flow"),
+    "trace": ("where a verdict comes from, link by link", "trace adversarial_term_sharpens"),
+    "audit": ("train committed runs again and compare", "audit --runs 2"),
+    "regress": ("compare verdicts with those of a Git revision", "regress --against HEAD~1"),
+    "import-runs": ("take in runs that another machine finished", "import-runs FOLDER --study paper"),
+    "mend": ("delete what a kill left torn of DVC's own files, before dvc repro", "mend"),
+    "calibration": ("how often the judge errs, by simulation", "calibration"),
+    "ladder": ("what each instrument notices of known damage", "ladder"),
+    "cost": ("what a study costs on GPUs, before it is begun", "cost --epochs vq_vae=641 --price 3"),
+    "bench": ("how fast it trains here, and where the time goes", "bench --only vq_vae"),
+}
+"""Command → what it does, and an example, in the order in which people meet them."""
+
 
 class CommandError(ReplicationError):
     """Arguments or an environment that a command cannot run with."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A command line whose errors are one line like all others, without the usage before it."""
+    """A command line whose help ends with an example, and whose errors are one line like all others."""
+
+    def __init__(self, *, prog: str, **options):
+        _, example = COMMANDS.get(prog.rsplit(" ", 1)[-1], (None, None))
+        super().__init__(prog=prog, epilog=example and f"example: python -m replications {example}", **options)
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse, which would print and exit."""

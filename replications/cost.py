@@ -10,6 +10,7 @@ start of one hides behind the others' work. GPUs share nothing: each takes an eq
 """
 
 import argparse
+import json
 import math
 from typing import Self
 
@@ -106,6 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--gpus", type=int, nargs="+", default=[1, 8, 64], help="how many (default: 1 8 64)")
     parser.add_argument("--epochs", nargs="+", default=[], metavar="REPLICATION=N", help="instead of params.yaml's")
     parser.add_argument("--price", type=float, help="of one GPU for an hour, in any currency; without it, hours alone")
+    parser.add_argument("--json", action="store_true", help="print JSON: replication → GPUs → hours")
     arguments = parser.parse_args(argv)
     if min(arguments.gpus) < 1:
         raise CostError(f"--gpus {min(arguments.gpus)}: expected at least 1; leave it out for 1, 8 and 64")
@@ -115,6 +117,9 @@ def main(argv: list[str] | None = None) -> int:
         )
     declared = study.load(arguments.study)
     speeds, epochs = Speeds.load(declared), epochs_of(declared, arguments.epochs)
+    if arguments.json:
+        print(json.dumps(hours_by_room(declared, speeds, epochs, arguments.gpus), indent=1))
+        return 0
     console = Console()
     console.print(checked(speeds))
     console.print(estimated(declared, speeds, epochs, arguments.gpus, arguments.price))
@@ -154,23 +159,32 @@ def estimated(
     declared: study.Study, speeds: Speeds, epochs: dict[str, int], gpus: list[int], price: float | None
 ) -> Table:
     """Hours from the first run's start to the last one's end, and the hours of all GPUs meanwhile."""
-    totals = dict.fromkeys(gpus, 0.0)
+    by_room = hours_by_room(declared, speeds, epochs, gpus)
+    totals = {n: sum(hours[n] for hours in by_room.values()) for n in gpus}
     table = Table(title=f"{declared.params_file}, on GPUs like that", caption=", ".join(_said(declared, epochs)))
     table.add_column("replication")
     for n in gpus:
         table.add_column(f"{n} GPU{'s' * (n > 1)}", justify="right")
-    for room in declared.variants:
-        if room not in speeds.of:
-            raise CostError(f"{declared.folder / FILE}: {room} is missing, which the study trains; measure and add it")
-        hours = {n: hours_of(declared, room, speeds.of[room], epochs.get(room), n) for n in gpus}
+    for room, hours in by_room.items():
         table.add_row(room, *(f"{hours[n]:.2f} h" for n in gpus))
-        totals = {n: totals[n] + hours[n] for n in gpus}
     table.add_section()
     table.add_row("all, one after the other", *(f"{totals[n]:.2f} h" for n in gpus))
     table.add_row("hours of GPUs", *(f"{n * totals[n]:.1f} h" for n in gpus))
     if price is not None:
         table.add_row(f"at {price:g} an hour", *(f"{n * totals[n] * price:,.0f}" for n in gpus))
     return table
+
+
+def hours_by_room(
+    declared: study.Study, speeds: Speeds, epochs: dict[str, int], gpus: list[int]
+) -> dict[str, dict[int, float]]:
+    """Replication → how many GPUs → hours. Raises CostError where a speed is missing."""
+    found = {}
+    for room in declared.variants:
+        if room not in speeds.of:
+            raise CostError(f"{declared.folder / FILE}: {room} is missing, which the study trains; measure and add it")
+        found[room] = {n: hours_of(declared, room, speeds.of[room], epochs.get(room), n) for n in gpus}
+    return found
 
 
 def hours_of(declared: study.Study, room: str, speed: Speed, epochs: int | None, gpus: int) -> float:

@@ -7,7 +7,7 @@ what float arithmetic does to the last digit passes. `--junit FILE` writes the s
 import json
 import subprocess
 from dataclasses import dataclass
-from math import hypot, inf, nan
+from math import hypot, inf, isfinite, nan
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -79,16 +79,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--against", metavar="REV", required=True, help="a Git revision, such as main or HEAD~1")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write a JUnit report there, too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
     before = verdicts_at(arguments.against, declared.folder)
     after = {name: verdict.as_json() for name, verdict in chain.judged(declared).items()}
     changes = compare(before, after)
-    show(arguments.against, declared.name, changes)
     if arguments.junit:
         write_bytes(arguments.junit, as_junit(declared.name, changes))
     failures = [change for change in changes if change.failure]
-    print(f"{len(changes)} claims, {len(failures)} regressions against {arguments.against}")
+    if arguments.json:
+        print(json.dumps([_as_plain(change) for change in changes], indent=1))
+    else:
+        show(arguments.against, declared.name, changes)
+        print(f"{len(changes)} claims, {len(failures)} regressions against {arguments.against}")
     return 1 if failures else 0
 
 
@@ -115,6 +119,14 @@ def compare(before: dict[str, dict], after: dict[str, dict]) -> list[Change]:
     here = {f"{entry['replication']}/{entry['id']}": entry for entry in after.values()}
     names = [*here, *(name for name in before if name not in here)]
     return [Change(name, before.get(name), here.get(name)) for name in names]
+
+
+def _as_plain(change: Change) -> dict:
+    """What `--json` prints of a claim: null where there is nothing to compare, or no bound."""
+    verdicts = {side: one and one["verdict"] for side, one in (("before", change.before), ("after", change.after))}
+    numbers = {"moved": change.moved, "allowed": change.allowed}
+    numbers = {name: value if isfinite(value) else None for name, value in numbers.items()}
+    return {"claim": change.name, **verdicts, **numbers, "failure": change.failure}
 
 
 def show(revision: str, name: str, changes: list[Change]) -> None:

@@ -5,16 +5,18 @@ import importlib
 import pytest
 
 from replications import __main__ as door
-from replications.__main__ import COMMANDS
-from replications.command import CommandError
+from replications.command import COMMANDS, CommandError
 from tests import tiny
 
 
 def test_help_names_every_command_and_loads_none(tmp_path):
     done = tiny.command("replications", "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    for name in COMMANDS:
+    for name, (what, example) in COMMANDS.items():
         assert f"  {name} " in done.stdout
+        assert f"{what}\n" in done.stdout
+        assert f" {example}\n" in done.stdout
+        assert example.split()[0] == name
     assert tiny.command("replications", cwd=tmp_path).stdout == done.stdout
 
 
@@ -23,7 +25,7 @@ def test_a_command_has_its_own_help(name, capsys):
     with pytest.raises(SystemExit) as caught:
         door.main([name, "--help"])
     assert caught.value.code == 0
-    assert "python -m replications" in capsys.readouterr().out
+    assert f"example: python -m replications {COMMANDS[name][1]}\n" in capsys.readouterr().out
 
 
 def test_a_command_gets_its_words(monkeypatch):

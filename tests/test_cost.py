@@ -1,5 +1,7 @@
 """The cost model: its arithmetic by hand, its speeds beside the clock, and questions that it cannot answer."""
 
+import json
+
 import pytest
 
 from replications import cost, study
@@ -86,3 +88,11 @@ def test_bad_speeds(content, expected, tmp_path):
     (tmp_path / "speeds.yaml").write_text(content)
     with pytest.raises(cost.CostError, match=expected):
         cost.main(["--study", str(tmp_path)])
+
+
+def test_json_has_the_hours_of_the_table(capsys):
+    assert cost.main(["--gpus", "1", "8", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert all(hours["1"] >= hours["8"] > 0 for hours in said.values())
+    cost.main(["--gpus", "1"])
+    assert f"{said['pix2pix']['1']:.2f} h" in capsys.readouterr().out

@@ -152,3 +152,12 @@ def test_verdicts_that_cannot_be_read_are_one_line(repository, monkeypatch, cont
     )
     with pytest.raises(RegressError, match="holds no verdicts"):
         regress.main(["--against", "HEAD"])
+
+
+def test_json_says_the_same_and_is_json(repository, monkeypatch, capsys):
+    judge_says(monkeypatch, {**VERDICT, "verdict": "inconclusive"}, OTHER)
+    assert regress.main(["--against", "HEAD", "--json"]) == 1
+    lost, same = json.loads(capsys.readouterr().out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert (lost["before"], lost["after"], lost["moved"]) == ("replicated", "inconclusive", 0)
+    assert lost["failure"] == "the verdict was replicated and is inconclusive"
+    assert (same["claim"], same["failure"], same["allowed"]) == ("pix2pix/it_blurs", "", None), "no bound, no number"
