@@ -579,6 +579,8 @@ class Verdict:
     verdict as if it were the only claim (unadjusted)."""
     disagreement: bool
     """Whether those verdicts differ."""
+    reason: str | None
+    """Why it is known not to be replicated in this study, as the claim says (`does_not_hold`)."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for JSON: floats at 6 significant digits, so that files do not change with the last bit.
@@ -772,6 +774,7 @@ def _verdict(
         ),
         instruments=instruments,
         disagreement=len({row["verdict"] for row in instruments}) > 1,
+        reason=claim.does_not_hold.get(study),
     )
 
 

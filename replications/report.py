@@ -53,6 +53,18 @@ _SUMMARY = _ENVIRONMENT.from_string(
 {{ finding.contradicting | length }} | {{ finding.undecided }} | {{ finding.conclusion }} |
 {% endfor %}
 
+**What did not replicate**: contradicted are
+
+{% for rows in claims.values() %}
+{% for study, verdict in rows.items() if verdict.verdict == "contradicted" %}
+- in *{{ study }}*, **{{ verdict.replication }}**: "{{ verdict.statement }}" Seen: {{ effect(verdict) }}.\
+{% if verdict.reason %} Why, as far as it is known: {{ verdict.reason }}.{% endif %}
+
+{% endfor %}
+{% endfor %}
+
+Why the inconclusive ones are undecided stands beside each of them in verdicts.md of its study.
+
 | claim | published |{% for study in totals %} {{ study }} |{% endfor %}
 
 |---|---|{% for study in totals %}---|{% endfor %}
@@ -94,6 +106,9 @@ Runs were made in {{ environments | length }} environment{{ "s" if environments 
 {{ "%.3g" % v.p_adjusted }}{% if v.verdict == "contradicted" %}; p (the other sign) {{ "%.3g" % v.p_against }}, \
 adjusted {{ "%.3g" % v.p_against_adjusted }}{% endif %}; \
 chance that fresh seeds give another verdict {{ "%.2f" % v.flip_chance }}.
+{% if v.reason and v.verdict != "replicated" %}
+- Why it is not replicated, as far as it is known: {{ v.reason }}.
+{% endif %}
 - By each instrument:{% for i in v.instruments %} {{ i.instrument }} {{ i.verdict }}{{ "," if not loop.last else "." }}\
 {% endfor %}{% if v.disagreement %} **The instruments disagree.**{% endif %}
 

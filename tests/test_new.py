@@ -111,7 +111,7 @@ def test_the_new_room_keeps_the_rules_of_the_house_and_passes_its_own_tests(begu
 def test_what_it_wrote_is_formatted(begun):
     written = [begun / "replications" / NAME, begun / "tests" / NAME, begun / "replications" / "study.py"]
     for command in (["format", "--check"], ["check"]):
-        done = subprocess.run(["ruff", *command, *written], cwd=begun, capture_output=True, text=True, check=False)
+        done = tiny.command("ruff", *command, *written, cwd=begun)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
