@@ -246,6 +246,17 @@ def test_the_divider_moves_by_keyboard(opened):
     assert opened.evaluate("document.getElementById('frames').style.getPropertyValue('--at')") == "100%"
 
 
+def test_what_is_open_is_printed_and_no_control(opened):
+    opened.emulate_media(media="print")
+    assert not opened.locator(".filters").is_visible()
+    assert not opened.locator("#divider").is_visible()
+    assert opened.locator("tr.details:visible").count() == 0
+    opened.emulate_media(media="screen")
+    opened.locator(".claim button").first.click()
+    opened.emulate_media(media="print")
+    assert opened.locator("tr.details:visible").count() == 1
+
+
 def test_nothing_is_wider_than_the_window(opened):
     for width in (360, 768, 1280):
         opened.set_viewport_size({"width": width, "height": 900})
