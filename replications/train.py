@@ -3,6 +3,7 @@
 import csv
 import importlib
 import io
+import json
 import os
 import sys
 import time
@@ -18,6 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from replications import claims, command, runs, study, workers
 from replications.errors import ReplicationError
 from replications.statistics import detectable
+
+BENCH = Path("validation", "bench.json")
+"""What `bench` measured: the first estimate, until there are runs of this machine."""
 
 
 class TrainError(ReplicationError):
@@ -67,7 +71,8 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
     os.environ.setdefault(workers.CHECKPOINTS, str(checkpoints.resolve()))  # of workers on this machine
     with workers.cluster(n_workers) as client:
         n_workers = max(1, len(client.scheduler_info()["workers"]))
-        with Reporter(replication, len(wanted), missing, log, n_workers) as reporter:
+        estimate = benched(declared, missing)
+        with Reporter(replication, len(wanted), missing, log, n_workers, estimate) as reporter:
             for outcome in workers.run_all(client, missing, data, reporter.progress):
                 run = outcome.run
                 if outcome.facts is None:
@@ -123,6 +128,23 @@ def print_power(declared: study.Study, replication: str) -> None:
         )
 
 
+def benched(declared: study.Study, missing: list[study.Run]) -> float | None:
+    """Seconds that these runs would take one after the other where the bench was run; None where it says nothing.
+
+    It ran one variant of each replication of the bundled study: the others' nets are taken to be as fast.
+    """
+    path = declared.folder / BENCH
+    if declared.name != "root" or not missing or not path.exists():
+        return None
+    try:
+        one = json.loads(path.read_text(encoding="utf-8"))["replications"][missing[0].replication]
+        images = sum(run.params.n_train * run.params.epochs for run in missing)  # pyright: ignore
+        around = one["seconds"]["start"] + one["seconds"]["after"]
+        return images / one["images_per_second"] + around * len(missing)
+    except (ValueError, KeyError, TypeError, ZeroDivisionError, UnicodeDecodeError):
+        return None  # a replication that was never benched, or a damaged file: no reason not to train
+
+
 class DurationLog:
     """Seconds of past runs, kept beside the study and hashed by nobody: the next run's time is estimated from it."""
 
@@ -150,13 +172,23 @@ class DurationLog:
 class Reporter:
     """Progress for people: a bar on a terminal, else a line for every finished run."""
 
-    def __init__(self, replication: str, n_declared: int, missing: list[study.Run], log: DurationLog, n_workers: int):
+    def __init__(
+        self,
+        replication: str,
+        n_declared: int,
+        missing: list[study.Run],
+        log: DurationLog,
+        n_workers: int,
+        benched: float | None = None,
+    ):
         self.replication, self.total, self.done = replication, len(missing), 0
         self.images: dict[str, tuple[int, int]] = {}
         self.started = time.monotonic()
         kept = n_declared - len(missing)
         known = [log.expected[run.variant] for run in missing if run.variant in log.expected]
         expected = f", about {_duration(sum(known) / len(known) * len(missing) / n_workers)}" if known else ""
+        if not known and benched:
+            expected = f", about {_duration(benched / n_workers)} on a machine like that of {BENCH.with_suffix('.md')}"
         say = f"{replication}: {len(missing)} runs to train, {kept} finished before, on {n_workers} workers{expected}"
         print(say, flush=True)
         self.bar = Progress(

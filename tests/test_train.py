@@ -396,3 +396,25 @@ def test_truncated_arrays_are_named_with_the_command_that_makes_them(tiny_study)
 def test_a_scheduler_that_does_not_answer_is_named(tiny_study, address):
     done = train(tiny_study.folder, DASK_SCHEDULER_ADDRESS=address, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s")
     tiny.assert_one_line_error(done, f"DASK_SCHEDULER_ADDRESS={address}: no scheduler answers there")
+
+
+def test_before_the_first_run_the_bench_says_how_long_it_should_take(capsys):
+    declared = study.load(".")
+    missing = declared.runs("beta_vae")
+    seconds = train_command.benched(declared, missing)
+    assert 60 < seconds < 6 * 3600
+    assert train_command.benched(declared, missing[: len(missing) // 2]) < seconds
+    log = train_command.DurationLog(tiny.ROOT / "nowhere.csv")
+    train_command.Reporter("beta_vae", len(missing), missing, log, 2, seconds)
+    assert f"about {seconds / 120:.0f} min on a machine like that of validation/bench.md" in capsys.readouterr().out
+
+
+def test_where_nothing_was_benched_nothing_is_promised(tmp_path, monkeypatch):
+    real = study.load(tiny.ROOT / "real")
+    assert train_command.benched(real, real.runs("beta_vae")) is None, "other nets"
+    root = study.load(".")
+    assert train_command.benched(root, []) is None
+    monkeypatch.setattr(train_command, "BENCH", tmp_path / "bench.json")
+    for content in ("{", "[]", '{"replications": {}}', '{"replications": {"beta_vae": {"seconds": {}}}}'):
+        (tmp_path / "bench.json").write_text(content, encoding="utf-8")
+        assert train_command.benched(root, root.runs("beta_vae")) is None
