@@ -54,7 +54,10 @@ def begin(root: Path, name: str) -> list[Path]:
         Path("tests", name, file): render(f"{file}.jinja") for file in TESTS
     }
     for file, edit in EDITS.items():
-        files[Path(file)] = edit((root / file).read_text(encoding="utf-8"), name, render)
+        before = (root / file).read_text(encoding="utf-8")
+        files[Path(file)] = edit(before, name, render)
+        if files[Path(file)] == before:
+            raise NewError(f"{file} is not written as it was meant to be; declare {name} there beside the last room")
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         write_text(root / path, text)
@@ -102,14 +105,14 @@ def _declared_last(text: str, name: str, render: Callable[[str], str]) -> str:
 
 def _known_last(text: str, name: str, render: Callable[[str], str]) -> str:
     """study.py with the room at the end of REPLICATIONS."""
-    return re.sub(r"^(REPLICATIONS = \(.*)\)$", rf'\1, "{name}")', text, count=1, flags=re.MULTILINE)
+    return re.sub(r"^(REPLICATIONS = \([^)]*?),?\s*\)", rf'\1, "{name}")', text, count=1, flags=re.MULTILINE)
 
 
 def _staged_last(text: str, name: str, render: Callable[[str], str]) -> str:
     """dvc.yaml with the room beside the last one: in the lists, and wherever that one is a dependency or a plot."""
     last = re.findall(r"foreach: \[.*?(\w+)\]", text)[-1]
     text = re.sub(r"(foreach: \[.*)\]", rf"\1, {name}]", text)
-    item = rf"(?:^ +- \S*/{last}/?\S*:?\n(?:^ {{4,}}(?! *- )\S.*\n)*|^ +- \S*/{last}\n)"
+    item = rf"^( +)- \S*/{last}(?:/\S*)?\n(?:^\1 +(?!- )\S.*\n)*"  # with the lines below it that are indented further
     return re.sub(
         rf"(?:{item})+", lambda found: found[0] + re.sub(rf"\b{last}\b", name, found[0]), text, flags=re.MULTILINE
     )

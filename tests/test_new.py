@@ -136,3 +136,27 @@ def test_elsewhere_it_says_where_to_go(tmp_path):
         tiny.command("replications", "new", NAME, cwd=tmp_path),
         "params.yaml is not here; run it in the root of a checkout of the suite",
     )
+
+
+def test_a_second_room_comes_after_the_first_however_the_list_is_broken(tmp_path):
+    root = checkout(tmp_path)
+    new.begin(root, "first")
+    file = root / "replications" / "study.py"
+    broken = file.read_text(encoding="utf-8").replace(', "first")', ',\n    "first",\n)')
+    file.write_text(broken, encoding="utf-8")
+    new.begin(root, "second")
+    assert '"first", "second")' in file.read_text(encoding="utf-8")
+    stages = YAML(typ="safe").load(root / "dvc.yaml")["stages"]
+    assert stages["train"]["foreach"][-2:] == ["first", "second"]
+    assert "results/second/scores.csv" in stages["judge"]["deps"]
+
+
+def test_a_list_that_is_not_there_is_said_and_nothing_is_written(tmp_path):
+    root = checkout(tmp_path)
+    file = root / "replications" / "study.py"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("REPLICATIONS = (", "REPLICATIONS = tuple("), encoding="utf-8"
+    )
+    with pytest.raises(new.NewError, match=r"study.py is not written as it was meant to be; declare first there"):
+        new.begin(root, "first")
+    assert not (root / "replications" / "first").exists()
