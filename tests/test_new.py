@@ -100,7 +100,7 @@ def test_the_new_room_keeps_the_rules_of_the_house_and_passes_its_own_tests(begu
         "0",
         *tests,
         "-k",
-        f"{NAME} or rooms",
+        NAME,
         cwd=begun,
         PYTHONPATH=str(begun),
     )

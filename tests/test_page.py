@@ -181,7 +181,7 @@ def test_without_verdicts_there_is_no_page(tmp_path):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: `pip install -e .[browser]`")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: it is in requirements.lock")
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         pytest.skip("no Chromium on this machine")
@@ -191,11 +191,16 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(params=["light", "dark"])
+in_both_themes = pytest.mark.parametrize("opened", ["light", "dark"], indirect=True)
+
+
+@pytest.fixture
 def opened(browser, text, tmp_path, request):
-    """The page as a reader without a network sees it, and what the browser complained of."""
+    """The page as a reader without a network sees it, light unless asked for, and what the browser complained of."""
     (tmp_path / "report.html").write_text(text, encoding="utf-8")
-    context = browser.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900}, offline=True)
+    context = browser.new_context(
+        color_scheme=getattr(request, "param", "light"), viewport={"width": 1280, "height": 900}, offline=True
+    )
     tab, said = context.new_page(), []
     tab.on("console", lambda message: said.append(message.text))
     tab.on("pageerror", lambda error: said.append(str(error)))
@@ -210,6 +215,7 @@ def shown(tab) -> int:
     return tab.locator(".claims > tbody:visible").count()
 
 
+@in_both_themes
 def test_a_browser_shows_it_without_a_complaint_and_every_picture_loads(opened):
     opened.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth)")
     assert opened.locator("svg").count() > 200
@@ -263,6 +269,7 @@ def test_nothing_is_wider_than_the_window(opened):
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@in_both_themes
 def test_an_accessibility_check_finds_nothing(opened):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     opened.locator(".claims .claim button").first.click()
