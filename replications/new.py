@@ -32,13 +32,14 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     for path in begin(Path(), arguments.name):
         print(f"wrote {path}")
-    print(
-        f"next:\n"
-        f"  dvc repro measure@{arguments.name}         trains its ten runs and measures them, in a minute or two\n"
-        f"  dvc repro -s judge report page{' ' * len(arguments.name)}  its verdict, beside all others\n"
-        f"  pytest tests/{arguments.name} tests/test_claims.py\n"
-        "then make it your paper's, file by file: CONTRIBUTING.md, Add your own paper"
-    )
+    steps = {
+        f"dvc repro --pull measure@{arguments.name}": "trains its ten runs and measures them, in two or three minutes",
+        "dvc repro -s judge report page": "its verdict, beside all others",
+        f"pytest tests/{arguments.name} tests/test_claims.py": "what it is checked by",
+    }
+    width = max(map(len, steps))
+    print("next:", *(f"  {step.ljust(width)}  {what}" for step, what in steps.items()), sep="\n")
+    print("then make it your paper's, file by file: CONTRIBUTING.md, Add your own paper")
     return 0
 
 
