@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_a_plot_of_an_interval_without_bounds_and_the_same_bytes_again():
 def sheet(columns: list[np.ndarray], declared: study.Study, monkeypatch, tmp_path) -> Image.Image:
     """As measuring would write it."""
     room = type("Room", (), {"sheet": staticmethod(lambda images: [(f"c{i}", one) for i, one in enumerate(columns)])})
-    monkeypatch.setattr(sheets.importlib, "import_module", lambda name: room)
+    monkeypatch.setitem(sys.modules, "replications.pix2pix.measures", room)
     monkeypatch.setattr(sheets.runs, "read", lambda *_: pytest.fail("no run is read"))
     monkeypatch.setattr(type(declared), "runs", lambda *_: [])
     sheets.write(declared, "pix2pix", tmp_path / "sheet.png")
