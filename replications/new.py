@@ -75,6 +75,11 @@ def check(root: Path, name: str) -> None:
     missing = [file for file in EDITS if not (root / file).is_file()]
     if missing:
         raise NewError(f"{missing[0]} is not here; run it in the root of a checkout of the suite")
+    for file in EDITS:
+        try:
+            (root / file).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise NewError(f"{file}: damaged ({error}); expected UTF-8, `git restore {file}` brings it back") from None
     taken = [Path("replications", name), Path("replications", f"{name}.py"), Path("tests", name)]
     section = re.search(rf"^{name}:", (root / "params.yaml").read_text(encoding="utf-8"), re.MULTILINE)
     there = [str(path) for path in taken if (root / path).exists()] + ["a section of params.yaml"] * bool(section)
@@ -111,7 +116,10 @@ def _known_last(text: str, name: str, render: Callable[[str], str]) -> str:
 
 def _staged_last(text: str, name: str, render: Callable[[str], str]) -> str:
     """dvc.yaml with the room beside the last one: in the lists, and wherever that one is a dependency or a plot."""
-    last = re.findall(r"foreach: \[.*?(\w+)\]", text)[-1]
+    lists = re.findall(r"foreach: \[.*?(\w+)\]", text)
+    if not lists:
+        return text
+    last = lists[-1]
     text = re.sub(r"(foreach: \[.*)\]", rf"\1, {name}]", text)
     item = rf"^( +)- \S*/{last}(?:/\S*)?\n(?:^\1 +(?!- )\S.*\n)*"  # with the lines below it that are indented further
     return re.sub(

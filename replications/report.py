@@ -53,14 +53,12 @@ _SUMMARY = _ENVIRONMENT.from_string(
 {{ finding.contradicting | length }} | {{ finding.undecided }} | {{ finding.conclusion }} |
 {% endfor %}
 
-**What did not replicate**: contradicted are
+**What did not replicate**: contradicted {{ "are" if contradicted else "is nothing." }}
 
-{% for rows in claims.values() %}
-{% for study, verdict in rows.items() if verdict.verdict == "contradicted" %}
-- in *{{ study }}*, **{{ verdict.replication }}**: "{{ verdict.statement }}" Seen: {{ effect(verdict) }}.\
+{% for verdict in contradicted %}
+- in *{{ verdict.study }}*, **{{ verdict.replication }}**: "{{ verdict.statement }}" Seen: {{ effect(verdict) }}.\
 {% if verdict.reason %} Why, as far as it is known: {{ verdict.reason }}.{% endif %}
 
-{% endfor %}
 {% endfor %}
 
 Why the inconclusive ones are undecided stands beside each of them in verdicts.md of its study.
@@ -322,6 +320,12 @@ def table(root: Path) -> str:
     every = everything(root)
     return _SUMMARY.render(
         claims=every.by_claim,
+        contradicted=[
+            verdict
+            for rows in every.by_claim.values()
+            for verdict in rows.values()
+            if verdict["verdict"] == "contradicted"
+        ],
         totals=every.totals,
         environments=every.environments,
         signs=SIGNS,

@@ -20,24 +20,27 @@ HERE = (
     "dvc plots show",
 )
 WHERE = {
-    "make test": ".ci/run",
-    "pytest": "Makefile",
-    "pip install --require-hashes -r requirements.lock": "Makefile",
-    "python -m replications audit --runs 2": ".ci/run",
-    "python -m replications regress --against HEAD~1": "tests/test_regress.py",
-    "python -m replications new vae_flow": "tests/test_new.py",
-    "python -m replications import-runs FOLDER": "tests/test_import_runs.py",
-    "python -m replications bench": "tests/test_bench.py",
-    "make repro": "tests/slow/test_faults.py",
-    "dvc repro": "tests/slow/test_faults.py",
-    "dvc repro real/dvc.yaml": "real/dvc.lock",
-    "dvc repro -sf page": "tests/test_page.py",
-    "sbatch clusters/slurm.sh dvc repro real/dvc.yaml": "tests/test_clusters.py",
-    "DASK_SCHEDULER_ADDRESS=tls://host:8786 dvc repro": "tests/slow/test_tls_cluster.py",
-    "pip install jax[cuda13]": "paper/README.md",
+    "make test": (".ci/run", "make test"),
+    "pytest": ("Makefile", "pytest --numprocesses"),
+    "pip install --require-hashes -r requirements.lock": ("Makefile", "--require-hashes -r requirements.lock"),
+    "python -m replications audit --runs 2": (".ci/run", "replications audit --runs 1"),
+    "python -m replications regress --against HEAD~1": ("tests/test_regress.py", 'regress.main(["--against", "HEAD"'),
+    "python -m replications new vae_flow": ("tests/test_new.py", 'said(root, "new", NAME)'),
+    "python -m replications import-runs FOLDER": ("tests/test_import_runs.py", '"replications", "import-runs"'),
+    "python -m replications bench": ("tests/test_bench.py", 'tiny.command("replications.bench"'),
+    "make repro": ("tests/slow/pipeline.py", '"dvc", "repro"'),
+    "dvc repro": ("tests/slow/pipeline.py", '"dvc", "repro"'),
+    "dvc repro real/dvc.yaml": ("real/dvc.lock", "replications.train pix2pix --study real"),
+    "dvc repro -sf page": ("tests/test_page.py", "page.page(tiny.ROOT)"),
+    "sbatch clusters/slurm.sh dvc repro real/dvc.yaml": ("tests/test_clusters.py", 'CLUSTERS / "slurm.sh"'),
+    "DASK_SCHEDULER_ADDRESS=tls://host:8786 dvc repro": (
+        "tests/slow/test_tls_cluster.py",
+        '"DASK_SCHEDULER_ADDRESS": address',
+    ),
+    "pip install jax[cuda13]": ("paper/README.md", "KERAS_BACKEND=jax"),
 }
-"""Command → where it is run, on a study that is small enough or as a whole. Three hours of real/ are in no test, but in
-its lock; the last one wants a GPU."""
+"""Command → the file in which it is run, and the words there that run it, or what it calls, on a study that is small
+enough or as a whole. Three hours of real/ are in no test, but in its lock; the last one wants a GPU."""
 
 
 def commands(text: str) -> set[str]:
@@ -54,8 +57,8 @@ def commands(text: str) -> set[str]:
 def test_every_command_of_the_readme_is_run_somewhere():
     said = commands(README)
     assert said == {*HERE, *WHERE}
-    for where in WHERE.values():
-        assert (tiny.ROOT / where).is_file(), where
+    for command, (file, words) in WHERE.items():
+        assert words in (tiny.ROOT / file).read_text(encoding="utf-8"), f"{command} is not run by {file}"
 
 
 @pytest.mark.parametrize("line", HERE)

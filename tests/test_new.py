@@ -151,12 +151,23 @@ def test_a_second_room_comes_after_the_first_however_the_list_is_broken(tmp_path
     assert "results/second/scores.csv" in stages["judge"]["deps"]
 
 
-def test_a_list_that_is_not_there_is_said_and_nothing_is_written(tmp_path):
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [("replications/study.py", "REPLICATIONS = (", "REPLICATIONS = tuple("), ("dvc.yaml", "foreach:", "each:")],
+)
+def test_a_list_that_is_not_there_is_said_and_nothing_is_written(tmp_path, file, before, after):
     root = checkout(tmp_path)
-    file = root / "replications" / "study.py"
-    file.write_text(
-        file.read_text(encoding="utf-8").replace("REPLICATIONS = (", "REPLICATIONS = tuple("), encoding="utf-8"
-    )
-    with pytest.raises(new.NewError, match=r"study.py is not written as it was meant to be; declare first there"):
+    path = root / file
+    path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    with pytest.raises(new.NewError, match=rf"{file} is not written as it was meant to be; declare first there"):
+        new.begin(root, "first")
+    assert not (root / "replications" / "first").exists()
+
+
+@pytest.mark.parametrize("file", new.EDITS)
+def test_a_damaged_declaration_is_named_and_nothing_is_written(tmp_path, file):
+    root = checkout(tmp_path)
+    (root / file).write_bytes(b"\xff")
+    with pytest.raises(new.NewError, match=f"{file}: damaged .* `git restore {file}` brings it back"):
         new.begin(root, "first")
     assert not (root / "replications" / "first").exists()

@@ -134,14 +134,14 @@ def test_claims_name_only_declared_variants(name, monkeypatch):
         assert not unknown, f"{claim.id} reads {sorted(unknown)}, which {name}/params.yaml does not declare"
 
 
-@pytest.mark.parametrize("room", tiny.ROOMS)
+@pytest.mark.parametrize("room", study.REPLICATIONS)
 def test_claims_name_only_studies_that_can_be(room):
     for claim in importlib.import_module(f"replications.{room}.claims").CLAIMS:
         assert claim.studies
         assert set(claim.studies) <= {"root", "real", "paper"}, claim.id
 
 
-@pytest.mark.parametrize("room", tiny.ROOMS)
+@pytest.mark.parametrize("room", study.REPLICATIONS)
 def test_tables_metrics_and_curves_name_only_variants_that_a_study_declares(room):
     """One that none declares would silently be left out: a misspelt name."""
     studies = [study.load(tiny.ROOT / name).variants.get(room, {}) for name in STUDIES]
