@@ -1,10 +1,12 @@
 """What is committed in validation/ is what the commands wrote from the code that is here."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from replications import chain
+from tests import tiny
 from tests.test_claims import ROOT, there
 
 FOLDER = Path("validation")
@@ -24,3 +26,32 @@ def test_a_validation_is_what_its_command_wrote(file, md5):
 def test_the_validations_are_of_the_code_that_is_here():
     with there(ROOT):
         assert list(chain.code_problems(FOLDER)) == []
+
+
+# The study of the second machine: the text says what its tables hold.
+
+SECOND = ROOT / FOLDER / "second_machine"
+
+
+def text() -> str:
+    return SECOND.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_as_many_runs_have_the_same_bytes_as_the_text_says():
+    rooms: dict[str, list[bool]] = {}
+    for row in tiny.read_rows(SECOND / "runs.csv"):
+        rooms.setdefault(row["replication"], []).append(row["images_sha256"] == row["committed_images_sha256"])
+    said = [line for line in text().splitlines() if re.fullmatch(r"\| \w+ \| \d+ of \d+ \|", line)]
+    assert said == [f"| {room} | {sum(same)} of {len(same)} |" for room, same in rooms.items()]
+
+
+def test_the_second_machine_changed_the_verdicts_that_the_text_shows():
+    changed = [row for row in tiny.read_rows(SECOND / "verdicts.csv") if row["verdict"] != row["committed_verdict"]]
+    words = "{}, {:+.3f} [{:+.3f}, {:+.3f}]".format
+    for row in changed:
+        before, after = (
+            words(row[f"{side}verdict"], *(float(row[f"{side}{name}"]) for name in ("effect", "low", "high")))
+            for side in ("committed_", "")
+        )
+        assert f"\n| `{row['claim']}` | {before} | {after} |\n" in text()
+    assert text().count("\n| `") == len(changed)
