@@ -1,12 +1,14 @@
 """A dry run of paper/: the study as it is declared, shrunk to toy size, through the commands that its pipeline runs."""
 
 import json
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from replications import study
 from replications.beta_vae import claims as beta_vae
 from replications.pix2pix import claims as pix2pix
 from replications.spatial_z_vae import claims as spatial_z_vae
@@ -148,3 +150,15 @@ def test_a_precision_that_a_processor_does_not_have_is_refused_before_training(t
     write_arrays(folder)
     done = tiny.command("replications", "train", "pix2pix", "--study", folder, cwd=tmp_path)
     tiny.assert_one_line_error(done, "l1: precision = mixed_bfloat16: expected a GPU, or KERAS_BACKEND=jax")
+
+
+def test_the_arms_that_the_readme_offers_can_be_declared(tmp_path):
+    text = (tiny.ROOT / "paper" / "README.md").read_text(encoding="utf-8")
+    offered = YAML(typ="safe").load(textwrap.dedent(text.split("```yaml\n")[1].split("```")[0]))
+    content = YAML(typ="safe").load(tiny.ROOT / "paper" / "params.yaml")
+    for room, section in offered.items():
+        assert not section["variants"].keys() & content[room]["variants"].keys(), "they are there already"
+        content[room]["variants"] |= section["variants"]
+    declared = study.load(tiny.write_params(tmp_path / "paper", content))
+    assert declared.variants_of("pix2pix")["l1_cgan_patch16"].receptive_field == 16
+    assert declared.variants_of("spatial_z_vae")["spatial_512"].latent == "spatial"
