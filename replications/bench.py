@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
-from replications import chain, command, measure, runs, study
+from replications import chain, command, judge, measure, runs, study
 from replications.datasets import arrays
 from replications.errors import ReplicationError
 from replications.keras_import import quiet
 from replications.kernels import ONE_THREAD
 from replications.results import write_text
-from replications.train import read_arrays
+from replications.train import read_arrays, seconds_of
 
 VARIANTS = {
     "pix2pix": "l1_cgan",
@@ -57,6 +57,8 @@ WAYS = {
     "PyTorch": ("torch", "no"),
 }
 """How a step may be computed: backend, and whether by XLA."""
+PROGRESS = "progress,"
+"""Begins a line between those of oneDNN: images seen, images in all, seconds of the clock."""
 STEPS = 100
 """Of a short training, after those that are not counted."""
 
@@ -76,13 +78,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--compiled", choices=("yes", "no"), help="of --run: by XLA or not, whatever the suite would do"
     )
+    parser.add_argument("--widest", action="store_true", help="of --run: the widest instructions of the processor")
     arguments = parser.parse_args(argv)
     if arguments.repetitions < 1:
         raise BenchError(f"--repetitions {arguments.repetitions}: expected at least 1; leave it out for 3")
     declared = study.load(".")
     if arguments.run:
         compiled = None if arguments.compiled is None else arguments.compiled == "yes"
-        print(json.dumps(one_run(declared, arguments.run, short=arguments.short, compiled=compiled)))
+        found = one_run(declared, arguments.run, short=arguments.short, compiled=compiled, widest=arguments.widest)
+        print(json.dumps(found))
         return 0
     rooms = arguments.only or list(VARIANTS)
     found = {
@@ -90,7 +94,11 @@ def main(argv: list[str] | None = None) -> int:
         "machine": chain.environment_words(chain.environment_now()),
         "cores": os.cpu_count(),
         "repetitions": arguments.repetitions,
-        "replications": {room: said(f"{room}: one run", ours(room)) for room in rooms},
+        "replications": {room: said(f"{room}: one run", ours(declared, room)) for room in rooms},
+        "steps": {room: said(f"{room}: a step", step_shares(room)) for room in rooms},
+        "instructions": {
+            room: said(f"{room}: instructions", instructions(room, arguments.repetitions)) for room in rooms
+        },
         "workers": {
             room: said(f"{room}: at once", efficiency(room, arguments.repetitions))
             for room in rooms
@@ -109,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     out = Path(arguments.out)
     write_text(out / "bench.json", json.dumps(found, indent=1) + "\n")
-    write_text(out / "bench.md", _PAGE.render(**found, steps=STEPS))
+    write_text(out / "bench.md", _PAGE.render(**found, n_steps=STEPS))
     print(f"bench: {out / 'bench.md'}")
     return 0
 
@@ -123,8 +131,17 @@ def said(what: str, found: dict) -> dict:
 # --- one run, in this process --------------------------------------------------------------------------------------
 
 
-def one_run(declared: study.Study, room: str, *, short: bool, compiled: bool | None = None) -> dict:
+def one_run(
+    declared: study.Study, room: str, *, short: bool, compiled: bool | None = None, widest: bool = False
+) -> dict:
     """Trains the room's variant with the first tuning seed, if there is one, and tells where the time went.
+
+    Args:
+        declared: the bundled study.
+        room: one of `VARIANTS`.
+        short: `STEPS` steps and those before them, and nothing but the speed.
+        compiled: by XLA or not; None: as the suite would.
+        widest: oneDNN may use the widest instructions of the processor, not AVX2 alone.
 
     Returns:
         images_per_second: once steps are compiled. short: no more.
@@ -138,6 +155,8 @@ def one_run(declared: study.Study, room: str, *, short: bool, compiled: bool | N
         import keras
 
         from replications import fitting, training
+    if widest:
+        os.environ["ONEDNN_MAX_CPU_ISA"] = "ALL"  # `quiet` sets the suite's; oneDNN looks when it first computes
     if compiled is not None:
         fitting.jit_compile = lambda: compiled
     imported = time.perf_counter()
@@ -149,9 +168,13 @@ def one_run(declared: study.Study, room: str, *, short: bool, compiled: bool | N
         params |= {"epochs": 1, "n_train": min(params["n_train"], (STEPS + 40) * params["batch_size"])}
     data = read_arrays(declared, [run])[params["dataset"]]
     models, told = _captured(room), []
-    images, facts = training.train(
-        room, params, run.seed, data, lambda *seen: told.append((*seen, time.perf_counter()))
-    )
+
+    def tell(*seen: int) -> None:
+        told.append((*seen, time.perf_counter()))
+        if os.environ.get("ONEDNN_VERBOSE"):
+            print(PROGRESS, *told[-1], flush=True)
+
+    images, facts = training.train(room, params, run.seed, data, tell)
     ended, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     (first, _, t_first), (last, _, t_last) = told[0], told[-1]
     rate = (last - first) / (t_last - t_first)
@@ -218,14 +241,61 @@ def matmul_gflops(ops, n: int = 1024, repetitions: int = 20) -> float:
 # --- processes -----------------------------------------------------------------------------------------------------
 
 
-def ours(room: str) -> dict:
-    """A whole run."""
-    return _results([_start("replications.bench", "--run", room)])[0]
+def ours(declared: study.Study, room: str) -> dict:
+    """A whole run, and the seconds of one core for each verdict, were every run of the replication as fast."""
+    one = _results([_start("replications.bench", "--run", room)])[0]
+    n_claims = sum(claim.replication == room for claim in judge.claims_of(declared))
+    of_room = declared.runs(room)
+    seconds = seconds_of(of_room, one) + one["seconds"]["measuring"] * len(of_room)
+    return {**one, "seconds_per_verdict": round(seconds / n_claims, 1)}
 
 
-def speed(room: str) -> float:
+def speed(room: str, *options: str) -> float:
     """Images per second of a short run."""
-    return _results([_start("replications.bench", "--run", room, "--short")])[0]["images_per_second"]
+    return _results([_start("replications.bench", "--run", room, "--short", *options)])[0]["images_per_second"]
+
+
+def step_shares(room: str) -> dict[str, float]:
+    """The share of a training step that passes in oneDNN's convolutions, its other kernels, and all else.
+
+    oneDNN prints each of its calls; what it prints costs a little and counts as the rest.
+    """
+    arguments = ("replications.bench", "--run", room, "--short")
+    return shares(_output(_start(*arguments, ONEDNN_VERBOSE="1")))
+
+
+def shares(printed: str) -> dict[str, float]:
+    """See `step_shares`; of what was printed between the first and the last line of progress."""
+    first, last, milliseconds = None, None, {"convolutions": 0.0, "other": 0.0}
+    pending = dict(milliseconds)  # since the last line of progress
+    for line in printed.splitlines():
+        if line.startswith(PROGRESS):
+            last = float(line.split()[-1])
+            if first is None:
+                first = last
+            else:
+                milliseconds = {kind: milliseconds[kind] + pending[kind] for kind in pending}
+            pending = dict.fromkeys(pending, 0.0)
+        fields = line.split(",")
+        if fields[0] == "onednn_verbose" and "exec" in fields:
+            convolution = fields[fields.index("exec") + 2] == "convolution"
+            pending["convolutions" if convolution else "other"] += float(fields[-1])
+    if first is None or last is None or last <= first:
+        raise BenchError(
+            "a short run told of its progress less than twice; expected every twenty steps: do its parameters ask for "
+            "forty steps?"
+        )
+    of_all = {kind: value / 1000 / (last - first) for kind, value in milliseconds.items()}
+    return {kind: round(value, 3) for kind, value in {**of_all, "rest": 1 - sum(of_all.values())}.items()}
+
+
+def instructions(room: str, repetitions: int) -> dict[str, float]:
+    """Images per second of one run with the suite's instructions and with the processor's widest, in turns."""
+    found = {"AVX2": [], "widest": []}
+    for _ in range(repetitions):
+        found["AVX2"].append(speed(room))
+        found["widest"].append(speed(room, "--widest"))
+    return {name: round(statistics.median(values), 1) for name, values in found.items()}
 
 
 def backends(room: str, repetitions: int) -> dict[str, float]:
@@ -235,7 +305,7 @@ def backends(room: str, repetitions: int) -> dict[str, float]:
     for _ in range(repetitions):
         for name, (backend, compiled) in ways.items():
             arguments = ("replications.bench", "--run", room, "--short", "--compiled", compiled)
-            found[name].append(_results([_start(*arguments, backend=backend)])[0]["images_per_second"])
+            found[name].append(_results([_start(*arguments, KERAS_BACKEND=backend)])[0]["images_per_second"])
     return {name: round(statistics.median(values), 1) for name, values in found.items()}
 
 
@@ -255,27 +325,36 @@ def efficiency(room: str, repetitions: int) -> dict:
 
 
 def against_torch(room: str, repetitions: int) -> dict:
-    """Images per second of the machine: per core a run of ours, or of PyTorch with one thread; PyTorch with all."""
-    n, found = os.cpu_count() or 1, {"ours": [], "torch_one_thread": [], "torch_all_threads": []}
+    """Images per second of the machine: per core a run of ours, or of PyTorch with one thread; PyTorch with all.
+
+    PyTorch takes the processor's widest instructions; ours is timed with them, too.
+    """
+    n = os.cpu_count() or 1
+    found = {"ours": [], "ours_widest": [], "torch_one_thread": [], "torch_all_threads": []}
     for _ in range(repetitions):
-        at_once = _results([_start("replications.bench", "--run", room, "--short") for _ in range(n)])
-        found["ours"].append(sum(one["images_per_second"] for one in at_once))
+        for name, options in (("ours", []), ("ours_widest", ["--widest"])):
+            at_once = _results([_start("replications.bench", "--run", room, "--short", *options) for _ in range(n)])
+            found[name].append(sum(one["images_per_second"] for one in at_once))
         for name, processes, threads in (("torch_one_thread", n, 1), ("torch_all_threads", 1, n)):
             command_ = ("replications.bench_torch", room, "--threads", str(threads))
             references = _results([_start(*command_) for _ in range(processes)])
             found[name].append(sum(one["images_per_second"] for one in references))
     best = [max(one) for one in zip(found["torch_one_thread"], found["torch_all_threads"], strict=True)]
-    ratios = [a / b for a, b in zip(found["ours"], best, strict=True)]
+    ratios = {
+        ratio: [a / b for a, b in zip(found[name], best, strict=True)]
+        for ratio, name in (("ratio", "ours"), ("ratio_widest", "ours_widest"))
+    }
     return {
         **{name: round(statistics.median(v), 1) for name, v in found.items()},
-        "ratio": round(statistics.median(ratios), 2),
+        **{name: round(statistics.median(v), 2) for name, v in ratios.items()},
     }
 
 
-def _start(module: str, *arguments: str, backend: str | None = None) -> subprocess.Popen:
-    environment = {**os.environ, **ONE_THREAD, **({"KERAS_BACKEND": backend} if backend else {})}
+def _start(module: str, *arguments: str, **variables: str) -> subprocess.Popen:
+    environment = {**os.environ, **ONE_THREAD}
     if module == "replications.bench_torch":
         environment = {key: value for key, value in os.environ.items() if key not in ONE_THREAD}
+    environment.update(variables)
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
@@ -286,16 +365,19 @@ def _start(module: str, *arguments: str, backend: str | None = None) -> subproce
 
 
 def _results(processes: list[subprocess.Popen]) -> list[dict]:
-    found = []
-    for process in processes:
-        out, errors = process.communicate()
-        if process.returncode:
-            for other in processes:
-                other.kill()
-            last = (errors.strip().splitlines() or ["it said nothing"])[-1]
-            raise BenchError(f"{' '.join(process.args[1:])}: failed ({last}); run it by itself to see why")
-        found.append(json.loads(out.strip().splitlines()[-1]))
-    return found
+    try:
+        return [json.loads(_output(process).strip().splitlines()[-1]) for process in processes]
+    finally:
+        for process in processes:  # of those that ended, none is left to kill
+            process.kill()
+
+
+def _output(process: subprocess.Popen) -> str:
+    out, errors = process.communicate()
+    if process.returncode:
+        last = (errors.strip().splitlines() or ["it said nothing"])[-1]
+        raise BenchError(f"{' '.join(process.args[1:])}: failed ({last}); run it by itself to see why")
+    return out
 
 
 _PAGE = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -307,16 +389,36 @@ thread; times are of the clock, one table after the other: where a machine is no
 within a table alone. A run that is trained by `dvc repro` shares its import with
 all others of the stage.
 
-| replication | images/s | imports | start | training | after | measuring | GFLOP/s | of a matrix product | memory |
-|---|---|---|---|---|---|---|---|---|---|
+| replication | images/s | imports | start | training | after | measuring | memory | per verdict |
+|---|---|---|---|---|---|---|---|---|
 {% for room, one in replications.items() %}
 | {{ room }} | {{ one.images_per_second }} |{% for value in one.seconds.values() %} {{ value }} s |{% endfor %} \
-{{ one.gflops }} | {{ "%.0f" | format(100 * one.gflops / one.gflops_matmul) }} % | {{ one.peak_gb }} GB |
+{{ one.peak_gb }} GB | {{ one.seconds_per_verdict }} s |
 {% endfor %}
 
-*start*: data, nets, tracing. *after*: outputs for the test set and what only the model knows. GFLOP/s count the
-convolutions and dense layers alone, so norms, activations, the codebook and the optimiser's step lower the share of a
-matrix product. *measuring* includes the imports of the instruments.
+*start*: data, nets, tracing. *after*: outputs for the test set and what only the model knows. *measuring* includes the
+imports of the instruments. *per verdict*: seconds of one core, for all runs of the replication at this one's speed,
+over its claims.
+
+| replication | convolutions | other kernels of oneDNN | the rest | GFLOP/s | of a matrix product |
+|---|---|---|---|---|---|
+{% for room, one in replications.items() %}
+| {{ room }} |{% for value in steps[room].values() %} {{ "%.0f" | format(100 * value) }} % |{% endfor %} \
+{{ one.gflops }} | {{ "%.0f" | format(100 * one.gflops / one.gflops_matmul) }} % |
+{% endfor %}
+
+Where a training step goes, read off what oneDNN prints of its calls. *the rest*: norms, activations, losses, the
+optimiser, feeding, and that printing. GFLOP/s count the convolutions and dense layers alone, in the unprinted run; the
+matrix product is timed in the same process.
+
+| replication | AVX2, as the suite | the widest instructions |
+|---|---|---|
+{% for room, one in instructions.items() %}
+| {{ room }} | {{ one.AVX2 }} | {{ one.widest }} |
+{% endfor %}
+
+Images per second of one run on one thread, by what oneDNN may use; medians of {{ repetitions }} in turns. With the
+widest, runs of a processor that has wider ones than AVX2 and of one that has not would differ in their bytes.
 
 {% if workers %}
 | replication | images/s, one run | images/s, one run per core | efficiency |
@@ -325,18 +427,19 @@ matrix product. *measuring* includes the imports of the instruments.
 | {{ room }} | {{ one.one }} | {{ one.all }} | {{ "%.0f" | format(100 * one.efficiency) }} % |
 {% endfor %}
 
-Medians of {{ repetitions }} in turns, about {{ steps }} steps each.
+Medians of {{ repetitions }} in turns, about {{ n_steps }} steps each.
 
 {% endif %}
 {% if torch %}
-| replication | ours, a run per core | PyTorch, a run per core | PyTorch, one run on all cores | ours over the better |
-|---|---|---|---|---|
+| replication | ours | ours, widest | PyTorch | PyTorch, one run on all cores | ours over the better | ours, widest |
+|---|---|---|---|---|---|---|
 {% for room, one in torch.items() %}
-| {{ room }} | {{ one.ours }} | {{ one.torch_one_thread }} | {{ one.torch_all_threads }} | {{ one.ratio }} |
+| {{ room }} | {{ one.ours }} | {{ one.ours_widest }} | {{ one.torch_one_thread }} | {{ one.torch_all_threads }} | \
+{{ one.ratio }} | {{ one.ratio_widest }} |
 {% endfor %}
 
-Images per second of the machine, medians of {{ repetitions }} in turns; the same nets, losses, batch size and optimiser
-in plain eager PyTorch.
+Images per second of the machine with a run per core, medians of {{ repetitions }} in turns; the same nets, losses,
+batch size and optimiser in plain eager PyTorch, which takes the widest instructions of the processor.
 
 {% endif %}
 {% if backends %}

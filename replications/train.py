@@ -138,11 +138,16 @@ def benched(declared: study.Study, missing: list[study.Run]) -> float | None:
         return None
     try:
         one = json.loads(path.read_text(encoding="utf-8"))["replications"][missing[0].replication]
-        images = sum(run.params.n_train * run.params.epochs for run in missing)  # pyright: ignore
-        around = one["seconds"]["start"] + one["seconds"]["after"]
-        return images / one["images_per_second"] + around * len(missing)
+        return seconds_of(missing, one)
     except (ValueError, KeyError, TypeError, ZeroDivisionError, UnicodeDecodeError):
         return None  # a replication that was never benched, or a damaged file: no reason not to train
+
+
+def seconds_of(of_replication: list[study.Run], one: dict) -> float:
+    """What these runs take one after the other, were each image and each start as fast as in the `one` benched."""
+    images = sum(run.params.n_train * run.params.epochs for run in of_replication)  # pyright: ignore
+    around = one["seconds"]["start"] + one["seconds"]["after"]
+    return images / one["images_per_second"] + around * len(of_replication)
 
 
 class DurationLog:
