@@ -11,6 +11,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -261,32 +262,21 @@ def step_shares(room: str) -> dict[str, float]:
     oneDNN prints each of its calls; what it prints costs a little and counts as the rest.
     """
     arguments = ("replications.bench", "--run", room, "--short")
-    return shares(_output(_start(*arguments, ONEDNN_VERBOSE="1")))
+    return read_verbose(_output(_start(*arguments, ONEDNN_VERBOSE="1")))
 
 
-def shares(printed: str) -> dict[str, float]:
-    """See `step_shares`; of what was printed between the first and the last line of progress."""
-    first, last, milliseconds = None, None, {"convolutions": 0.0, "other": 0.0}
-    pending = dict(milliseconds)  # since the last line of progress
-    for line in printed.splitlines():
-        if line.startswith(PROGRESS):
-            last = float(line.split()[-1])
-            if first is None:
-                first = last
-            else:
-                milliseconds = {kind: milliseconds[kind] + pending[kind] for kind in pending}
-            pending = dict.fromkeys(pending, 0.0)
+def read_verbose(printed: str) -> dict[str, float]:
+    """See `step_shares`; of what oneDNN printed between the first and the last line of progress."""
+    _, *parts = re.split(rf"^{PROGRESS} .* (\S+)$", printed, flags=re.MULTILINE)  # clock, lines, clock, lines, …
+    seconds = {"convolutions": 0.0, "other": 0.0}
+    for line in "".join(parts[1:-1:2]).splitlines():
         fields = line.split(",")
         if fields[0] == "onednn_verbose" and "exec" in fields:
             convolution = fields[fields.index("exec") + 2] == "convolution"
-            pending["convolutions" if convolution else "other"] += float(fields[-1])
-    if first is None or last is None or last <= first:
-        raise BenchError(
-            "a short run told of its progress less than twice; expected every twenty steps: do its parameters ask for "
-            "forty steps?"
-        )
-    of_all = {kind: value / 1000 / (last - first) for kind, value in milliseconds.items()}
-    return {kind: round(value, 3) for kind, value in {**of_all, "rest": 1 - sum(of_all.values())}.items()}
+            seconds["convolutions" if convolution else "other"] += float(fields[-1]) / 1000
+    in_all = float(parts[-2]) - float(parts[0])
+    seconds["rest"] = in_all - sum(seconds.values())
+    return {kind: round(value / in_all, 3) for kind, value in seconds.items()}
 
 
 def instructions(room: str, repetitions: int) -> dict[str, float]:

@@ -37,16 +37,23 @@ def text() -> str:
     return SECOND.with_suffix(".md").read_text(encoding="utf-8")
 
 
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_as_many_runs_have_the_same_bytes_as_the_text_says():
     rooms: dict[str, list[bool]] = {}
     for row in tiny.read_rows(SECOND / "runs.csv"):
         rooms.setdefault(row["replication"], []).append(row["images_sha256"] == row["committed_images_sha256"])
     said = [line for line in text().splitlines() if re.fullmatch(r"\| \w+ \| \d+ of \d+ \|", line)]
     assert said == [f"| {room} | {sum(same)} of {len(same)} |" for room, same in rooms.items()]
+    n_same, n = sum(map(sum, rooms.values())), sum(map(len, rooms.values()))
+    assert f" {n_same} of the {n} runs " in readme()
 
 
 def test_the_second_machine_changed_the_verdicts_that_the_text_shows():
-    changed = [row for row in tiny.read_rows(SECOND / "verdicts.csv") if row["verdict"] != row["committed_verdict"]]
+    rows = tiny.read_rows(SECOND / "verdicts.csv")
+    changed = [row for row in rows if row["verdict"] != row["committed_verdict"]]
     words = "{}, {:+.3f} [{:+.3f}, {:+.3f}]".format
     for row in changed:
         before, after = (
@@ -55,3 +62,6 @@ def test_the_second_machine_changed_the_verdicts_that_the_text_shows():
         )
         assert f"\n| `{row['claim']}` | {before} | {after} |\n" in text()
     assert text().count("\n| `") == len(changed)
+    assert f" {len(rows) - len(changed)} of its {len(rows)} claims " in readme()
+    moved = [row for row in rows if any(row[name] != row[f"committed_{name}"] for name in ("effect", "low", "high"))]
+    assert f" of the {len(moved)} claims that moved at all, {len(moved) - len(changed)}\n" in text()
