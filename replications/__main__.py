@@ -14,7 +14,8 @@ def main(argv: list[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         width = max(map(len, COMMANDS))
         listed = "\n".join(
-            f"  {name.ljust(width)}  {what}\n  {' ' * width}    {example}" for name, (what, example) in COMMANDS.items()
+            f"  {name.ljust(width)}  {what}\n  {' ' * width}    {example}"
+            for name, (_, what, example) in COMMANDS.items()
         )
         print(
             f"usage: python -m replications COMMAND …\n\n{listed}\n\n"
@@ -26,10 +27,8 @@ def main(argv: list[str] | None = None) -> int:
         near = difflib.get_close_matches(words[0], COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(COMMANDS)}"
         raise command.CommandError(f"{words[0]!r}: no such command; {hint}")
-    module = (
-        "replications.datasets.__main__" if words[0] == "datasets" else f"replications.{words[0].replace('-', '_')}"
-    )
-    return importlib.import_module(module).main(words[1:])
+    module, *_ = COMMANDS[words[0]]
+    return importlib.import_module(f"replications.{module}").main(words[1:])
 
 
 if __name__ == "__main__":

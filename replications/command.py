@@ -2,32 +2,50 @@
 
 import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from replications.errors import ReplicationError
 
 COMMANDS = {
-    "train": ("train the declared runs of a replication that are not there yet", "train pix2pix --workers 2"),
-    "measure": ("images to scores, curves and a sample sheet", "measure pix2pix"),
-    "judge": ("scores to verdicts", "judge --study real"),
-    "report": ("verdicts to Markdown", "report --study real"),
-    "page": ("all of it on one page to look at: results/report.html", "page"),
-    "readers": ("train the nets that instruments read images with", "readers"),
-    "datasets": ("build and export data sets", "datasets build facade_world/32 --data-dir data"),
-    "new": ("begin a replication of your own", "new vae_flow"),
-    "trace": ("where a verdict comes from, link by link", "trace adversarial_term_sharpens"),
-    "audit": ("train committed runs again and compare", "audit --runs 2"),
-    "regress": ("compare verdicts with those of a Git revision", "regress --against HEAD~1"),
-    "import-runs": ("take in runs that another machine finished", "import-runs FOLDER --study paper"),
-    "mend": ("delete what a kill left torn of DVC's own files, before dvc repro", "mend"),
-    "calibration": ("how often the judge errs, by simulation", "calibration"),
-    "ladder": ("what each instrument notices of known damage", "ladder"),
-    "cost": ("what a study costs on GPUs, before it is begun", "cost --epochs vq_vae=641 --price 3"),
-    "bench": ("how fast it trains here, and where the time goes", "bench --only vq_vae"),
+    "train": (
+        "training.train",
+        "train the declared runs of a replication that are not there yet",
+        "train pix2pix --workers 2",
+    ),
+    "measure": ("measuring.measure", "images to scores, curves and a sample sheet", "measure pix2pix"),
+    "judge": ("judging.judge", "scores to verdicts", "judge --study real"),
+    "report": ("reporting.report", "verdicts to Markdown", "report --study real"),
+    "page": ("reporting.page", "all of it on one page to look at: results/report.html", "page"),
+    "readers": ("measuring.readers", "train the nets that instruments read images with", "readers"),
+    "datasets": ("datasets.commands", "build and export data sets", "datasets build facade_world/32 --data-dir data"),
+    "code": ("code", "digests of the code of every stage, which DVC compares: code.json", "code"),
+    "pipeline": ("tools.pipeline", "dvc.yaml of every study, from its params.yaml", "pipeline"),
+    "evidence": (
+        "evidence",
+        "name the commits whose code trained results that today's did not",
+        "evidence --study real",
+    ),
+    "new": ("tools.new", "begin a replication of your own", "new vae_flow"),
+    "remove": ("tools.remove", "take a replication away again, with its results", "remove vae_flow"),
+    "trace": ("trust.trace", "where a verdict comes from, link by link", "trace adversarial_term_sharpens"),
+    "audit": ("trust.audit", "train committed runs again and compare", "audit --runs 2"),
+    "regress": ("trust.regress", "compare verdicts with those of a Git revision", "regress --against HEAD~1"),
+    "import-runs": (
+        "tools.import_runs",
+        "take in runs that another machine finished",
+        "import-runs FOLDER --study paper",
+    ),
+    "mend": ("tools.mend", "delete what a kill left torn of DVC's own files, before dvc repro", "mend"),
+    "calibration": ("trust.calibration", "how often the judge errs, by simulation", "calibration"),
+    "ladder": ("trust.ladder", "what each instrument notices of known damage", "ladder"),
+    "cost": ("tools.cost", "what a study costs on GPUs, before it is begun", "cost --epochs vq_vae=641 --price 3"),
+    "bench": ("tools.bench", "how fast it trains here, and where the time goes", "bench --only vq_vae"),
 }
-"""Command → what it does, and an example, in the order in which people meet them."""
+"""Command → the module whose `main` it is, what it does, and an example, in the order in which people meet them."""
 
 
 class CommandError(ReplicationError):
@@ -38,7 +56,7 @@ class Parser(argparse.ArgumentParser):
     """A command line whose help ends with an example, and whose errors are one line like all others."""
 
     def __init__(self, *, prog: str, **options):
-        _, example = COMMANDS.get(prog.rsplit(" ", 1)[-1], (None, None))
+        _, _, example = COMMANDS.get(prog.rsplit(" ", 1)[-1], (None, None, None))
         super().__init__(prog=prog, epilog=example and f"example: python -m replications {example}", **options)
 
     def error(self, message: str) -> NoReturn:
@@ -64,6 +82,27 @@ def run(main: Callable[[], int]) -> None:
             raise
         why = error.strerror or type(error).__name__
         _end(f"{path}: {why[0].lower() + why[1:]}; expected to read or write there, mend it and run again")
+
+
+def in_its_own_process(*words: str) -> None:
+    """Runs `python -m replications WORDS` on the package as it now lies on the disk.
+
+    Raises:
+        CommandError: it failed; its own line of error is on the terminal.
+    """
+    if subprocess.run([sys.executable, "-m", "replications", *words], check=False).returncode:
+        raise CommandError(
+            f"python -m replications {' '.join(words)}: failed, its error stands above; mend it and run it"
+        )
+
+
+def repro(folder: Path, stage: str = "", options: str = "") -> str:
+    """The command that makes a study's results again, or what one of its stages writes, in backquotes.
+
+    With `--pull`, since the data of a fresh clone are in DVC's remote alone.
+    """
+    target = stage if folder == Path() else f"{folder / 'dvc.yaml'}:{stage}".removesuffix(":")
+    return f"`{' '.join(word for word in ('dvc repro --pull', options, target) if word)}`"
 
 
 def _end(message: str) -> NoReturn:

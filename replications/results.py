@@ -2,12 +2,12 @@
 
 import csv
 import io
+import json
 from contextlib import suppress
 from pathlib import Path
 
-from replications.claims import ScoreError, Scores
+from replications.command import repro
 from replications.errors import ReplicationError
-from replications.study import Study
 
 
 class ResultsError(ReplicationError):
@@ -41,24 +41,36 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise ResultsError(f"{path}: cannot be written ({error.strerror}); make room or permissions there") from None
 
 
-def read_scores(declared: Study, replication: str) -> Scores:
-    """The scores of one replication: of all declared runs, and of no others."""
-    path = declared.folder / "results" / replication / "scores.csv"
-    remedy = f"run `dvc repro {declared.folder / 'dvc.yaml'}:measure@{replication}`"
+def read_runs(folder: Path, replication: str) -> dict[tuple[str, int], dict[str, str]]:
+    """(variant, seed) → the run's row in results/REPLICATION/runs.csv."""
+    path = folder / "results" / replication / "runs.csv"
+    if not path.exists():
+        raise ResultsError(f"{path}: no such file; run {repro(folder)} and commit what it writes")
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except FileNotFoundError:
-        raise ScoreError(f"{path}: no such file; {remedy}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ScoreError(f"{path}: damaged ({error}); {remedy}") from None
-    found = {(row.get("variant"), row.get("seed")) for row in rows}
-    wanted = {(run.variant, str(run.seed)) for run in declared.runs(replication)}
-    for problem, runs in (("has no score of", wanted - found), ("scores the undeclared run", found - wanted)):
-        if runs:
-            variant, seed = sorted(runs, key=str)[0]
-            raise ScoreError(f"{path}: {problem} {variant} seed {seed} ({len(runs)} such); {remedy}")
+            return {(row["variant"], int(row["seed"])): row for row in csv.DictReader(lines)}
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ResultsError(f"{path}: damaged ({error!r}); run {repro(folder)}") from None
+
+
+def read_environments(folder: Path, replication: str) -> dict[str, dict]:
+    """Environment's name in runs.csv → what it was."""
+    path = folder / "results" / replication / "environments.json"
+    if not path.exists():
+        raise ResultsError(f"{path}: no such file; run {repro(folder)} and commit what it writes")
     try:
-        return Scores.from_rows(rows)
-    except ScoreError as error:
-        raise ScoreError(f"{path}: {error}; {remedy}") from None
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"{path}: damaged ({error}); run {repro(folder)}") from None
+
+
+def environment_words(environment: dict) -> str:
+    """'tensorflow 2.21.0, keras 3.15.1, …, Python 3.11.7, Linux x86_64 on AMD EPYC (avx512f; oneDNN: avx2)'."""
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(environment.get("packages", {}).items()))
+    rest = " on ".join(environment[key] for key in ("system", "cpu") if key in environment)
+    if environment.get("device", "CPU").upper() != "CPU":
+        rest += f" with {environment['device']}"
+    kernels = environment.get("kernels")
+    known = {"instructions": "", "onednn": "oneDNN: ", "xla_flags": "XLA: "}
+    wide = "; ".join(f"{known.get(key, key)}{value}" for key, value in kernels.items()) if kernels else ""
+    return f"{packages}, Python {environment.get('python', '?')}, {rest}" + (f" ({wide})" if wide else "")

@@ -4,22 +4,21 @@ A run's folder runs/REPLICATION/VARIANT/SEED/ holds `images.npz` and `facts.json
 repetitions: no date, duration, host or path.
 """
 
-import ast
 import hashlib
 import io
 import json
 import shutil
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from replications.command import repro
 from replications.datasets import arrays
 from replications.errors import DataError, ReplicationError
 from replications.study import Run, Study
-
-CODE = ("{room}/networks.py", "{room}/train.py", "fitting.py", "training.py", "kernels.py")
-"""The files, relative to the package, that decide the bytes of a run besides its data and parameters."""
 
 
 class RunsError(ReplicationError):
@@ -45,39 +44,32 @@ def arrays_file(study: Study, run: Run) -> Path:
     return study.folder / "arrays" / f"{run.params.dataset}.npz"  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def read_arrays(declared: Study, wanted: list[Run]) -> dict[str, bytes]:
+    """Data set → the content of its arrays file, checked: what the runs are trained on."""
+    data = {}
+    for run in wanted:
+        path = arrays_file(declared, run)
+        if path.stem in data:
+            continue
+        try:
+            content = path.read_bytes()
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                bad = archive.testzip()
+            if bad:
+                raise zipfile.BadZipFile(f"{bad} is damaged")
+        except (OSError, zipfile.BadZipFile, zlib.error) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise RunsError(
+                f"{path}: {why[0].lower() + why[1:]}; delete it if it is there and "
+                f"run {repro(declared.folder, 'arrays')} to export it"
+            ) from None
+        data[path.stem] = content
+    return data
+
+
 def sha256(data: bytes) -> str:
     """Hexadecimal digest."""
     return hashlib.sha256(data).hexdigest()
-
-
-def code_hash(replication: str) -> str:
-    """A digest of the training code that an edited comment, docstring or line break does not change."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for pattern in CODE:
-        digest.update(canonical((package / pattern.format(room=replication)).read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()
-
-
-def canonical(source: str) -> str:
-    """Python code as its syntax tree says it, without docstrings; the same text by every version of Python.
-
-    (`ast.unparse` quotes otherwise from one to the next, and `ast.dump` shows empty fields or does not.)
-    """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return _written(tree)
-
-
-def _written(value: object) -> str:
-    if isinstance(value, ast.AST):
-        there = [(name, inner) for name, inner in ast.iter_fields(value) if inner is not None and inner != []]
-        return f"{type(value).__name__}({', '.join(f'{name}={_written(inner)}' for name, inner in there)})"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_written, value))}]"
-    return ascii(value)
 
 
 def identity(run: Run, code: str, data: str) -> dict:
@@ -259,7 +251,7 @@ def read_facts(path: Path) -> dict:
 
 
 def _mend(study: Study, replication: str) -> str:
-    return f"run `dvc repro --single-item --force {study.folder / 'dvc.yaml'}:train@{replication}`"
+    return f"run {repro(study.folder, f'train@{replication}', '--single-item --force')}"
 
 
 def _present(study: Study, replication: str) -> list[Path]:

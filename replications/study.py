@@ -25,7 +25,11 @@ from ruamel.yaml import YAML
 
 from replications.errors import ReplicationError
 
-REPLICATIONS = ("pix2pix", "spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan")
+REPLICATIONS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/networks.py")))
+"""Every folder with networks is a replication: there is no list of them to keep."""
+
+STUDIES = (".", "real", "paper")
+"""The folders with a params.yaml, below the repository's, in the order in which people read them."""
 
 MAX_SEED = 2**32 - 1
 """Global generators take 32 bits."""
@@ -199,7 +203,7 @@ def load(folder: str | Path) -> Study:
         raise StudyError(
             f"{path}: holds {type(content).__name__}, expected keys such as seeds and {REPLICATIONS[0]}; add them there"
         )
-    rooms = {name: content.pop(name) for name in REPLICATIONS if name in content}
+    rooms = {name: content.pop(name) for name in list(content) if name in REPLICATIONS}
     head = _checked(_Head, content, str(path), also=REPLICATIONS)
     return Study(
         folder=folder,

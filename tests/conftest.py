@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from replications.kernels import ONE_THREAD
+from replications.environment import ONE_THREAD
 
 os.environ.update(ONE_THREAD)  # before a test imports Keras: as in a training process
 
@@ -93,7 +93,7 @@ def trained(shared) -> Callable[[str], Path]:
         from tests import tiny
 
         tiny.write_study(folder, room)
-        done = tiny.command("replications.train", room, "--study", folder, "--workers", "1", cwd=folder)
+        done = tiny.command("train", room, "--study", folder, "--workers", "1", cwd=folder)
         assert done.returncode == 0, done.stderr
         assert done.stderr == "", "nothing but an error goes to standard error"
         assert f"{room}: 4 runs to train, 0 finished before, on 1 workers" in done.stdout
@@ -112,6 +112,6 @@ def labels_reader(shared) -> Path:
     with FileLock(shared / "labels.lock"):
         if not reader.exists():
             tiny.write_study(folder, readers={"classification": tiny.CLASSIFICATION})
-            done = tiny.command("replications.readers", "--study", folder, cwd=folder)
+            done = tiny.command("readers", "--study", folder, cwd=folder)
             assert done.returncode == 0, done.stderr
     return reader

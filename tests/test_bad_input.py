@@ -24,11 +24,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from replications import command, judge, measure, report, runs, study
-from replications.claims import Claim, Greater
+from replications import __main__ as door
+from replications import __main__ as door
+from replications import command, runs, study
+from replications.code import code_hash
 from replications.errors import ReplicationError
 from replications.instruments import recognition
+from replications.judging import judge
+from replications.judging.claims import Claim, Greater
+from replications.measuring import measure
 from replications.pix2pix import claims as pix2pix_claims
+from replications.reporting import report
 from tests import tiny
 
 Patch = pytest.MonkeyPatch
@@ -377,7 +383,7 @@ TRAIN_AGAIN = "run `dvc repro --single-item --force dvc.yaml:train@pix2pix`"
 JUDGE_AGAIN = "run `dvc repro dvc.yaml:judge`"
 ARCHIVE_AGAIN, IMAGE_AGAIN = "get facades.tar.gz again", "get the archive again"
 TRUSTED = "get facades.tar.gz from a trusted source"
-BUILD_AGAIN = "build it with `python -m replications.datasets build facade_world/32"
+BUILD_AGAIN = "build it with `python -m replications datasets build facade_world/32"
 
 PARAMS = [
     Case("no-params", "judge", gone("params.yaml"), "params.yaml: no such file", "a study is a folder with", "--study"),
@@ -756,7 +762,7 @@ def finished(around, tmp_path_factory) -> Path:
             facts = {
                 "facts": {},
                 "environment": tiny.ENVIRONMENT,
-                **runs.identity(run, runs.code_hash("pix2pix"), data),
+                **runs.identity(run, code_hash("pix2pix"), data),
             }
             runs.write(runs.folder(declared, run), tiny.npz(tiny.images(run.variant, run.seed)), facts)
         measure.measure(declared, "pix2pix")
@@ -769,8 +775,8 @@ def finished(around, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def prepared(around, tmp_path_factory) -> Path:
     """The same for data: a mirror with a release of four files, a prepared data set, and its export."""
-    from replications.datasets import __main__ as datasets
     from replications.datasets import cmp_facades, facade_world, mirror
+    from replications.datasets import commands as datasets
 
     place = tmp_path_factory.mktemp("prepared") / "repository"
     (place / "mirror").mkdir(parents=True)
@@ -814,10 +820,9 @@ def snapshot(place: Path) -> dict[str, tuple]:
 def ends(line: str, patch: Patch) -> int:
     """The exit status of a command that is run as `python -m replications.…` runs it."""
     module, *arguments = shlex.split(line)
-    name = "replications.datasets.__main__" if module == "datasets" else f"replications.{module}"
-    patch.setattr(sys, "argv", [name, *arguments])
+    patch.setattr(sys, "argv", ["replications", module, *arguments])
     with pytest.raises(SystemExit) as stopped:
-        command.run(importlib.import_module(name).main)
+        command.run(door.main)
     return stopped.value.code
 
 
@@ -885,6 +890,6 @@ def test_a_handful_in_processes_of_their_own(place, case, monkeypatch):
     case.spoil(place, monkeypatch)
     module, *arguments = shlex.split(case.command)
     before = snapshot(place)
-    done = tiny.command(f"replications.{module}", *arguments, cwd=place)
+    done = tiny.command(module, *arguments, cwd=place)
     tiny.assert_one_line_error(done, case.value, case.expectation, case.remedy)
     assert snapshot(place) == before

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from replications import chain, report, study
-from replications.claims import SIGNS, Claim, Verdict
+from replications import study
+from replications.judging.claims import SIGNS, Claim, Verdict
+from replications.reporting import report
+from replications.trust import chain
 
 ROOT = Path(__file__).parent.parent
 STUDIES = (
@@ -68,7 +70,7 @@ def there(tree: Path):
 
 
 def repro(name: str) -> str:
-    return chain.repro(Path(name))
+    return repro(Path(name))
 
 
 def check(tree: Path, problems: Callable[[], Iterator[str]]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from replications import workers
+from replications.training import workers
 from tests import tiny
 
 CLUSTERS = tiny.ROOT / "clusters"
@@ -70,7 +70,17 @@ def test_the_recipe_for_slurm_trains_the_same_bytes_and_leaves_no_key(tmp_path, 
     folder = tiny.write_study(tmp_path / "tiny")
     path = os.pathsep.join([str(bin_), str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", str(CLUSTERS / "slurm.sh"), "python", "-m", "replications.train", "pix2pix", "--study", str(folder)],
+        [
+            "bash",
+            str(CLUSTERS / "slurm.sh"),
+            "python",
+            "-m",
+            "replications",
+            "train",
+            "pix2pix",
+            "--study",
+            str(folder),
+        ],
         cwd=tmp_path,
         env=tiny.environment(PATH=path, SLURM_NTASKS="3"),
         capture_output=True,

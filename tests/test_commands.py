@@ -10,14 +10,14 @@ from tests import tiny
 
 
 def test_help_names_every_command_and_loads_none(tmp_path):
-    done = tiny.command("replications", "--help", cwd=tmp_path)
+    done = tiny.command("--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     for name, (what, example) in COMMANDS.items():
         assert f"  {name} " in done.stdout
         assert f"{what}\n" in done.stdout
         assert f" {example}\n" in done.stdout
         assert example.split()[0] == name
-    assert tiny.command("replications", cwd=tmp_path).stdout == done.stdout
+    assert tiny.command(cwd=tmp_path).stdout == done.stdout
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -29,7 +29,7 @@ def test_a_command_has_its_own_help(name, capsys):
 
 
 def test_a_command_gets_its_words(monkeypatch):
-    judge = importlib.import_module("replications.judge")
+    judge = importlib.import_module("replications.judging.judge")
     monkeypatch.setattr(judge, "main", lambda words: len(words))
     assert door.main(["judge", "--study", "real"]) == 2
 
@@ -39,6 +39,6 @@ def test_an_unknown_command_is_one_line(tmp_path):
         door.main(["jugde"])
     with pytest.raises(CommandError, match="'x': no such command; expected one of train, measure"):
         door.main(["x"])
-    done = tiny.command("replications", "jugde", cwd=tmp_path)
+    done = tiny.command("jugde", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: 'jugde': no such command")

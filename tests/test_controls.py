@@ -25,9 +25,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from replications import claims, study
-from replications.claims import Above, Below, Claim, Decreases, Increases, Scores, Similar
-from replications.results import read_scores
+from replications import study
+from replications.judging import claims
+from replications.judging.claims import Above, Below, Claim, Decreases, Increases, Similar
+from replications.judging.scores import Scores, read_scores
 from replications.statistics import EXACT_LEVEL, Array, decide, page_trend_p, weigh
 from tests.test_claims import ROOMS, ROOT, STUDIES, claims_of, there, title
 

@@ -27,7 +27,7 @@ WHERE = {
     "python -m replications regress --against HEAD~1": ("tests/test_regress.py", 'regress.main(["--against", "HEAD"'),
     "python -m replications new vae_flow": ("tests/test_new.py", 'said(root, "new", NAME)'),
     "python -m replications import-runs FOLDER": ("tests/test_import_runs.py", '"replications", "import-runs"'),
-    "python -m replications bench": ("tests/test_bench.py", 'tiny.command("replications.bench"'),
+    "python -m replications bench": ("tests/test_bench.py", 'tiny.command("bench"'),
     "make repro": ("tests/slow/pipeline.py", '"dvc", "repro"'),
     "dvc repro": ("tests/slow/pipeline.py", '"dvc", "repro"'),
     "dvc repro real/dvc.yaml": ("real/dvc.lock", "replications.train pix2pix --study real"),

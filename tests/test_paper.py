@@ -100,7 +100,7 @@ def run_all(within: Path) -> None:
     for command in (["readers"], *by_room, ["judge"]):
         if command == ["judge"]:
             declare_all_arms(folder)
-        done = tiny.command("replications", *command, "--study", folder, cwd=within)
+        done = tiny.command(*command, "--study", folder, cwd=within)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         (within / f"{'-'.join(command)}.txt").write_text(done.stdout, encoding="utf-8")
 
@@ -148,7 +148,7 @@ def test_a_precision_that_a_processor_does_not_have_is_refused_before_training(t
     content["pix2pix"]["precision"] = "mixed_bfloat16"
     folder = tiny.write_params(tmp_path / "paper", content)
     write_arrays(folder)
-    done = tiny.command("replications", "train", "pix2pix", "--study", folder, cwd=tmp_path)
+    done = tiny.command("train", "pix2pix", "--study", folder, cwd=tmp_path)
     tiny.assert_one_line_error(done, "l1: precision = mixed_bfloat16: expected a GPU, or KERAS_BACKEND=jax")
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from replications import report, workers
 from replications.datasets import mirror
 from replications.errors import DataError
+from replications.reporting import report
+from replications.training import workers
 from tests import tiny
+from tests.reporting.test_report import README, READMES, tables_of, verdicts, write
 from tests.test_bad_input import NAMES, member, picture, release, tar
-from tests.test_report import README, READMES, tables_of, verdicts, write
 
 MODULES = sorted((tiny.ROOT / "replications").rglob("*.py"))
 EVERYWHERE = sorted([*MODULES, *(tiny.ROOT / "tests").rglob("*.py")])

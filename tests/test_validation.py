@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from replications import chain
+from replications.trust import chain
 from tests import tiny
 from tests.test_claims import ROOT, there
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from replications import runs, study
 from replications.datasets import world
-from replications.kernels import ONE_THREAD
+from replications.environment import ONE_THREAD
 
 ROOT = Path(__file__).parent.parent
 
@@ -235,7 +235,7 @@ def write_runs(declared: study.Study) -> None:
 
 def write_scores(declared: study.Study, effect: float = log(3), noise: float = 0.02) -> None:
     """Made-up scores of every declared run by every instrument that a claim reads; adversarial variants score more."""
-    from replications.judge import claims_of
+    from replications.judging.judge import claims_of
 
     rng = np.random.default_rng(0)
     instruments = sorted({instrument for claim in claims_of(declared) for _, instrument in claim.needs})
@@ -275,10 +275,10 @@ def environment(**more: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
 
 
-def command(module: str, *arguments: object, cwd: Path = ROOT, **more: str) -> subprocess.CompletedProcess:
-    """Runs `python -m module` to its end."""
+def command(*words: object, cwd: Path = ROOT, module: str = "replications", **more: str) -> subprocess.CompletedProcess:
+    """Runs `python -m replications WORDS`, or another module, to its end."""
     return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
+        [sys.executable, "-m", module, *map(str, words)],
         cwd=cwd,
         env=environment(**more),
         capture_output=True,

@@ -8,7 +8,7 @@ the reporting runs: a quarter in sharpness, 1 dB, five nats, a tenth in probe ac
 from math import log
 
 from replications.beta_vae.params import BETAS
-from replications.claims import (
+from replications.judging.claims import (
     Above,
     Below,
     Claim,

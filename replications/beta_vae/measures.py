@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from replications.beta_vae.params import BETAS, Params
-from replications.curves import Curve
 from replications.datasets import world
 from replications.instruments import classification, distribution, diversity, fidelity, probing, sharpness
+from replications.measuring.curves import Curve
 
 PROBED = ("wall_colour", "sky_shade", "door_colour", "mullion", "label")
 """The labels that the latent is probed for: the bundled world's factors (but for the brick phase, which no net of this

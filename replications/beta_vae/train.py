@@ -13,7 +13,7 @@ from keras import ops
 from replications.beta_vae import networks
 from replications.beta_vae.params import Params
 from replications.errors import DataError, Diverged
-from replications.fitting import Batches, fit
+from replications.training.fitting import Batches, fit
 
 
 def train(

@@ -67,17 +67,17 @@ def load(path_or_file: str | os.PathLike | IO[bytes]) -> Arrays:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
-            remedy = "name another data set, or export it again with `python -m replications.datasets export`"
+            remedy = "name another data set, or export it again with `python -m replications datasets export`"
             return Arrays(stack.enter_context(archive), path_or_file, remedy)
     except FileNotFoundError as error:
         raise DataError(
             f"{path_or_file} is missing, expected exported arrays; "
-            "make them with `python -m replications.datasets export`"
+            "make them with `python -m replications datasets export`"
         ) from error
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path_or_file} is no whole .npz file of arrays ({error}); "
-            "delete it and make it again with `python -m replications.datasets export`"
+            "delete it and make it again with `python -m replications datasets export`"
         ) from error
 
 
@@ -127,7 +127,7 @@ def prepared_folder(name: str, data_dir: str | os.PathLike) -> Path:
 
 
 def _remedy(name: str) -> str:
-    build = f"`python -m replications.datasets build {name} --data-dir …`"
+    build = f"`python -m replications datasets build {name} --data-dir …`"
     if name.split("/")[0] == BUNDLED:
         return f"remove that folder if it exists and run `dvc pull data.dvc`, or build it with {build}"
     return f"remove that folder if it exists and build it with {build}"

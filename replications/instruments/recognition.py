@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from replications.command import repro
+from replications.environment import quiet
 from replications.errors import DataError, Diverged
-from replications.keras_import import quiet
 
 # Dilations of the 3x3 convolutions: the reader sees 1 + 2 (1 + 1 + 2 + 4) = 17 pixels, a window and its surroundings
 # but not the layout of a facade. No pooling, no strides, and no zeros around the photo (they would tell the net where
@@ -124,7 +125,7 @@ def load_reader(path: Path | str) -> dict[str, np.ndarray]:
             return dict(file)
     except FileNotFoundError:
         study = Path(path).parent.parent
-        raise DataError(f"{path}: no such file; run `dvc repro {study / 'dvc.yaml'}:readers`") from None
+        raise DataError(f"{path}: no such file; run {repro(study, 'readers')}") from None
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:

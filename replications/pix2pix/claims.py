@@ -7,7 +7,7 @@ range in pixel error.
 
 from math import log
 
-from replications.claims import (
+from replications.judging.claims import (
     Above,
     Below,
     Both,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from replications.curves import Curve
 from replications.instruments import colour, conditional, diversity, fidelity, recognition, sharpness
+from replications.measuring.curves import Curve
 from replications.pix2pix.params import Params
 
 

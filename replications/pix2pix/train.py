@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
-from replications.fitting import fit
 from replications.pix2pix import networks
 from replications.pix2pix.params import Params
+from replications.training.fitting import fit
 
 
 def train(

@@ -11,7 +11,17 @@ quarter in sharpness, a tenth of the photographs' distance to the mean image.
 
 from math import log
 
-from replications.claims import Below, Claim, Contrast, Decreases, Deviation, Greater, Increases, Less, PublishedTable
+from replications.judging.claims import (
+    Below,
+    Claim,
+    Contrast,
+    Decreases,
+    Deviation,
+    Greater,
+    Increases,
+    Less,
+    PublishedTable,
+)
 from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN
 
 PERCEPTUAL = ("flat_128_perceptual", "spatial_128_perceptual")

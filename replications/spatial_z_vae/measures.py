@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from replications.curves import Curve
 from replications.instruments import classification, distribution, diversity, fidelity, sharpness
+from replications.measuring.curves import Curve
 from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN, Params
 
 

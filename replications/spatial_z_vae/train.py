@@ -10,9 +10,9 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
-from replications.fitting import Batches, fit, jit_compile
 from replications.spatial_z_vae import networks
 from replications.spatial_z_vae.params import Params
+from replications.training.fitting import Batches, fit, jit_compile
 
 MOST_CLASSES = 12
 """Labels with more classes than this are not learnt by the frozen net: bricks have 45 phases, which a net of this size

@@ -9,7 +9,7 @@ per dimension over a baseline, one nat per image between two bounds of one model
 
 from math import log
 
-from replications.claims import Above, Below, Claim, Deviation, Greater, Less, Peaks, PublishedTable
+from replications.judging.claims import Above, Below, Claim, Deviation, Greater, Less, Peaks, PublishedTable
 
 SHARPER = log(1.25)
 OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": log(1.1), "-blur_effect": log(1.05)}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from replications.curves import Curve
 from replications.datasets import world
 from replications.instruments import classification, distribution, diversity, fidelity, modes, sharpness
+from replications.measuring.curves import Curve
 from replications.vae_vs_gan.params import Params
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
-from replications.fitting import Batches, fit, jit_compile
+from replications.training.fitting import Batches, fit, jit_compile
 from replications.vae_vs_gan import networks
 from replications.vae_vs_gan.params import Params
 

@@ -6,7 +6,7 @@ the reporting runs: a quarter in sharpness, half a decibel, a twentieth in share
 
 from math import log
 
-from replications.claims import (
+from replications.judging.claims import (
     Above,
     Below,
     Claim,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from replications.curves import Curve
 from replications.instruments import fidelity, sharpness
+from replications.measuring.curves import Curve
 from replications.vq_vae.params import SIZES, Params
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
-from replications.fitting import Batches, fit
+from replications.training.fitting import Batches, fit
 from replications.vq_vae import networks
 from replications.vq_vae.params import Params
 

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from replications.beta_vae import networks, train
 from replications.beta_vae.params import Params
 from replications.datasets import facade_world, world
+from replications.environment import ONE_THREAD
 from replications.errors import DataError, Diverged
-from replications.kernels import ONE_THREAD
 from tests import tiny
 
 N_TRAIN, N_PROBE, N_TEST, N_DRAWN = 8, 20, 6, 3
@@ -581,7 +581,7 @@ TRAIN = """
 import json, os, random, sys
 from pathlib import Path
 folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
-from replications import training
+from replications.training import process as training
 from replications.beta_vae import train
 for name, params in jobs.items():
     for time in ("first", "again"):

@@ -11,7 +11,7 @@ import pytest
 
 from replications import command
 from replications.datasets import arrays, world
-from replications.datasets.__main__ import main
+from replications.datasets.commands import main
 from replications.errors import DataError
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from replications import command
 from replications.datasets import arrays, cifar10_jpeg, mirror
-from replications.datasets.__main__ import main
+from replications.datasets.commands import main
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 RELEASE = {"train": 3, "test": 1}

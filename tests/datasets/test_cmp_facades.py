@@ -11,7 +11,7 @@ from PIL import Image
 
 from replications import command
 from replications.datasets import cmp_facades, mirror
-from replications.datasets.__main__ import main
+from replications.datasets.commands import main
 from replications.errors import DataError
 
 NAMES = ["facades/train/1.jpg", "facades/train/2.jpg", "facades/val/1.jpg", "facades/test/1.jpg"]

@@ -10,12 +10,12 @@ import pytest
 
 from replications import command
 from replications.datasets import facade_world
-from replications.datasets.__main__ import main
+from replications.datasets.commands import main
 
 SMALL = {"32": {"train": 9, "test": 4}, "64": {"train": 3, "test": 2}}
 BUILD_SMALL = f"""
 from replications.datasets import facade_world
-from replications.datasets.__main__ import main
+from replications.datasets.commands import main
 facade_world.SPLITS.update({SMALL})
 raise SystemExit(main(["build", "facade_world/32", "--data-dir", __import__("sys").argv[1]]))
 """

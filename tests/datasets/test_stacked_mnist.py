@@ -17,7 +17,7 @@ from scipy import stats
 
 from replications import command
 from replications.datasets import arrays, mirror, stacked_mnist
-from replications.datasets.__main__ import main
+from replications.datasets.commands import main
 
 FOLDER = "mnist_test_10k_png/images"
 LABELS = np.array([7, 2, 1, 0, 4, 1, 4, 9, 5, 9, 0, 6], np.uint8)

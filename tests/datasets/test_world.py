@@ -454,7 +454,7 @@ def folder_hash(folder: Path) -> str:
 
 def test_rebuilding_from_code_gives_the_pinned_bytes(tmp_path):
     pinned = YAML(typ="safe").load(tiny.ROOT / "data.dvc")["outs"][0]
-    command = [sys.executable, "-m", "replications.datasets", "build"]
+    command = [sys.executable, "-m", "replications", "datasets", "build"]
     builds = [
         subprocess.Popen(
             [*command, f"facade_world/{size}", "--data-dir", str(tmp_path / "data")],

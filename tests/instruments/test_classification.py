@@ -18,7 +18,7 @@ from replications.instruments.classification import (
     save_reader,
     train_classifier,
 )
-from replications.ladder import blurred, noisy
+from replications.trust.ladder import blurred, noisy
 from tests import tiny
 
 SETTINGS = {"epochs": 6, "batch_size": 16, "learning_rate": 3e-3, "channels": 8}
@@ -211,7 +211,7 @@ def study_of(folder, heads):
 
 def test_the_command_trains_the_declared_reader_and_writes_its_ceiling(tmp_path):
     folder = study_of(tmp_path / "study", ["door_colour"])
-    done = tiny.command("replications.readers", "--study", folder, cwd=tmp_path)
+    done = tiny.command("readers", "--study", folder, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (folder / "readers").iterdir()] == ["classification-facade_world-tiny.npz"]
     reader = load_reader(folder / "readers" / "classification-facade_world-tiny.npz")
@@ -225,5 +225,5 @@ def test_the_command_trains_the_declared_reader_and_writes_its_ceiling(tmp_path)
 
 def test_a_head_that_is_no_label_is_one_line_with_those_that_are(tmp_path):
     folder = study_of(tmp_path / "study", ["door_colour", "lit"])
-    done = tiny.command("replications.readers", "--study", folder, cwd=tmp_path)
+    done = tiny.command("readers", "--study", folder, cwd=tmp_path)
     tiny.assert_one_line_error(done, "facade_world-tiny.npz: no label 'lit'", "known are ['door_colour']", "heads")

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from replications.instruments import sharpness
 from replications.instruments.sharpness import SHARPNESS
-from replications.ladder import (
+from replications.trust.ladder import (
     BLURS,
     blurred,
     dimmed,

@@ -14,8 +14,8 @@ import tensorflow as tf
 from keras import layers
 
 from replications.datasets import world
+from replications.environment import ONE_THREAD
 from replications.errors import DataError, Diverged
-from replications.kernels import ONE_THREAD
 from replications.pix2pix import networks, train
 from replications.pix2pix.params import Params
 from tests import tiny
@@ -378,7 +378,7 @@ import json, random, sys
 from pathlib import Path
 folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
 random.seed(str(folder))
-from replications import training
+from replications.training import process as training
 for name, params in jobs.items():
     random.random()
     told = []

@@ -4,7 +4,8 @@ import datetime
 import os
 from importlib.metadata import version
 
-from replications import chain
+from replications.results import environment_words
+from replications.trust import chain
 
 
 def today() -> str:
@@ -22,4 +23,4 @@ def environment() -> dict:
 def in_words() -> str:
     """'keras 3.15.1, …, Python 3.11.7, Linux x86_64 on AMD EPYC (avx2; oneDNN: avx2), 2 cores'."""
     now = environment()
-    return f"{chain.environment_words(now)}, {now['cores']} cores"
+    return f"{environment_words(now)}, {now['cores']} cores"

@@ -20,9 +20,9 @@ from pathlib import Path
 import psutil
 from ruamel.yaml import YAML
 
-from replications import report
-from replications.mend import mend as mend_torn_files
+from replications.reporting import report
 from replications.study import REPLICATIONS
+from replications.tools.mend import mend as mend_torn_files
 from tests import tiny
 
 ROOM = "vq_vae"  # its instruments need no reader

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from replications import claims, judge, study
-from replications.keras_import import BACKENDS
+from replications import study
+from replications.environment import BACKENDS
+from replications.judging import claims, judge
 from tests import tiny
 
 ARMS = ("l1", "l1_cgan")
@@ -45,7 +46,7 @@ def test_every_backend_comes_to_the_same_verdicts(backend, tmp_path, monkeypatch
         pytest.skip(f"{backend} is not installed: `pip install {backend}`")
     folder = reduced(tmp_path / "reduced")
     for command in (["readers"], ["train", "pix2pix"], ["measure", "pix2pix"]):
-        done = tiny.command("replications", *command, cwd=folder, KERAS_BACKEND=backend)
+        done = tiny.command(*command, cwd=folder, KERAS_BACKEND=backend)
         assert done.returncode == 0, f"{command}: {done.stderr}"
     monkeypatch.chdir(folder)
     declared = study.load(".")

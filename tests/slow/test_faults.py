@@ -31,7 +31,7 @@ import numpy as np
 import psutil
 import pytest
 
-from replications.mend import RWLOCK
+from replications.tools.mend import RWLOCK
 from tests import tiny
 from tests.slow import machine, pipeline
 from tests.slow.pipeline import Missed, Repro

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from replications import workers
+from replications.training import workers
 from tests import tiny
 
 pytestmark = pytest.mark.slow
@@ -87,7 +87,7 @@ def environment(address: str, settings: dict[str, str]) -> dict[str, str]:
 
 def train(folder: Path, address: str, settings: dict[str, str]) -> subprocess.CompletedProcess:
     more = environment(address, settings)
-    return tiny.command("replications.train", "pix2pix", "--study", folder, cwd=folder, **more)
+    return tiny.command("train", "pix2pix", "--study", folder, cwd=folder, **more)
 
 
 def lose(process: subprocess.Popen) -> list[psutil.Process]:
@@ -126,7 +126,7 @@ def test_a_cluster_as_the_text_says_trains_the_same_bytes_loses_a_worker_and_let
 
         folder = tiny.write_study(tmp_path / "tiny")
         command = subprocess.Popen(
-            [sys.executable, "-m", "replications.train", "pix2pix", "--study", str(folder)],
+            [sys.executable, "-m", "replications", "train", "pix2pix", "--study", str(folder)],
             cwd=folder,
             env=tiny.environment(**environment(address, settings)),
             stdout=subprocess.PIPE,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from replications import curves
 from replications.datasets import world
 from replications.instruments import classification
 from replications.instruments.sharpness import SHARPNESS
+from replications.measuring import curves
 from replications.spatial_z_vae import claims, measures
 from replications.spatial_z_vae.params import Params
 from tests.spatial_z_vae.test_train import SMALL

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from replications.datasets import world
+from replications.environment import ONE_THREAD
 from replications.errors import DataError, Diverged
-from replications.kernels import ONE_THREAD
 from replications.spatial_z_vae import networks, train
 from replications.spatial_z_vae.params import Params
 from tests import tiny
@@ -247,7 +247,7 @@ import json, random, sys
 from pathlib import Path
 folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
 random.seed(str(folder))
-from replications import training
+from replications.training import process as training
 for name, params in jobs.items():
     random.random()
     told = []

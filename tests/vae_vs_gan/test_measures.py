@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from replications.claims import Scores, judge
 from replications.datasets import world
 from replications.instruments import classification
 from replications.instruments.sharpness import SHARPNESS
+from replications.judging.claims import judge
+from replications.judging.scores import Scores
 from replications.vae_vs_gan import claims, measures
 from replications.vae_vs_gan.params import Params
 from tests.vae_vs_gan.test_train import SMALL, VARIANTS

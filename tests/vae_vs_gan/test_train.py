@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from scipy import stats
 
 from replications.datasets import world
+from replications.environment import ONE_THREAD
 from replications.errors import DataError, Diverged
-from replications.kernels import ONE_THREAD
 from replications.vae_vs_gan import networks, train
 from replications.vae_vs_gan.params import Params
 from tests import tiny
@@ -544,7 +544,7 @@ import json, random, sys
 from pathlib import Path
 folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
 random.seed(str(folder))
-from replications import training
+from replications.training import process as training
 for name, params in jobs.items():
     random.random()
     told = []

@@ -14,8 +14,8 @@ from keras import ops
 from pydantic import ValidationError
 
 from replications.datasets import world
+from replications.environment import ONE_THREAD
 from replications.errors import DataError, Diverged
-from replications.kernels import ONE_THREAD
 from replications.vq_vae import networks, train
 from replications.vq_vae.params import Params
 from tests import tiny
@@ -482,7 +482,7 @@ TRAIN = """
 import json, os, random, sys
 from pathlib import Path
 folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
-from replications import training
+from replications.training import process as training
 from replications.vq_vae import train
 for name, params in jobs.items():
     for time in ("first", "again"):

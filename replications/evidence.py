@@ -1,0 +1,210 @@
+"""Evidence has a version: which commit's code trained and measured results that today's code did not.
+
+Changed training code never deletes a result, and never inherits one in silence. `results/evidence.json` of a study
+names, for each replication whose committed results are of earlier code, the commits that have that code:
+
+    {"pix2pix": {"trained": {"<code_sha256 of runs.csv>": "<commit>"}, "measured": "<commit>"}}
+
+`python -m replications evidence` writes it: it looks for the newest commit whose own definition of `code_hash` gives
+the digest that the runs carry, and tells DVC that the stages are up to date although their code is another. `trace`
+computes the digest again at that commit.
+"""
+
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import Counter
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from replications import code, command, study
+from replications.errors import ReplicationError
+from replications.results import read_runs, write_text
+
+AT_A_COMMIT = """
+import importlib, json, sys
+try:
+    from replications.code import code_hash
+except ImportError:
+    from replications.runs import code_hash
+print(json.dumps({name: code_hash(name) for name in sys.argv[1:]}))
+"""
+"""What a commit's own code says of itself. Until November 2026 `code_hash` stood in runs.py."""
+
+
+class EvidenceError(ReplicationError):
+    """Results whose code cannot be named."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = command.Parser(prog="python -m replications evidence", description=__doc__)
+    parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
+    parser.add_argument("--last", type=int, default=100, help="how many commits to look through (default: 100)")
+    arguments = parser.parse_args(argv)
+    if arguments.last < 1:
+        raise EvidenceError(f"--last {arguments.last}: expected at least 1; leave it out for 100")
+    declared = study.load(arguments.study)
+    found = declare(declared, arguments.last)
+    write_text(file(declared.folder), json.dumps(found, indent=1, sort_keys=True) + "\n")
+    for name, of_room in found.items():
+        for commit in of_room["trained"].values():
+            print(f"{name}: trained by the code of {commit[:12]}, measured by that of {of_room['measured'][:12]}")
+    accepted = accept(declared.folder, set(found))
+    if accepted:
+        print(f"{declared.folder / 'dvc.lock'}: accepted as up to date: {', '.join(accepted)}")
+    if not found:
+        print(f"{declared.name}: all results are of today's code, nothing to declare")
+    return 0
+
+
+def file(folder: Path) -> Path:
+    """Where a study declares its evidence of earlier code."""
+    return folder / "results" / "evidence.json"
+
+
+def read(folder: Path) -> dict[str, dict]:
+    """Replication → {"trained": {code's digest: commit}, "measured": commit}; empty where nothing is declared."""
+    path = file(folder)
+    if not path.exists():
+        return {}
+    try:
+        declared = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: {"trained": dict(one["trained"]), "measured": str(one["measured"])} for name, one in declared.items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise EvidenceError(
+            f"{path}: damaged ({error!r}); run `python -m replications evidence --study {folder}` to write it again"
+        ) from None
+
+
+def versions(folder: Path, replication: str) -> dict[str, int]:
+    """Commit whose code trained runs of a replication → how many; today's code is "", undeclared code "?"."""
+    declared = read(folder).get(replication, {"trained": {}})["trained"]
+    today = code.code_hash(replication)
+    rows = read_runs(folder, replication).values()
+    return Counter("" if row["code_sha256"] == today else declared.get(row["code_sha256"], "?") for row in rows)
+
+
+def in_words(folder: Path, replications: list[str]) -> list[str]:
+    """A sentence for each earlier version of the code that the runs of a study rest on; none: all are of today's."""
+    found: dict[str, Counter] = {}
+    for name in replications:
+        for commit, n in versions(folder, name).items():
+            found.setdefault(commit, Counter())[name] += n
+    sentences = []
+    for commit, counts in found.items():
+        runs = ", ".join(f"{name} ({n} runs)" for name, n in counts.items())
+        if commit == "?":
+            sentences.append(f"Trained by code that no commit is named for: {runs}.")
+        elif commit:
+            sentences.append(f"Trained by the code of commit {commit[:12]}, which today's differs from: {runs}.")
+    return sentences
+
+
+def declare(declared: study.Study, last: int) -> dict[str, dict]:
+    """What `results/evidence.json` should hold.
+
+    Raises:
+        EvidenceError: none of the last commits has the code that the runs carry.
+    """
+    found = {}
+    for name in declared.variants:
+        digests = {row["code_sha256"] for row in read_runs(declared.folder, name).values()} - {code.code_hash(name)}
+        if digests:
+            scores = declared.folder / "results" / name / "scores.csv"
+            found[name] = {
+                "trained": {digest: commit_with(name, digest, last) for digest in sorted(digests)},
+                "measured": _git("log", "-1", "--format=%H", "--", scores.as_posix()).decode().strip(),
+            }
+    return found
+
+
+def commit_with(replication: str, digest: str, last: int) -> str:
+    """The newest of the last commits whose code for a replication has this digest."""
+    for commit in _git("log", f"-{last}", "--format=%H", "--", code.PACKAGE.name).decode().split():
+        if hashes_at(commit).get(replication) == digest:
+            return commit
+    raise EvidenceError(
+        f"{replication}: none of the last {last} commits has the code {digest[:12]} that its runs carry; commit the "
+        "code that trained them, look further with --last, or train them again"
+    )
+
+
+@cache
+def hashes_at(commit: str) -> dict[str, str]:
+    """Replication → the digest of its training code, as the code of a commit itself defines it.
+
+    Raises:
+        EvidenceError: Git has no such commit here (a shallow clone), or its code gives no digest.
+    """
+    archive = _git("archive", "--format=tar", commit, code.PACKAGE.name)
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        names = [path.parent.name for path in Path(folder).glob(f"{code.PACKAGE.name}/*/networks.py")]
+        done = subprocess.run(
+            [sys.executable, "-c", AT_A_COMMIT, *names], cwd=folder, capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise EvidenceError(f"commit {commit}: its code gives no digest ({' '.join(done.stderr.split())[-200:]})")
+    return json.loads(done.stdout)
+
+
+def problems(folder: Path, replication: str, digest: str) -> list[str]:
+    """What is wrong with results of this code: nothing, where it is today's or that of a commit that is named."""
+    if digest == code.code_hash(replication):
+        return []
+    here = f"{folder / 'results' / replication / 'runs.csv'}"
+    commit = read(folder).get(replication, {"trained": {}})["trained"].get(digest)
+    if commit is None:
+        return [
+            f"{here}: trained by the code {digest[:12]}, which is not today's, and {file(folder)} names no commit for "
+            f"it; run `python -m replications evidence --study {folder}`, or {command.repro(folder)} to train again"
+        ]
+    try:
+        there = hashes_at(commit).get(replication)
+    except EvidenceError as error:
+        return [f"{file(folder)}: {error}; fetch the whole history (`git fetch --unshallow`)"]
+    if there != digest:
+        has = f"the code of {replication} at {commit[:12]} is {str(there)[:12]}"
+        return [f"{file(folder)}: {has}, {here} says {digest[:12]}"]
+    return []
+
+
+def accept(folder: Path, replications: set[str]) -> list[str]:
+    """Tells DVC that training and measuring these replications are up to date with today's code. Returns the stages."""
+    path = folder / "dvc.lock"
+    if not path.exists():
+        return []
+    yaml = YAML()
+    yaml.width = 80
+    lock = yaml.load(path)
+    today = {f"{stage}.{name}": of[name] for stage, of in code.stages().items() if isinstance(of, dict) for name in of}
+    accepted = []
+    for stage, entry in lock["stages"].items():
+        kind, _, name = stage.partition("@")
+        used = entry.get("params", {}).get(code.FILE.as_posix(), {})
+        key = f"{kind}.{name}"
+        if kind in ("train", "measure") and name in replications and used.get(key) != today.get(key) and key in used:
+            used[key] = today[key]
+            accepted.append(stage)
+    if accepted:
+        text = BytesIO()
+        yaml.dump(lock, text)
+        write_text(path, text.getvalue().decode())
+    return accepted
+
+
+def _git(*arguments: str) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=code.PACKAGE.parent, capture_output=True, check=False)
+    if done.returncode:
+        why = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("fatal: ")
+        raise EvidenceError(f"git {' '.join(arguments)}: {why}; expected a clone with its history")
+    return done.stdout

@@ -1,0 +1,76 @@
+"""Judges every claim of a study from its scores: `python -m replications judge`.
+
+Writes results/verdicts.json and results/metrics.json (the counts). Reads scores and claims alone, trains nothing.
+"""
+
+import importlib
+import json
+from collections import Counter
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from replications import command, study
+from replications.judging import claims
+from replications.judging.scores import read_scores
+from replications.results import write_text
+
+COLOURS = {"replicated": "green", "contradicted": "red", "inconclusive": "yellow"}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = command.Parser(prog="python -m replications judge", description=__doc__)
+    parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
+    arguments = parser.parse_args(argv)
+    declared = study.load(arguments.study)
+    verdicts = judge(declared)
+    results = declared.folder / "results"
+    write_text(
+        results / "verdicts.json",
+        json.dumps([verdict.as_json() for verdict in verdicts], indent=1, ensure_ascii=False) + "\n",
+    )
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    write_text(results / "metrics.json", json.dumps({name: counts[name] for name in COLOURS}, indent=1) + "\n")
+    show(declared.name, verdicts)
+    return 0
+
+
+def judge(declared: study.Study) -> list[claims.Verdict]:
+    """The verdicts of a study from its committed scores."""
+    of_rooms = claims_of(declared)
+    if not of_rooms:
+        raise study.StudyError(
+            f"{declared.params_file}: no claim is about a study called {declared.name!r}; studies are named by their "
+            "folder, the bundled one by `--study .` in the repository's folder"
+        )
+    for warning in claims.preflight(of_rooms, len(declared.seeds)):
+        print(f"warning: {warning}")
+    scores = {name: read_scores(declared, name) for name in declared.variants}
+    return claims.judge(of_rooms, scores, declared.seeds, declared.name)
+
+
+def claims_of(declared: study.Study) -> list[claims.Claim]:
+    """The claims of every replication that the study declares."""
+    return [
+        claim
+        for name in declared.variants
+        for claim in importlib.import_module(f"replications.{name}.claims").CLAIMS
+        if declared.name in claim.studies
+    ]
+
+
+def show(name: str, verdicts: list[claims.Verdict]) -> None:
+    """The verdict table on the terminal."""
+    table = Table(title=f"Verdicts of the {name} study", title_justify="left")
+    for column in ("claim", "verdict", "effect [95 % interval]", "deviations"):
+        table.add_column(column, overflow="fold")
+    for verdict in verdicts:
+        coloured = f"[{COLOURS[verdict.verdict]}]{verdict.verdict}[/]"
+        deviations = claims.deviations_in_short(asdict(one) for one in verdict.deviations)
+        table.add_row(
+            f"{verdict.replication}: {verdict.id}", coloured, verdict.in_words().replace("[", r"\["), deviations
+        )
+    table.caption = "Deviations from the source that favour the claim ▲, its opposite ▼, either ◆, neither ·"
+    Console(width=None if Console().is_terminal else 150).print(table)

@@ -1,0 +1,154 @@
+"""Measures the finished runs of one replication: `python -m replications measure pix2pix`.
+
+Writes results/REPLICATION/: scores.csv (one row per run and instrument), summary.csv (means with intervals, for
+`dvc plots`), curves.csv (the room's curves, likewise), metrics.json (a few numbers for `dvc metrics`), sheet.png (the
+same inputs through every variant), and where all of it comes from: runs.csv (a row of hashes per run) and
+environments.json (the machines and packages that they name).
+"""
+
+import importlib
+import json
+import math
+import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+from dask.system import CPU_COUNT
+
+from replications import command, runs, study
+from replications.command import repro
+from replications.environment import ONE_THREAD
+from replications.errors import ReplicationError
+from replications.measuring import curves, sheets
+from replications.results import as_csv, write_text
+from replications.statistics import mean_interval
+
+SCORES = ("variant", "seed", "instrument", "score", "n_images")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run came to."""
+
+    scores: dict[str, float]
+    n_images: int
+    provenance: dict[str, str | int]
+    environment: dict
+
+
+class MeasureError(ReplicationError):
+    """A score that is not a number."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = command.Parser(prog="python -m replications measure", description=__doc__)
+    parser.add_argument("replication", help=f"one of {', '.join(study.REPLICATIONS)}")
+    parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
+    arguments = parser.parse_args(argv)
+    declared = study.load(arguments.study)
+    measure(declared, arguments.replication)
+    return 0
+
+
+def measure(declared: study.Study, replication: str) -> None:
+    """Scores every declared run; one process per core."""
+    wanted = runs.check(declared, replication)
+    print(f"{replication}: measuring {len(wanted)} runs", flush=True)
+    rows: list[dict] = []
+    provenance: list[dict] = []
+    environments: dict[str, dict] = {}
+    n_workers = CPU_COUNT
+    os.environ.update(ONE_THREAD)  # before a process of the pool imports NumPy
+    with ProcessPoolExecutor(n_workers, mp_context=get_context("forkserver")) as pool:
+        pending = [pool.submit(scores_of, declared, run) for run in wanted]
+        for done, (run, future) in enumerate(zip(wanted, pending, strict=True), start=1):
+            try:
+                measured = future.result()
+            except BrokenProcessPool:
+                raise MeasureError(
+                    f"{run.name}: a measuring process died (killed, or out of memory); nothing was written, run "
+                    f"{repro(declared.folder, f'measure@{replication}')} again"
+                ) from None
+            provenance.append(measured.provenance)
+            environments[runs.environment_id(measured.environment)] = measured.environment
+            for instrument, score in measured.scores.items():
+                if not math.isfinite(score):
+                    raise MeasureError(
+                        f"{run.name}: {instrument} is {score}, expected a number; look at the run's images, "
+                        f"then delete {runs.folder(declared, run)} and run {repro(declared.folder)} to train it again"
+                    )
+                rows.append(
+                    {
+                        "variant": run.variant,
+                        "seed": run.seed,
+                        "instrument": instrument,
+                        "score": f"{score:.6g}",
+                        "n_images": measured.n_images,
+                    }
+                )
+            if done % 10 == 0 or done == len(wanted):
+                print(f"[{done}/{len(wanted)}] {run.variant} seed {run.seed}", flush=True)
+    results = declared.folder / "results" / replication
+    write_text(results / "scores.csv", as_csv(SCORES, rows))
+    write_text(results / "runs.csv", as_csv(tuple(provenance[0]), provenance))
+    write_text(results / "environments.json", json.dumps(environments, indent=1, sort_keys=True) + "\n")
+    summary = summarise(rows)
+    write_text(results / "summary.csv", as_csv(tuple(summary[0]), summary))
+    room = importlib.import_module(f"replications.{replication}.measures")
+    points = curves.rows(room.CURVES, declared.variants_of(replication), summary)
+    write_text(results / "curves.csv", as_csv(curves.COLUMNS, points))
+    means = {(row["variant"], row["instrument"]): row["mean"] for row in summary}
+    metrics = {name: means[arm] for name, arm in room.METRICS.items() if arm in means}
+    write_text(results / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+    sheets.write(declared, replication, results / "sheet.png")
+    print(f"{replication}: {len(rows)} scores in {results / 'scores.csv'}, sample sheet in {results / 'sheet.png'}")
+
+
+def scores_of(declared: study.Study, run: study.Run) -> Measured:
+    """One run of a study's, measured; in a process of the pool."""
+    return scores_of_run(declared, runs.read(declared, run))
+
+
+def scores_of_run(declared: study.Study, finished: runs.Finished) -> Measured:
+    """A finished run by the instruments of its room."""
+    run = finished.run
+    room = importlib.import_module(f"replications.{run.replication}.measures")
+    try:
+        scores = room.measure(finished.images, finished.facts["facts"], run.params, declared.folder / "readers")
+    except ArithmeticError as error:
+        raise MeasureError(
+            f"{run.name}: cannot be measured ({error}); look at the run's images, "
+            f"then delete {runs.folder(declared, run)} and run {repro(declared.folder)} to train it again"
+        ) from None
+    n_images = max(len(finished.images[name]) for name in ("output", "prior") if name in finished.images)
+    return Measured(
+        {name: float(score) for name, score in scores.items()},
+        n_images,
+        runs.provenance(finished),
+        finished.facts["environment"],
+    )
+
+
+def summarise(rows: list[dict]) -> list[dict]:
+    """Mean and 95 % interval over seeds (Student's t) for each variant and instrument, in order of appearance."""
+    scores: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        scores.setdefault((row["variant"], row["instrument"]), []).append(float(row["score"]))
+    summary = []
+    for (variant, instrument), values in scores.items():
+        low, high = mean_interval(np.array(values)) if len(values) > 1 else (values[0], values[0])
+        summary.append(
+            {
+                "variant": variant,
+                "instrument": instrument,
+                "mean": float(f"{np.mean(values):.6g}"),
+                "low": float(f"{low:.6g}"),
+                "high": float(f"{high:.6g}"),
+                "n_seeds": len(values),
+            }
+        )
+    return summary

@@ -1,0 +1,1 @@
+"""What helps around the pipeline: new replications, imported runs, benchmarks, costs, repairs."""

@@ -1,0 +1,57 @@
+"""Deletes what a kill or a full disk left torn of DVC's own files: `python -m replications mend`, before `dvc repro`.
+
+DVC empties dvc.lock and its rwlock before it writes them, so that what happens in that very moment leaves a part,
+or nothing, at which every later DVC stops. Both can be made again: without a lock the stages run again, and find their
+finished runs. Left alone is a file that DVC can read, and one in which Git marked a conflict, which is for a person.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from ruamel.yaml import YAML
+
+from replications import command
+
+RWLOCK = Path(".dvc", "tmp", "rwlock")
+"""Where DVC keeps who reads and who writes what."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    command.Parser(prog="python -m replications mend", description=__doc__).parse_args(argv)
+    for path in mend(Path()):
+        print(f"{path}: torn by a kill or a full disk, deleted; DVC makes it again")
+    return 0
+
+
+def mend(folder: Path) -> list[Path]:
+    """Deletes the torn files of the studies below a repository's folder, and returns their paths."""
+    locks = [path for pattern in ("dvc.lock", "*/dvc.lock") for path in sorted(folder.glob(pattern))]
+    checks = {**dict.fromkeys(locks, read_lock), folder / RWLOCK: read_rwlock}
+    torn = [path for path, read in checks.items() if path.is_file() and _is_torn(path.read_bytes(), read)]
+    for path in torn:
+        path.unlink()
+    return torn
+
+
+def read_lock(text: str) -> None:
+    """Raises where DVC would stop."""
+    COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(text))
+
+
+def read_rwlock(text: str) -> None:
+    """Likewise."""
+    if not isinstance(json.loads(text), dict):
+        raise ValueError("expected paths and who holds them")
+
+
+def _is_torn(content: bytes, read: Callable[[str], None]) -> bool:
+    if b"\n<<<<<<< " in b"\n" + content:
+        return False
+    try:
+        read(content.decode())
+    except Exception:  # broken YAML, broken JSON and a schema that does not fit have no class in common
+        return True
+    return False

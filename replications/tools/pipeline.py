@@ -1,0 +1,90 @@
+"""Writes dvc.yaml, real/dvc.yaml and paper/dvc.yaml from one template: `python -m replications pipeline`.
+
+A study's stages follow from its params.yaml: which replications it declares, and on what data. What a stage's code is
+stands in code.json, so that the template names no file of the package.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from replications import code, command, study
+from replications.results import write_text
+
+TEMPLATE = Path(__file__).parent / "dvc.yaml.jinja"
+BUNDLED = Path("data.dvc")
+"""Pins the data of the bundled study; other studies build theirs."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A file of arrays, and where it comes from: `cmp_facades-64` is `cmp_facades`, configuration `64`."""
+
+    key: str
+
+    @property
+    def builder(self) -> str:
+        """The module in replications/datasets."""
+        return self.key.partition("-")[0]
+
+    @property
+    def name(self) -> str:
+        """As TFDS calls it: cmp_facades/64."""
+        return self.key.replace("-", "/", 1)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    command.Parser(prog="python -m replications pipeline", description=__doc__).parse_args(argv)
+    for folder in study.STUDIES:
+        path = Path(folder, "dvc.yaml")
+        write_text(path, render(study.load(folder)))
+        print(f"wrote {path}")
+    return 0
+
+
+def render(declared: study.Study) -> str:
+    """The dvc.yaml of a study."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    datasets = {name: dataset_of(declared, name) for name in declared.variants}
+    read = [declared.readers.segmentation.dataset] if declared.readers.segmentation else []
+    read += list(declared.readers.classification)
+    return environment.get_template(TEMPLATE.name).render(
+        study=declared.name,
+        here="" if declared.name == "root" else f"{declared.folder.as_posix()}/",
+        bundled=declared.name == "root",
+        replications=list(declared.variants),
+        datasets=datasets,
+        data=[DataSet(key) for key in dict.fromkeys([*read, *datasets.values()])],
+        read=list(dict.fromkeys(read)),
+        reads={name: reads(name) for name in declared.variants},
+    )
+
+
+def dataset_of(declared: study.Study, replication: str) -> str:
+    """The data set that all variants of a replication train on.
+
+    Raises:
+        StudyError: there are several, whose arrays a stage of the template could not depend on.
+    """
+    found = sorted({params.dataset for params in declared.variants_of(replication).values()})  # pyright: ignore
+    if len(found) > 1:
+        raise study.StudyError(
+            f"{declared.params_file}: {replication}: its variants name the data sets {', '.join(found)}, expected one "
+            "for all; make it two replications, or two studies"
+        )
+    return found[0]
+
+
+def reads(replication: str) -> bool:
+    """Whether a replication is measured with nets of the study: whether its measures import an instrument with one."""
+    nets = {"recognition.py", "classification.py"}
+    return any(path.name in nets for path in code.imported(f"{replication}.measures"))

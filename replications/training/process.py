@@ -1,0 +1,81 @@
+"""One run in a process of its own: seeds, determinism, provenance; the recipe itself is the room's train.py.
+
+Forked from a server that has imported this module, a fresh process costs next to nothing, and nothing that another
+task drew from a global random generator can reach the run.
+"""
+
+import importlib
+import io
+import json
+import os
+import threading
+from collections.abc import Callable
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from replications import environment
+from replications.environment import quiet
+from replications.errors import Diverged, ReplicationError
+
+with quiet():
+    import keras
+
+    from replications.training import fitting
+
+
+def train_one(replication: str, params: dict, seed: int, data: bytes, checkpoint: str, connection: Connection) -> None:
+    """The child process: trains and tells `connection` how it goes.
+
+    It sends ("progress", seen, all) now and then, and last ("finished", images, facts) or ("diverged", why) or
+    ("failed", why). `data` is
+    the content of an npz file and so is `images`: nothing but messages connects a run with the rest of the world, and
+    `checkpoint`, the file in which it leaves its state meanwhile ("": in none).
+    """
+    os.environ[fitting.FILE] = checkpoint
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        images, facts = train(replication, params, seed, data, lambda *seen: connection.send(("progress", *seen)))
+    except Diverged as error:
+        connection.send(("diverged", str(error)))
+    except ReplicationError as error:
+        connection.send(("failed", str(error)))
+    else:
+        connection.send(("finished", images, facts))
+    connection.close()
+
+
+def train(
+    replication: str, params: dict, seed: int, data: bytes, progress: Callable[[int, int], None]
+) -> tuple[bytes, dict]:
+    """Trains in this process, deterministically: (content of images.npz, the room's facts and the environment)."""
+    _be_deterministic()
+    room = importlib.import_module(f"replications.{replication}.train")
+    schema = importlib.import_module(f"replications.{replication}.params").Params
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    images, facts = room.train(schema(**params), seed, arrays, progress)
+    content = io.BytesIO()
+    np.savez_compressed(content, **images)
+    json.dumps(facts, allow_nan=False)  # a fact that JSON cannot hold is a mistake of the room's; let it show here
+    return content.getvalue(), {"facts": facts, "environment": environment.describe()}
+
+
+def _be_deterministic() -> None:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+
+
+def _die_with_parent() -> None:
+    """A run whose supervisor was killed must not train on unseen."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

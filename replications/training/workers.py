@@ -1,0 +1,254 @@
+"""Runs over Dask workers: one run per worker, each in a process of its own, results written by the client.
+
+The worker supervises, the child trains. Workers share no files: data goes to them and results come back as messages
+(the state of a long run stays with them, if they are given a folder for it), so a laptop and a cluster run the same
+line of code. `DASK_SCHEDULER_ADDRESS` joins an existing cluster.
+
+Dask's messages are pickles: whoever can speak to a scheduler or a worker can run code as its user. On one machine the
+workers are threads of the command, and nothing takes orders from outside it. A cluster of several machines needs TLS,
+with a key that its owner alone can read. One pair serves all roles:
+
+    openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=replications -keyout key.pem -out cert.pem
+
+Then, in the environment of the scheduler, of every worker and of the training command:
+
+    DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=true
+    DASK_DISTRIBUTED__COMM__TLS__CA_FILE=cert.pem
+    DASK_DISTRIBUTED__COMM__TLS__SCHEDULER__CERT=cert.pem
+    DASK_DISTRIBUTED__COMM__TLS__SCHEDULER__KEY=key.pem
+    DASK_DISTRIBUTED__COMM__TLS__WORKER__CERT=cert.pem
+    DASK_DISTRIBUTED__COMM__TLS__WORKER__KEY=key.pem
+    DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT=cert.pem
+    DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY=key.pem
+
+    dask scheduler --protocol tls --port 8786 --no-dashboard
+    dask worker tls://SCHEDULER:8786 --protocol tls --nthreads 1 --no-dashboard
+    DASK_SCHEDULER_ADDRESS=tls://SCHEDULER:8786 python -m replications train pix2pix
+
+The same stands in Dask's own configuration files below `distributed.comm`.
+"""
+
+import json
+import logging
+import multiprocessing
+import os
+import platform
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import Client, Future, LocalCluster, as_completed, get_worker
+from distributed.comm import inproc
+
+from replications.code import code_hash
+from replications.environment import BACKENDS, ONE_THREAD, check_backend, kernels
+from replications.errors import ReplicationError
+from replications.runs import digest, identity, sha256
+from replications.study import Run
+
+TOPIC = "replications-progress"
+MODULE = "replications.training.process"
+CHECKPOINTS = "REPLICATIONS_CHECKPOINTS"
+"""Environment variable of a worker: a folder for the state of runs that take long; unset: they start anew."""
+
+
+class WorkerError(ReplicationError):
+    """A cluster that cannot be used, or a run whose process died again and again."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run: `images` and `facts`, or the reason why it `diverged` or `failed`."""
+
+    run: Run
+    seconds: float
+    images: bytes = b""
+    facts: dict | None = None
+    diverged: str = ""
+    failed: str = ""
+
+
+@contextmanager
+def cluster(n_workers: int | None = None) -> Iterator[Client]:
+    """A Dask client: of the scheduler that Dask's configuration names, else of a local cluster, one worker per core."""
+    address = dask.config.get("scheduler-address", None)
+    if address:
+        try:
+            client = Client(address, timeout=10)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:  # the last two: TLS on one side alone
+            why = " ".join(str(error).split())
+            raise WorkerError(
+                f"DASK_SCHEDULER_ADDRESS={address}: no scheduler answers there ({why}); start one, "
+                "or unset it to train on this machine alone"
+            ) from None
+        with client:
+            yield client
+        return
+    check_backend()
+    settings = {
+        "distributed.worker.profile.enabled": False,  # samples every worker's threads all the time
+        "distributed.scheduler.http.routes": [],  # nobody reads these pages
+        "distributed.worker.http.routes": [],
+    }
+    # Else Dask asks for the way to a host of the Internet, to name workers after this machine, and warns where none is.
+    inproc.global_manager._ip = "127.0.0.1"
+    with dask.config.set(settings), ExitStack() as stack:
+        try:
+            local = LocalCluster(
+                n_workers=n_workers or CPU_COUNT,
+                threads_per_worker=1,
+                processes=False,  # they only supervise: as threads they share one fork server
+                protocol="inproc://",  # and take no orders, whatever Dask's configuration says of other clusters
+                dashboard_address="127.0.0.1:0",  # None would take port 8787, and warn where it is taken
+                worker_dashboard_address="127.0.0.1:0",  # None would listen to the network
+                memory_limit=None,  # a worker holds messages; its children train
+                silence_logs=logging.CRITICAL,
+            )
+            stack.enter_context(local)
+            stack.callback(kill_trainings)  # whose end the cluster would wait for
+            client = stack.enter_context(Client(local))
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            why = " ".join(str(error).split())
+            raise WorkerError(
+                f"no workers can be started on this machine ({why}); look at its free memory and disk, "
+                "and at Dask's configuration (variables DASK_…, files in ~/.config/dask)"
+            ) from None
+        yield client
+
+
+def kill_trainings() -> None:
+    """The runs under way in children of this process: where the command stops early, nobody waits for them."""
+    for child in multiprocessing.active_children():
+        child.kill()
+
+
+def run_all(
+    client: Client, runs: list[Run], data: dict[str, bytes], progress: Callable[[str, int, int], None]
+) -> Iterator[Outcome]:
+    """Trains the runs, in the given order of priority, and yields each outcome the moment it is there.
+
+    Args:
+        client: from `cluster`.
+        runs: what to train.
+        data: the content of an npz file for each dataset that the runs name.
+        progress: told (run's name, images seen, images in all) while runs go on.
+    """
+    client.subscribe_topic(TOPIC, lambda event: progress(*event[1]))
+    # Not scattered: a scattered copy is lost with its worker, a task's result is made again.
+    codes = {name: code_hash(name) for name in {run.replication for run in runs}}
+    digests = {name: sha256(content) for name, content in data.items()}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sending large graph")
+        held = {
+            name: client.submit(bytes, content, key=f"data-{name}-{digests[name]}", pure=False)
+            for name, content in data.items()
+        }
+
+    def key(run: Run) -> str:
+        """A shared scheduler takes equal keys for the same task, whoever asks; a run's checkpoint has the same name."""
+        decides = identity(run, codes[run.replication], digests[run.params.dataset])  # pyright: ignore
+        return f"run-{run.name}-{sha256(json.dumps(decides, sort_keys=True).encode())}"
+
+    futures: dict[Future, Run] = {
+        client.submit(
+            supervise,
+            run.name,
+            run.replication,
+            run.params.model_dump(),
+            run.seed,
+            held[run.params.dataset],  # pyright: ignore[reportAttributeAccessIssue]
+            key(run).replace("/", "-"),
+            key=key(run),
+            priority=-order,
+            retries=2,
+            pure=False,
+        ): run
+        for order, run in enumerate(runs)
+    }
+    for future in as_completed(futures):
+        run = futures.pop(future)
+        if future.status == "error":  # its process died again and again: the other runs go on
+            yield Outcome(run, seconds=0.0, failed=" ".join(str(future.exception()).split()))
+        else:
+            yield Outcome(run, **future.result())
+        future.release()
+
+
+def supervise(name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str) -> dict:
+    """On a worker: trains one run in a child process and passes its messages on. Returns an Outcome's fields.
+
+    `checkpoint`: begins the name of the file, in the folder that the worker's CHECKPOINTS names if it does, where a run
+    that was cut off goes on, on a machine of the same kind.
+    """
+    os.environ.update(ONE_THREAD)  # before the fork server imports NumPy and Keras
+    # Ctrl-C reaches all processes, and the command alone is to answer it: the fork server inherits this thread's mask.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # Dask's nannies make workers daemons, and daemons may have no children: here they train in one.
+    multiprocessing.current_process()._config["daemon"] = False  # pyright: ignore[reportAttributeAccessIssue]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(preload())
+    receiver, sender = context.Pipe(duplex=False)
+    started = time.monotonic()
+    folder = os.environ.get(CHECKPOINTS)
+    file = str(Path(folder, f"{checkpoint}-{machine()}.npz")) if folder else ""
+    child = context.Process(target=_train_one, args=(replication, params, seed, data, file, sender), daemon=True)
+    child.start()
+    sender.close()
+    try:
+        while True:
+            kind, *content = receiver.recv()
+            if kind == "progress":
+                get_worker().log_event(TOPIC, [name, *content])
+            elif kind == "failed":
+                return {"seconds": time.monotonic() - started, "failed": content[0]}
+            elif kind == "diverged":
+                return {"seconds": time.monotonic() - started, "diverged": content[0]}
+            else:
+                images, facts = content
+                return {"seconds": time.monotonic() - started, "images": images, "facts": facts}
+    except EOFError:
+        child.join()
+        status = child.exitcode or 0
+        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        raise WorkerError(f"the training process died ({how}); its messages are above") from None
+    finally:
+        child.join(timeout=10)
+        child.kill()
+
+
+def preload() -> list[str]:
+    """What a fork server imports once for all runs: Keras, too, except under PyTorch.
+
+    PyTorch looks for a GPU when Keras is imported, and CUDA that was begun before a fork cannot be used after it.
+    """
+    return [__name__] if backend() == "torch" else [MODULE, __name__]
+
+
+def machine() -> str:
+    """A short name for what else decides bytes here: begun on one kind of machine, a run is not to end on another."""
+    packages = {name: version(name) for name in ("keras", "numpy", backend())}
+    gpus = [path.read_text().splitlines()[0] for path in Path("/proc/driver/nvidia/gpus").glob("*/information")]
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    cpu = next((line for line in lines if line.startswith("model name")), platform.processor())
+    return digest({"kernels": kernels(backend()), "packages": packages, "cpu": cpu, "gpus": sorted(gpus)})[:12]
+
+
+def backend() -> str:
+    """The one that the environment names, before Keras is imported."""
+    return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+
+
+def _train_one(*args) -> None:
+    """Imports the training module in the child alone, so that a worker stays small."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; this one ends with its worker
+    from replications.training.process import train_one
+
+    train_one(*args)

@@ -1,0 +1,163 @@
+"""Trains committed runs again and compares: `python -m replications audit --runs 2`.
+
+The runs are picked at random. On the same kind of machine, with the same packages, a run must come out byte for byte
+the same; elsewhere its scores must lie within the spread of the committed seeds. It says which of the two it was, and
+exits with 1 where neither holds. It needs the data (`dvc repro --pull arrays`) and no committed images.
+"""
+
+import argparse
+import io
+import secrets
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.special import stdtrit
+
+from replications import command, runs, study
+from replications.code import code_hash
+from replications.errors import ReplicationError
+from replications.judging import judge
+from replications.judging.scores import read_scores
+from replications.measuring import measure
+from replications.results import read_environments, read_runs
+from replications.runs import read_arrays
+from replications.training import workers
+from replications.training.train import check_precision
+from replications.trust import chain
+
+CONFIDENCE = 0.999
+"""Of the interval, predicted from the committed seeds, that another machine's score must fall into. Wide, since many
+scores are compared at once; a trend that is lost lies far outside."""
+
+
+class AuditError(ReplicationError):
+    """Runs that cannot be audited."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one run that was trained again."""
+
+    run: study.Run
+    passed: bool
+    what: str
+    seconds: float
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = command.Parser(prog="python -m replications audit", description=__doc__)
+    parser.add_argument("--runs", type=int, default=2, help="how many runs to pick (default: 2)")
+    parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
+    parser.add_argument("--replication", choices=study.REPLICATIONS, help="pick among its runs alone")
+    parser.add_argument("--only", metavar="REPLICATION/VARIANT/SEED", action="append", help="this run; may be repeated")
+    parser.add_argument("--seed", type=int, help="of the choice, to make it again (default: drawn and printed)")
+    parser.add_argument("--workers", type=int, help="worker processes on this machine (default: one per core)")
+    arguments = parser.parse_args(argv)
+    for name in ("runs", "workers"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise AuditError(f"--{name} {value}: expected at least 1; leave it out for what --help says")
+    declared = study.load(arguments.study)
+    seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
+    picked = named(declared, arguments.only) if arguments.only else pick(declared, arguments, seed)
+    names = ", ".join(run.name for run in picked)
+    print(f"audit of the {declared.name} study" + ("" if arguments.only else f" (--seed {seed})") + f": {names}")
+    findings = audit(declared, picked, arguments.workers)
+    show(findings)
+    return 0 if all(finding.passed for finding in findings) else 1
+
+
+def pick(declared: study.Study, arguments: argparse.Namespace, seed: int) -> list[study.Run]:
+    """Some of the declared runs, at random."""
+    rooms = [arguments.replication] if arguments.replication else list(declared.variants)
+    candidates = [run for room in rooms for run in declared.runs(room)]
+    return Random(seed).sample(candidates, min(arguments.runs, len(candidates)))
+
+
+def named(declared: study.Study, names: list[str]) -> list[study.Run]:
+    """The runs of these names."""
+    known = {run.name: run for room in declared.variants for run in declared.runs(room)}
+    for name in names:
+        if name not in known:
+            raise AuditError(
+                f"--only {name}: {declared.params_file} declares no such run; expected one such as {next(iter(known))}"
+            )
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def audit(declared: study.Study, picked: list[study.Run], n_workers: int | None = None) -> list[Finding]:
+    """Trains the runs again, beside the committed ones, and compares each with its row in runs.csv."""
+    committed = {}
+    for run in picked:
+        row = read_runs(declared.folder, run.replication).get((run.variant, run.seed))
+        checks = (chain.run_params_problems, chain.run_code_problems, chain.run_data_problems)
+        problems = [problem for check in checks if row for problem in check(declared, run, row)]
+        if row is None or problems:
+            raise AuditError(problems[0] if problems else next(chain.stored_run_problems(declared, run, None)))
+        committed[run.name] = row
+    check_precision(declared, picked)
+    data = read_arrays(declared, picked)
+    findings = []
+    with workers.cluster(n_workers) as client:
+        for outcome in workers.run_all(client, picked, data, lambda *_: None):
+            findings.append(compare(declared, outcome, committed[outcome.run.name], data))
+            print(f"[{len(findings)}/{len(picked)}] {outcome.run.name}: {findings[-1].what}", flush=True)
+    return findings
+
+
+def compare(declared: study.Study, outcome: workers.Outcome, row: dict[str, str], data: dict[str, bytes]) -> Finding:
+    """A run that was trained again, against the committed one."""
+    run = outcome.run
+    if outcome.facts is None:
+        return Finding(run, False, f"ended with {outcome.diverged or outcome.failed}", outcome.seconds)
+    digest = runs.sha256(data[runs.arrays_file(declared, run).stem])
+    identity = runs.identity(run, code_hash(run.replication), digest)
+    facts = {**outcome.facts, **identity, "images_sha256": runs.sha256(outcome.images)}
+    with np.load(io.BytesIO(outcome.images), allow_pickle=False) as archive:
+        finished = runs.Finished(run, {name: archive[name] for name in archive.files}, facts)
+    now = runs.provenance(finished)
+    if (now["images_sha256"], now["facts_sha256"]) == (row["images_sha256"], row["facts_sha256"]):
+        return Finding(run, True, "byte for byte the same", outcome.seconds)
+    if now["environment"] == row["environment"]:
+        return Finding(run, False, "other bytes on the same kind of machine with the same packages", outcome.seconds)
+    environment = read_environments(declared.folder, run.replication)[row["environment"]]
+    differs = "; ".join(chain.drift(environment, facts["environment"]))
+    outside = list(outside_the_spread(declared, finished))
+    what = f"outside the spread over seeds: {'; '.join(outside)}" if outside else "within the spread over seeds"
+    return Finding(run, not outside, f"{what} (other bytes, as the environment differs: {differs})", outcome.seconds)
+
+
+def outside_the_spread(declared: study.Study, finished: runs.Finished):
+    """A line for each score, of those that claims read, which the committed seeds do not lead one to expect."""
+    run = finished.run
+    needed = {
+        instrument
+        for claim in judge.claims_of(declared)
+        if claim.replication == run.replication
+        for variant, instrument in claim.needs
+        if variant == run.variant
+    }
+    ours = measure.scores_of_run(declared, finished).scores
+    scores = read_scores(declared, run.replication)
+    for instrument in sorted(needed):
+        arm = scores.arm(run.variant, instrument, declared.seeds)
+        n = len(arm)
+        half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * arm.std(ddof=1) * np.sqrt(1 + 1 / n) if n > 1 else np.inf
+        half += 1e-5 * abs(arm.mean())  # scores are written with six digits
+        if not abs(ours[instrument] - arm.mean()) <= half:
+            yield f"{instrument} is {ours[instrument]:.6g}, expected {arm.mean():.6g} ± {half:.2g}"
+
+
+def show(findings: list[Finding]) -> None:
+    """The table on the terminal."""
+    table = Table(title="Runs trained again", title_justify="left")
+    for column in ("run", "result", "seconds"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        colour = "green" if finding.passed else "red"
+        table.add_row(finding.run.name, f"[{colour}]{finding.what}[/]", f"{finding.seconds:.0f}")
+    Console(width=None if Console().is_terminal else 150).print(table)

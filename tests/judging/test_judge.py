@@ -1,0 +1,530 @@
+"""From scores to verdicts: what each predicate measures, what the judge says, and what it refuses to read."""
+
+import csv
+import io
+import json
+import math
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replications.judging.claims import (
+    Above,
+    Below,
+    Both,
+    Claim,
+    Contrast,
+    Decreases,
+    Deviation,
+    Dips,
+    Greater,
+    Increases,
+    Less,
+    Peaks,
+    Similar,
+    deviations_in_short,
+    judge,
+    needs,
+    opposite,
+    preflight,
+    with_instrument,
+)
+from replications.judging.scores import ScoreError, Scores
+from replications.statistics import benjamini_hochberg
+
+ROOT = Path(__file__).parent.parent.parent
+SEEDS = (11, 12, 13, 14, 15)
+SMALL = Deviation("size", "64 px", "less detail").helps
+PREDICATES = [
+    Greater("sharpness", "gan", "l1"),
+    Less("sharpness", "gan", "l1"),
+    Above("sharpness", "gan", 1.0),
+    Below("sharpness", "gan", 1.0),
+    Increases("sharpness", ("l1", "gan", "cgan")),
+    Decreases("sharpness", ("l1", "gan", "cgan")),
+    Peaks("sharpness", "gan", ("l1", "cgan")),
+    Dips("sharpness", "gan", ("l1", "cgan")),
+    Contrast("sharpness", (("l1", 1.0), ("gan", -2.0), ("cgan", 1.0))),
+]
+
+
+def scores_of(arms, instrument="sharpness", seeds=SEEDS):
+    """Scores from {variant: [one per seed]}."""
+    return Scores({(name, instrument): dict(zip(seeds, arm, strict=True)) for name, arm in arms.items()})
+
+
+def claim_of(predicate, smallest_effect=0.0, **changes):
+    claim = Claim(
+        id="a_claim",
+        replication="pix2pix",
+        statement="The adversarial term sharpens.",
+        source="Isola et al. 2017, section 4.1",
+        explanation=("E2",),
+        predicate=predicate,
+        smallest_effect=smallest_effect,
+        unit="sharper",
+    )
+    return replace(claim, **changes)
+
+
+def verdict_of(claim, scores, seeds=SEEDS):
+    return judge([claim], {"pix2pix": scores}, seeds, "root")[0]
+
+
+# --- predicates ----------------------------------------------------------------------------------------------------
+
+ARMS = {"l1": [1, 2, 1, 2, 1], "gan": [4, 6, 5, 5, 4], "cgan": [7, 7, 9, 8, 7]}
+
+
+@pytest.mark.parametrize(
+    ("predicate", "effects"),
+    [
+        (Greater("sharpness", "gan", "l1"), [[3, 4, 4, 3, 3]]),
+        (Less("sharpness", "gan", "l1"), [[-3, -4, -4, -3, -3]]),
+        (Above("sharpness", "gan", 4), [[0, 2, 1, 1, 0]]),
+        (Below("sharpness", "gan", 4), [[0, -2, -1, -1, 0]]),
+        (Increases("sharpness", ("l1", "gan", "cgan")), [[6, 5, 8, 6, 6]]),  # three equal steps: last − first
+        (Decreases("sharpness", ("l1", "gan", "cgan")), [[-6, -5, -8, -6, -6]]),
+        (Peaks("sharpness", "gan", ("l1", "cgan")), [[3, 4, 4, 3, 3], [-3, -1, -4, -3, -3]]),
+        (Dips("sharpness", "gan", ("l1", "cgan")), [[-3, -4, -4, -3, -3], [3, 1, 4, 3, 3]]),
+        (Similar("sharpness", ("l1", "gan")), [[-3, -4, -4, -3, -3], [3, 4, 4, 3, 3]]),
+        (Contrast("sharpness", (("cgan", 1), ("gan", -2), ("l1", 1))), [[0, -3, 0, 0, 0]]),
+        (
+            Both(Greater("sharpness", "gan", "l1"), 2, Greater("sharpness", "cgan", "gan"), 0.5),
+            [[1.5, 2, 2, 1.5, 1.5], [6, 2, 8, 6, 6]],
+        ),
+    ],
+)
+def test_effects_by_hand(predicate, effects):
+    parts = predicate.effects(scores_of(ARMS), SEEDS)
+    np.testing.assert_allclose(list(parts.values()), effects)
+
+
+def test_change_over_range_is_that_of_the_line():
+    arms = {"a": [0.0], "b": [1.0], "c": [1.0], "d": [4.0]}
+    predicate = Increases("sharpness", ("a", "b", "c", "d"))
+    slope = np.polyfit([0, 1, 2, 3], [0, 1, 1, 4], 1)[0]
+    (change,) = predicate.effects(scores_of(arms, seeds=(1,)), (1,)).values()
+    assert change == pytest.approx([3 * slope])
+
+
+def test_log_ratio():
+    scores = scores_of({"gan": [2.0, 8.0], "l1": [1.0, 2.0]}, seeds=(1, 2))
+    (ratio,) = Greater("sharpness", "gan", "l1", scale="log_ratio").effects(scores, (1, 2)).values()
+    np.testing.assert_allclose(ratio, np.log([2, 4]))
+    (ratio,) = Above("sharpness", "gan", 4, scale="log_ratio").effects(scores, (1, 2)).values()
+    np.testing.assert_allclose(ratio, np.log([0.5, 2]))
+
+
+@pytest.mark.parametrize("predicate", PREDICATES, ids=lambda p: type(p).__name__)
+def test_opposite_and_other_instruments(predicate):
+    scores = scores_of(ARMS)
+    parts = list(predicate.effects(scores, SEEDS).values())
+    mirrored = list(opposite(predicate).effects(scores, SEEDS).values())
+    np.testing.assert_array_equal(np.array(mirrored), -np.array(parts))
+    assert opposite(opposite(predicate)) == predicate
+    assert with_instrument(predicate, "edges") == replace(predicate, instrument="edges")
+    assert opposite(with_instrument(predicate, "-width")) == replace(predicate, instrument="width")
+
+
+def test_needs():
+    both = Both(Greater("sharpness", "gan", "l1"), 1, Less("error", "l1", "gan"), 1)
+    assert needs(both) == {("gan", "sharpness"), ("l1", "sharpness"), ("gan", "error"), ("l1", "error")}
+    claim = claim_of(Above("sharpness", "gan", 1), also={"-width": 0.1})
+    assert claim.needs == {("gan", "sharpness"), ("gan", "width")}
+
+
+# --- verdicts ------------------------------------------------------------------------------------------------------
+
+
+def test_replicated():
+    verdict = verdict_of(claim_of(Greater("sharpness", "gan", "l1"), 1.0), scores_of(ARMS))
+    assert verdict.verdict == "replicated"
+    assert verdict.effect == pytest.approx(3.4)
+    half = 2.776445 * math.sqrt(0.3 / 5)  # effects 3 4 4 3 3: s² = 0.3
+    assert verdict.interval == pytest.approx((3.4 - half, 3.4 + half))
+    assert verdict.p_value == 1 / 32
+    assert verdict.p_beyond == verdict.p_adjusted < 0.001  # a single claim: nothing to adjust
+    assert verdict.effects_by_seed == dict(zip(SEEDS, [3, 4, 4, 3, 3], strict=True))
+    assert verdict.flip_chance < 0.05
+    assert verdict.n_seeds == 5
+    assert verdict.in_words() == "+3.4 [+2.72, +4.08] sharper (n = 5)"
+
+
+def test_swapped_arms_are_contradicted():
+    verdict = verdict_of(claim_of(Greater("sharpness", "l1", "gan"), 1.0), scores_of(ARMS))
+    assert verdict.verdict == "contradicted"
+    assert verdict.p_against_adjusted <= 0.025
+
+
+def test_an_effect_too_small_to_matter_is_inconclusive():
+    for smallest, expected in ((2.7, "replicated"), (2.8, "inconclusive"), (5.0, "inconclusive")):  # interval: 2.72 …
+        assert verdict_of(claim_of(Greater("sharpness", "gan", "l1"), smallest), scores_of(ARMS)).verdict == expected
+
+
+def test_not_worse_by_more_than_a_margin():
+    arms = {"vq": [1.0, 1.1, 0.9, 1.0, 1.05], "vae": [1.02, 1.08, 0.95, 1.01, 1.0]}
+    no_gain = Less("psnr", "vq", "vae")
+    scores = scores_of(arms, "psnr")
+    assert verdict_of(claim_of(no_gain, -0.5), scores).verdict == "replicated"
+    assert verdict_of(claim_of(no_gain, 0.0), scores).verdict == "inconclusive"
+    ahead = scores_of({**arms, "vq": [x + 1 for x in arms["vq"]]}, "psnr")
+    assert verdict_of(claim_of(no_gain, -0.5), ahead).verdict == "contradicted"
+
+
+def test_similar_within_a_margin():
+    arms = {"a": [1.0, 1.1, 0.9, 1.0, 1.05], "b": [1.02, 1.08, 0.95, 1.01, 1.0], "c": [1.01, 1.0, 1.0, 1.02, 0.99]}
+    claim = claim_of(Similar("sharpness", ("a", "b", "c")), -0.5)
+    assert verdict_of(claim, scores_of(arms)).verdict == "replicated"
+    verdict = verdict_of(claim, scores_of({**arms, "c": [x + 2 for x in arms["c"]]}))
+    assert verdict.verdict == "contradicted"
+    assert verdict.part == "b over c"
+    assert verdict.effect == pytest.approx(-1.992)
+
+
+def test_inverted_u():
+    arms = {"pixel": [1, 2, 1, 2, 1], "patch": [5, 6, 5, 6, 7], "image": [3, 4, 2, 3, 4]}
+    verdict = verdict_of(claim_of(Peaks("sharpness", "patch", ("pixel", "image")), 1.0), scores_of(arms))
+    assert verdict.verdict == "replicated"
+    assert verdict.part == "patch over image"  # the harder one
+    image_first = {**arms, "image": [9, 9, 8, 9, 10]}
+    verdict = verdict_of(claim_of(Peaks("sharpness", "patch", ("pixel", "image")), 1.0), scores_of(image_first))
+    assert verdict.verdict == "contradicted"
+
+
+def test_both():
+    scores = Scores({**scores_of(ARMS).values, **scores_of({"l1": [1] * 5, "gan": [2.0, 2, 3, 2, 2]}, "error").values})
+    sharp_but_wrong = Both(Greater("sharpness", "gan", "l1"), 1.0, Greater("error", "gan", "l1"), 0.1)
+    verdict = verdict_of(claim_of(sharp_but_wrong, 1.0), scores)
+    assert verdict.verdict == "replicated"
+    assert verdict.part == "error: gan over l1"  # t = (11 − 1)/2 against (3.4 − 1)/0.245
+    assert verdict.instruments[0]["instrument"] == "error, sharpness"
+    one_fails = Both(Greater("sharpness", "gan", "l1"), 1.0, Less("error", "gan", "l1"), 0.1)
+    assert verdict_of(claim_of(one_fails, 1.0), scores).verdict == "contradicted"
+
+
+def test_trend_needs_the_order_and_not_only_a_slope():
+    rng = np.random.default_rng(0)
+    growing = {f"k{i}": i + 0.1 * rng.standard_normal(5) for i in range(4)}
+    claim = claim_of(Increases("sharpness", ("k0", "k1", "k2", "k3")), 1.0)
+    verdict = verdict_of(claim, scores_of(growing))
+    assert verdict.verdict == "replicated"
+    assert verdict.p_order == pytest.approx(24**-5)
+    falling = Decreases("sharpness", ("k0", "k1", "k2", "k3"))
+    assert verdict_of(claim_of(falling, 1.0), scores_of(growing)).verdict == "contradicted"
+    jump = {"k0": [3.0] * 5, "k1": [2.0] * 5, "k2": [1.0] * 5, "k3": [9.0, 9, 9, 9, 9.5]}  # falls, falls, leaps
+    verdict = verdict_of(claim, scores_of(jump))
+    assert verdict.interval[0] > 1
+    assert verdict.p_order is not None
+    assert verdict.p_order > 0.05
+    assert verdict.verdict == "inconclusive"
+
+
+def test_no_increase_beyond_a_margin_is_not_asked_to_fall():
+    flat = {"a": [1.0, 1.1, 0.9, 1.0, 1.0], "b": [1.1, 1.0, 1.0, 0.9, 1.0], "c": [1.0, 1.1, 1.0, 1.0, 0.95]}
+    verdict = verdict_of(claim_of(Decreases("sharpness", ("a", "b", "c")), -0.5), scores_of(flat))
+    assert verdict.verdict == "replicated"
+    assert verdict.p_order is None
+
+
+def test_multiplicity_is_over_all_claims_of_the_study():
+    barely = {"l1": [0.0] * 5, "gan": [0.2, 1.4, 0.9, 1.0, 2.4]}  # p = 0.018
+    claim = claim_of(Greater("sharpness", "gan", "l1"))
+    assert verdict_of(claim, scores_of(barely)).verdict == "replicated"
+    empty = {"l1": [0.0] * 5, "gan": [1.0, -1.0, 0.5, -0.5, 0.1]}
+    others = [replace(claim, id=f"other_{i}", replication="vq_vae") for i in range(4)]
+    scores = {"pix2pix": scores_of(barely), "vq_vae": scores_of(empty)}
+    verdicts = judge([claim, *others], scores, {"pix2pix": SEEDS, "vq_vae": SEEDS}, "root")
+    assert {verdict.verdict for verdict in verdicts} == {"inconclusive"}
+    assert verdicts[0].p_adjusted == pytest.approx(5 * verdicts[0].p_beyond)
+    adjusted = benjamini_hochberg([verdict.p_beyond for verdict in verdicts])
+    np.testing.assert_allclose([verdict.p_adjusted for verdict in verdicts], adjusted)
+    assert verdicts[0].instruments[0]["verdict"] == "replicated"  # as if it were alone
+
+
+def test_claims_of_other_studies_are_left_out():
+    claim = claim_of(Greater("sharpness", "gan", "l1"))
+    elsewhere = replace(claim, id="elsewhere", studies=("real",))
+    verdicts = judge([claim, elsewhere], {"pix2pix": scores_of(ARMS)}, SEEDS, "root")
+    assert [verdict.id for verdict in verdicts] == ["a_claim"]
+    assert judge([elsewhere], {}, SEEDS, "root") == []
+
+
+def test_instruments_that_disagree_are_shown():
+    width = scores_of({"l1": [9, 8, 9, 9, 8], "gan": [4, 4, 5, 4, 4]}, "width")  # blur: wide edges
+    noise = scores_of({"l1": [3, 2, 3, 3, 2], "gan": [1, 1, 1, 2, 1]}, "noise")
+    scores = Scores({**scores_of(ARMS).values, **width.values, **noise.values})
+    claim = claim_of(Greater("sharpness", "gan", "l1"), 1.0, also={"-width": 0.5})
+    agreed = verdict_of(claim, scores)
+    assert not agreed.disagreement
+    assert [row["instrument"] for row in agreed.instruments] == ["sharpness", "width"]
+    assert agreed.instruments[1]["effect"] == pytest.approx(4.4)
+    disputed = verdict_of(replace(claim, also={"-width": 0.5, "noise": 0.1}), scores)
+    assert disputed.disagreement
+    assert [row["verdict"] for row in disputed.instruments] == ["replicated", "replicated", "contradicted"]
+    assert disputed.verdict == "replicated"  # the claim's own instrument decides
+
+
+def test_ratio_in_words():
+    scores = scores_of({"l1": [1.0] * 5, "gan": [2.0, 2.0, 2.0, 2.0, 2.0]})
+    claim = claim_of(Greater("sharpness", "gan", "l1", scale="log_ratio"), math.log(1.2), unit="times as sharp")
+    assert verdict_of(claim, scores).in_words() == "2 [2, 2] times as sharp (n = 5)"
+
+
+def test_json_is_stable_and_complete():
+    claim = claim_of(Greater("sharpness", "gan", "l1"), 1.0, published="85 %", deviations=(SMALL,))
+    plain = verdict_of(claim, scores_of(ARMS)).as_json()
+    promised = "id replication statement source explanation verdict effect interval smallest_effect p_value n_seeds"
+    assert {*promised.split(), "published", "study", "deviations"} <= set(plain)
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["deviations"] == [{"kind": "size", "what": "64 px", "effect": "less detail", "favours": "the claim"}]
+    assert plain["effect"] == 3.4  # not 3.4000000000000004
+    assert plain["interval"] == [2.71991, 4.08009]
+    assert plain["effects_by_seed"]["11"] == 3.0
+
+
+def test_a_claim_may_speak_against_explanations_alone():
+    claim = claim_of(Greater("sharpness", "gan", "l1"), explanation=(), against=("E1", "E4"))
+    verdict = verdict_of(claim, scores_of(ARMS))
+    assert (verdict.explanation, verdict.against) == ((), ("E1", "E4"))
+    assert (verdict.as_json()["explanation"], verdict.as_json()["against"]) == ([], ["E1", "E4"])
+
+
+def test_one_seed_is_inconclusive_and_still_json():
+    scores = scores_of({"l1": [1.0], "gan": [3.0]}, seeds=(1,))
+    verdict = verdict_of(claim_of(Greater("sharpness", "gan", "l1")), scores, seeds=(1,))
+    assert verdict.verdict == "inconclusive"
+    assert verdict.as_json()["interval"] == [None, None]
+    json.dumps(verdict.as_json(), allow_nan=False)
+
+
+# --- properties ----------------------------------------------------------------------------------------------------
+
+eighths = st.integers(-40, 40).map(lambda x: x / 8)
+pairs_of_arms = st.integers(5, 7).flatmap(
+    lambda n: st.tuples(*[st.lists(eighths, min_size=n, max_size=n) for _ in range(2)])
+)
+smallest_effects = st.integers(0, 8).map(lambda x: x / 8)
+few = settings(max_examples=35, deadline=None)
+
+
+def judged(arms, smallest, predicate=None):
+    seeds = range(len(arms[0]))
+    predicate = predicate or Greater("sharpness", "gan", "l1")
+    return verdict_of(
+        claim_of(predicate, smallest), scores_of(dict(zip(("gan", "l1"), arms, strict=True)), seeds=seeds), seeds
+    )
+
+
+@few
+@given(pairs_of_arms, smallest_effects)
+def test_swapping_the_arms_flips_the_sign(arms, smallest):
+    ours, swapped = judged(arms, smallest), judged(arms[::-1], smallest)
+    assert swapped.effect == -ours.effect
+    if ours.verdict == "replicated":
+        assert swapped.verdict == "contradicted"
+    less = judged(arms[::-1], smallest, Less("sharpness", "gan", "l1"))
+    assert (less.verdict, less.effect) == (ours.verdict, ours.effect)
+
+
+@few
+@given(pairs_of_arms, smallest_effects, st.randoms(use_true_random=False))
+def test_order_of_seeds_is_irrelevant(arms, smallest, random):
+    order = list(range(len(arms[0])))
+    random.shuffle(order)
+    ours = judged(arms, smallest)
+    shuffled = judged([[arm[i] for i in order] for arm in arms], smallest)
+    assert shuffled.verdict == ours.verdict
+    assert shuffled.p_beyond == pytest.approx(ours.p_beyond)
+    assert shuffled.p_value == ours.p_value
+
+
+@few
+@given(pairs_of_arms, smallest_effects, st.floats(1e-3, 1e3))
+def test_units_are_irrelevant(arms, smallest, factor):
+    scaled = judged([[x * factor for x in arm] for arm in arms], smallest * factor)
+    ours = judged(arms, smallest)
+    assert scaled.verdict == ours.verdict
+    assert scaled.effect == pytest.approx(factor * ours.effect)
+
+
+@few
+@given(pairs_of_arms, smallest_effects, st.integers(0, 80))
+def test_a_better_favoured_arm_never_harms(arms, smallest, gain):
+    better = judged([[x + gain / 8 for x in arms[0]], arms[1]], smallest)
+    rank = {"contradicted": 0, "inconclusive": 1, "replicated": 2}
+    assert rank[better.verdict] >= rank[judged(arms, smallest).verdict]
+
+
+@few
+@given(pairs_of_arms, smallest_effects)
+def test_replicated_means_the_whole_interval_lies_beyond(arms, smallest):
+    verdict = judged(arms, smallest)
+    if verdict.verdict == "replicated":
+        assert verdict.interval[0] >= smallest
+    if verdict.verdict == "contradicted":
+        assert verdict.interval[1] <= 0
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------
+
+TABLE = "variant,seed,instrument,score,n_images\n" + "\n".join(
+    f"{variant},{seed},sharpness,{score},100"
+    for variant, arm in ARMS.items()
+    for seed, score in zip(SEEDS, arm, strict=True)
+)
+
+
+def rows(text):
+    return csv.DictReader(io.StringIO(text))
+
+
+def test_scores_are_read_from_a_table():
+    assert Scores.from_rows(rows(TABLE)) == scores_of(ARMS)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_score_that_is_no_number(number):
+    with pytest.raises(ScoreError, match=rf"row 16.*'gan'.*'99'.*the score is {number}"):
+        Scores.from_rows(rows(f"{TABLE}\ngan,99,sharpness,{number},100"))
+    with pytest.raises(ScoreError, match=r"variant 'gan', instrument 'sharpness', seed 13: the score is"):
+        scores_of({"gan": [1, 2, float(number), 4, 5]})
+
+
+@pytest.mark.parametrize("row", ["gan,1,sharpness", "gan,one,sharpness,2,100", "gan,1,sharpness,high,100"])
+def test_malformed_row(row):
+    with pytest.raises(ScoreError, match=r"row 16.*needs variant, seed, instrument, score"):
+        Scores.from_rows(rows(f"{TABLE}\n{row}"))
+
+
+def test_duplicate_row():
+    with pytest.raises(ScoreError, match=r"row 16.*'gan'.*'13'.*second score"):
+        Scores.from_rows(rows(f"{TABLE}\ngan,13,sharpness,5,100"))
+
+
+@pytest.mark.parametrize(
+    ("predicate", "seeds", "message"),
+    [
+        (Greater("sharpness", "wgan", "l1"), SEEDS, r"no scores of variant 'wgan'.*'cgan', 'gan', 'l1'"),
+        (Greater("psnr", "gan", "l1"), SEEDS, r"variant 'gan' has no score by instrument 'psnr'.*'sharpness'"),
+        (Greater("sharpness", "gan", "l1"), (*SEEDS, 16), r"'gan'.*missing for declared seeds \[16\]"),
+        (Greater("sharpness", "gan", "l1"), SEEDS[:4], r"'gan'.*left over from undeclared seeds \[15\]"),
+        (Greater("sharpness", "gan", "l1"), (*SEEDS, 15), r"declared seeds must be there and different"),
+        (Greater("sharpness", "gan", "l1"), (), r"declared seeds must be there"),
+    ],
+)
+def test_missing_scores_are_named_with_the_remedy(predicate, seeds, message):
+    with pytest.raises(ScoreError, match=rf"claim pix2pix/a_claim: .*{message}.*dvc repro measure@pix2pix"):
+        verdict_of(claim_of(predicate), scores_of(ARMS), seeds)
+
+
+def test_missing_replication():
+    with pytest.raises(ScoreError, match=r"no scores of replication 'pix2pix'; there are \['vq_vae'\]"):
+        judge([claim_of(PREDICATES[0])], {"vq_vae": scores_of(ARMS)}, SEEDS, "root")
+
+
+def test_ratio_of_a_score_that_is_not_positive():
+    scores = scores_of({"gan": [1, 1, 0, 1, 1], "l1": [1, 1, 1, 1, 1]})
+    with pytest.raises(ScoreError, match=r"variant 'gan', instrument 'sharpness', seed 13: a ratio needs positive"):
+        verdict_of(claim_of(Greater("sharpness", "gan", "l1", scale="log_ratio")), scores)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"id": "not an id"}, "identifier"),
+        ({"explanation": ("E9",)}, "E9.*there are E1"),
+        ({"explanation": ()}, "there are E1"),
+        ({"against": ("E9",)}, "E9.*there are E1"),
+        ({"explanation": ("E1", "E2"), "against": ("E2",)}, "E2"),
+        ({"smallest_effect": math.nan}, "finite"),
+        ({"does_not_hold": {"papr": "typo"}}, "papr"),
+        ({"predicate": Similar("sharpness", ("a", "b"))}, "minus the margin"),
+        ({"predicate": Increases("sharpness", ("a",))}, "at least two variants"),
+        ({"predicate": Increases("sharpness", ("a", "a"))}, "all different"),
+        ({"predicate": Above("sharpness", "a", 0, scale="log_ratio")}, "positive level"),
+        ({"predicate": Greater("sharpness", "a", "b", scale="ratio")}, "unknown scale 'ratio'"),  # type: ignore[arg-type]
+        ({"predicate": Both(PREDICATES[0], 1, PREDICATES[1], 1)}, "smallest effect of Both is 1"),
+    ],
+)
+def test_claims_that_make_no_sense(changes, message):
+    with pytest.raises(ValueError, match=rf"claim pix2pix/.*{message}"):
+        replace(claim_of(PREDICATES[0]), **changes)
+
+
+def test_more_senseless_claims():
+    with pytest.raises(ValueError, match="must be positive"):
+        Both(PREDICATES[0], -1, PREDICATES[1], 1)
+    with pytest.raises(TypeError, match="several instruments"):
+        with_instrument(Both(PREDICATES[0], 1, PREDICATES[1], 1), "width")
+    claim = claim_of(PREDICATES[0])
+    with pytest.raises(ValueError, match="same name: pix2pix/a_claim"):
+        judge([claim, claim], {"pix2pix": scores_of(ARMS)}, SEEDS, "root")
+
+
+def test_preflight():
+    claims = [claim_of(PREDICATES[0])] * 3
+    assert preflight(claims, 5) == []
+    (warning,) = preflight(claims, 4)
+    assert warning == (
+        "4 paired seeds: the smallest possible p is 0.0625 > 0.05, so none of the 3 claims can be decided; "
+        "declare at least 5"
+    )
+    assert "1 paired seed:" in preflight(claims, 1)[0]
+
+
+# --- cost ----------------------------------------------------------------------------------------------------------
+
+
+def test_judging_is_quick():
+    rng = np.random.default_rng(0)
+    scores = {"pix2pix": scores_of({name: rng.normal(1, 0.1, 10) for name in ARMS}, seeds=range(10))}
+    claims = [replace(claim_of(PREDICATES[i % len(PREDICATES)]), id=f"claim_{i}") for i in range(20)]
+    start = time.process_time()
+    judge(claims, scores, range(10), "root")
+    assert time.process_time() - start < 3  # a second and less, with room for a slow machine
+
+
+def test_import_pulls_in_nothing_heavy():
+    script = "import sys, replications.claims; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    heavy = {"keras", "tensorflow", "torch", "jax", "matplotlib", "pandas", "scipy.stats"}
+    assert not heavy & set(loaded.stdout.split())
+
+
+@pytest.mark.parametrize("predicate", PREDICATES, ids=lambda one: type(one).__name__)
+def test_effects_are_symmetric_where_the_predicate_says_so(predicate):
+    """Alike arms of skewed scores: the median effect is the mean one just where each winner has a counterpart."""
+    rng = np.random.default_rng(4)
+    draws = 20_000
+    arms = {name: rng.lognormal(0, 1, draws) for name in ("l1", "gan", "cgan")}
+    scores = Scores({(name, "sharpness"): dict(enumerate(arm)) for name, arm in arms.items()})
+    (effects, *_) = predicate.effects(scores, range(draws)).values()
+    at_least_mean = np.mean(effects > effects.mean())
+    assert (abs(at_least_mean - 0.5) < 0.02) == predicate.symmetric
+
+
+def test_a_skew_between_seeds_does_not_decide_a_claim_about_one_arm():
+    """Nine in a hundred t-tests at 2.5 % would; the sign test must agree."""
+    scores = scores_of({"l1": [0.2, 0.21, 0.19, 0.2, 1.02]})
+    verdict = verdict_of(claim_of(Below("sharpness", "l1", 1.0), 0.0), scores)
+    assert verdict.verdict == "inconclusive"  # p < 0.025 fails already: the outlier widens the interval
+    scores = scores_of({"l1": [0.9, 0.9, 0.9, 0.9, 1.01]})
+    verdict = verdict_of(claim_of(Below("sharpness", "l1", 1.0), 0.0), scores)
+    assert verdict.p_beyond < 0.025
+    assert verdict.verdict == "inconclusive", "one seed of five is above: the typical one is not proved to be below"
+    below = verdict_of(claim_of(Below("sharpness", "l1", 1.0), 0.0), scores_of({"l1": [0.9, 0.9, 0.9, 0.9, 0.99]}))
+    assert below.verdict == "replicated"
+
+
+def test_deviations_in_short():
+    data, steps = Deviation("data", "other data", "less"), Deviation("steps", "fewer", "blurrier")
+    listed = [asdict(one) for one in (steps.hinders, data, data, steps.helps, replace(data, favours="neither"))]
+    assert deviations_in_short(listed) == "steps ▼, data ◆, steps ▲, data ·"

@@ -1,0 +1,99 @@
+"""The cost model: its arithmetic by hand, its speeds beside the clock, and questions that it cannot answer."""
+
+import json
+
+import pytest
+
+from replications import study
+from replications.tools import cost
+from tests import tiny
+
+SPEED = cost.Speed(start=10, alone=100, together=250)
+
+
+@pytest.mark.parametrize(
+    ("runs", "at_once", "images", "expected"),
+    [
+        (1, 1, 1000, 10 + 1000 / 100),
+        (2, 2, 1000, 10 + 2000 / 200),
+        (3, 3, 1000, 10 + 3000 / 250),
+        (6, 3, 1000, 10 + 6000 / 250),
+        (6, 1, 1000, 10 + 6000 / 100),
+        (0, 3, 1000, 0),
+    ],
+)
+def test_seconds(runs, at_once, images, expected):
+    assert SPEED.seconds(runs, at_once, images) == pytest.approx(expected)
+
+
+def test_as_many_at_once_as_keep_the_gpu_busy():
+    assert SPEED.at_once() == 3
+
+
+def test_more_gpus_than_runs_are_of_no_use_and_epochs_may_be_others():
+    declared = study.load(tiny.ROOT / "paper")
+    runs = len(declared.runs("pix2pix"))
+    of = [cost.hours_of(declared, "pix2pix", SPEED, None, n) for n in (1, runs, 10 * runs)]
+    assert of[0] > of[1] == of[2]
+    images = 400 * 20
+    assert of[1] == pytest.approx((10 + images / 100) / 3600)
+    assert of[0] == pytest.approx((10 + runs * images / 250) / 3600)
+    assert cost.hours_of(declared, "pix2pix", SPEED, 200, runs) == pytest.approx((10 + 10 * images / 100) / 3600)
+
+
+def test_the_model_is_within_a_quarter_of_what_was_measured():
+    speeds = cost.Speeds.load(study.load(tiny.ROOT / "paper"))
+    for room, speed in speeds.of.items():
+        for one in speed.measured:
+            model = speed.seconds(one.runs, one.at_once, one.images)
+            assert 0.75 < model / one.seconds < 1.25, f"{room}: {one}, by the model {model:.0f} s"
+
+
+def test_the_command_shows_check_hours_and_money(capsys):
+    assert cost.main(["--study", str(tiny.ROOT / "paper"), "--gpus", "1", "8", "--price", "3"]) == 0
+    said = capsys.readouterr().out
+    for word in ("off by", "8 GPUs", "hours of GPUs", "at 3 an hour", "15 runs of 20 epochs"):
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--gpus", "0"], "--gpus 0: expected at least 1"),
+        (["--price", "-1"], "--price -1.0: expected what an hour of one GPU costs"),
+        (["--price", "nan"], "--price nan: expected what an hour of one GPU costs"),
+        (["--epochs", "pix2pix"], "--epochs pix2pix: expected REPLICATION=N"),
+        (["--epochs", "nets=3"], "--epochs nets=3: expected REPLICATION=N"),
+        (["--epochs", "pix2pix=0"], "--epochs pix2pix=0: expected REPLICATION=N"),
+        (["--study", str(tiny.ROOT)], "speeds.yaml is missing, expected the speeds of its replications"),
+    ],
+)
+def test_bad_questions(arguments, expected):
+    with pytest.raises(cost.CostError, match=expected):
+        cost.main(["--study", str(tiny.ROOT / "paper"), *arguments])
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("device: a GPU\n", "pix2pix is missing, which the study trains; measure and add it"),
+        ("- 1\n", "expected YAML as in paper/speeds.yaml"),
+        ("device: [\n", "expected YAML as in paper/speeds.yaml"),
+        ("device: a GPU\npix2pix: {start: 1, alone: -2, together: 3}\n", r"of.pix2pix.alone is -2"),
+        ("device: a GPU\npix2pix: {start: 1, alone: 4, together: 3}\n", "alone = 4 is more than together = 3"),
+        ("device: a GPU\npix2pix: {start: 1, alone: .inf, together: 3}\n", "of.pix2pix.alone is inf"),
+    ],
+)
+def test_bad_speeds(content, expected, tmp_path):
+    (tmp_path / "params.yaml").write_text((tiny.ROOT / "paper" / "params.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "speeds.yaml").write_text(content)
+    with pytest.raises(cost.CostError, match=expected):
+        cost.main(["--study", str(tmp_path)])
+
+
+def test_json_has_the_hours_of_the_table(capsys):
+    assert cost.main(["--gpus", "1", "8", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert all(hours["1"] >= hours["8"] > 0 for hours in said.values())
+    cost.main(["--gpus", "1"])
+    assert f"{said['pix2pix']['1']:.2f} h" in capsys.readouterr().out

@@ -1,0 +1,157 @@
+"""Runs from another machine: taken in where they are the declared ones, refused with what differs elsewhere."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from replications import runs, study
+from replications.code import code_hash
+from replications.tools import import_runs
+from tests import tiny
+
+
+@pytest.fixture
+def here(tmp_path) -> study.Study:
+    """The study as it is cloned: declared, with its data, no run."""
+    return study.load(tiny.write_study(tmp_path / "here"))
+
+
+@pytest.fixture
+def there(here, tmp_path) -> study.Study:
+    """The same study on another machine, where all runs are finished."""
+    declared = study.load(tiny.write_study(tmp_path / "there"))
+    data = runs.sha256((declared.folder / "arrays" / "facade_world-tiny.npz").read_bytes())
+    for run in declared.runs("pix2pix"):
+        facts = {"facts": {}, "environment": tiny.ENVIRONMENT}
+        identity = runs.identity(run, code_hash("pix2pix"), data)
+        runs.write(runs.folder(declared, run), tiny.npz(tiny.images(run.variant, run.seed)), {**facts, **identity})
+    return declared
+
+
+def take_in(here: study.Study, there: study.Study, part: str = "") -> int:
+    return import_runs.main([str(there.folder / "runs" / part), "--study", str(here.folder)])
+
+
+def test_runs_arrive_as_they_left_and_need_no_training(here, there, capsys):
+    assert take_in(here, there) == 0
+    assert tiny.hashes(here.folder / "runs") == tiny.hashes(there.folder / "runs")
+    said = capsys.readouterr().out
+    assert said.count(": taken in as ") == 4
+    assert said.endswith("4 runs: 4 taken in, 0 here already, 0 refused\n")
+    assert [run.name for run in runs.check(here, "pix2pix")] == [run.name for run in there.runs("pix2pix")]
+    for run in here.runs("pix2pix"):
+        runs.read(here, run)
+
+
+def test_leases_add_up_and_what_is_here_stays(here, there, capsys):
+    assert take_in(here, there, "pix2pix/l1/1") == 0
+    before = (here.folder / "runs/pix2pix/l1/1/images.npz").stat().st_mtime_ns
+    assert take_in(here, there) == 0
+    assert "4 runs: 3 taken in, 1 here already, 0 refused" in capsys.readouterr().out
+    assert (here.folder / "runs/pix2pix/l1/1/images.npz").stat().st_mtime_ns == before
+
+
+def test_other_bytes_do_not_replace_those_that_are_here(here, there, capsys):
+    take_in(here, there)
+    before = tiny.hashes(here.folder / "runs")
+    path = there.folder / "runs/pix2pix/l1/1"
+    elsewhere = {**tiny.ENVIRONMENT, "cpu": "another"}
+    runs.write(path, tiny.npz(tiny.images("l1", 9)), {**runs.read_facts(path), "environment": elsewhere})
+    assert take_in(here, there, "pix2pix/l1/1") == 0
+    said = capsys.readouterr().out
+    assert "here already with other bytes, which stay; made elsewhere (cpu: another, here made up)" in said
+    assert tiny.hashes(here.folder / "runs") == before
+
+    runs.write(path, tiny.npz(tiny.images("l1", 9)), {**runs.read_facts(path), "environment": tiny.ENVIRONMENT})
+    assert take_in(here, there, "pix2pix/l1/1") == 1, "the same environment cannot give two results"
+    assert "from the same environment: at most one of the two is right" in capsys.readouterr().out
+    assert tiny.hashes(here.folder / "runs") == before
+
+
+def test_what_a_foreign_file_says_gives_the_terminal_no_orders(here, there, capsys):
+    rewritten(variant="\x1b[2J\n4 runs: 4 taken in")(there.folder / "runs/pix2pix/l1/1")
+    assert take_in(here, there) == 1
+    said = capsys.readouterr().out
+    assert said.count("\n") == 5
+    assert "\x1b" not in said
+
+
+def rewritten(**changes):
+    def spoil(path):
+        content = (path / "images.npz").read_bytes()
+        runs.write(path, content, {**runs.read_facts(path), **changes})
+
+    return spoil
+
+
+def holding(content: bytes):
+    return lambda path: runs.write(path, content, runs.read_facts(path))
+
+
+PICKLED = tiny.npz({"output": np.array([{"a": 1}], object)})
+
+
+def other_params(path):
+    facts = runs.read_facts(path)
+    rewritten(params={**facts["params"], "epochs": 7})(path)
+
+
+def another_digit(path):
+    text = (path / "facts.json").read_text()
+    (path / "facts.json").write_text(text.replace('"seed": 1', '"seed": 2'))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (other_params, "trained with pix2pix/l1/1.params.epochs = 7, here 1"),
+        (rewritten(code_sha256="0"), "trained with pix2pix/l1/1.code_sha256 = 0, here "),
+        (rewritten(data_sha256="0"), "trained with pix2pix/l1/1.data_sha256 = 0, here "),
+        (rewritten(environment="mine"), "facts.json has no 'environment', which instruments read"),
+        (holding(b"words"), "images.npz is no .npz file of arrays without pickles"),
+        (holding(PICKLED), "images.npz is no .npz file of arrays"),
+        (rewritten(variant="l3"), "{params} declares no run pix2pix/l3/1"),
+        (rewritten(seed=101), "{params} declares no run pix2pix/l1/101"),
+        (another_digit, "unreadable (facts.json does not say what the training wrote)"),
+        (lambda path: (path / "images.npz").write_bytes(b"other"), "images.npz holds other bytes than the training"),
+        (lambda path: (path / "images.npz").unlink(), "unreadable ([Errno 2] No such file"),
+        (lambda path: (path / "facts.json").write_text("[" * 90_000), "unreadable ("),
+        (lambda path: (path / "facts.json").write_text(json.dumps([])), "unreadable (facts.json holds list)"),
+    ],
+)
+def test_a_run_that_is_another_or_damaged_is_refused_alone(here, there, capsys, spoil, why):
+    spoil(there.folder / "runs/pix2pix/l1/1")
+    assert take_in(here, there) == 1
+    said = capsys.readouterr().out
+    assert f"l1/1: refused: {why.format(params=here.params_file)}" in said
+    assert "4 runs: 3 taken in, 0 here already, 1 refused" in said
+    assert not (here.folder / "runs/pix2pix/l1/1").exists()
+    assert len(list((here.folder / "runs").rglob("facts.json"))) == 3
+
+
+def test_a_damaged_run_that_is_here_is_replaced(here, there):
+    take_in(here, there)
+    (here.folder / "runs/pix2pix/l1/1/images.npz").write_bytes(b"half")
+    assert take_in(here, there) == 0
+    assert tiny.hashes(here.folder / "runs") == tiny.hashes(there.folder / "runs")
+
+
+def test_what_a_kill_left_between_two_steps_is_no_run(here, there, capsys):
+    path = there.folder / "runs/pix2pix/l1/1"
+    shutil.copytree(path, path.with_name(".1.unfinished"))
+    assert take_in(here, there) == 0
+    assert "4 runs: 4 taken in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folder", ["not there", "arrays"])
+def test_a_folder_without_runs_is_one_line(here, folder):
+    with pytest.raises(import_runs.ImportRunsError, match="no run in it, expected folders with"):
+        import_runs.main([str(here.folder / folder), "--study", str(here.folder)])
+
+
+def test_the_door_knows_it(here, there):
+    words = (str(there.folder / "runs"), "--study", str(here.folder))
+    done = tiny.command("import-runs", *words)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,419 @@
+"""Training a tiny study through its real command: the same bytes whatever happens meanwhile.
+
+Every command here starts a cluster and imports Keras, so one training serves several questions.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from replications import study
+from replications.environment import ONE_THREAD
+from replications.training import train as train_command
+from tests import tiny
+
+WILD = {"learning_rate": 1e30}
+
+
+def train(folder: Path, *arguments: object, room: str = "pix2pix", **environment: str) -> subprocess.CompletedProcess:
+    """The command, to its end."""
+    return tiny.command("train", room, "--study", folder, *arguments, cwd=folder, **environment)
+
+
+@contextmanager
+def training(folder: Path, *arguments: str, room: str = "pix2pix", **environment: str):
+    """The command as a process in a group of its own, as a terminal would start it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "replications", "train", room, "--study", str(folder), *arguments],
+        cwd=folder,
+        env=tiny.environment(**environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # What a shell runs in the background, these tests perhaps, ignores Ctrl-C, and so do all its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def wait_for_a_finished_run(process: subprocess.Popen) -> str:
+    """Reads until a run is done; what was said until then."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if line.startswith("[1/"):
+            return said
+    pytest.fail(f"no run was finished\n{said}{process.stderr.read()}")
+
+
+def assert_gone(processes: list[psutil.Process]) -> None:
+    """No training goes on unseen."""
+    _, alive = psutil.wait_procs(processes, timeout=120)
+    alive = [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert not alive, f"still running: {alive}"
+
+
+def written(folder: Path) -> dict[str, int]:
+    """Run → when it was written."""
+    return {
+        str(path.parent.relative_to(folder / "runs")): path.stat().st_mtime_ns
+        for path in sorted((folder / "runs").glob("*/*/[!.]*/facts.json"))
+    }
+
+
+@pytest.fixture(scope="module")
+def once(made_once) -> Path:
+    """The study trained by one worker, undisturbed: what all others are compared with. Do not change it."""
+    return made_once("once", train_undisturbed) / "tiny"
+
+
+def train_undisturbed(within: Path) -> None:
+    folder = tiny.write_study(within / "tiny")
+    done = train(folder, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "nothing but an error goes to standard error"
+    assert "pix2pix: 4 runs to train, 0 finished before, on 1 workers" in done.stdout
+    assert "[4/4]" in done.stdout
+    assert len(written(folder)) == 4
+
+
+def test_a_finished_study_trains_nothing(once):
+    before = written(once)
+    done = train(once)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "pix2pix: all 4 runs are finished, nothing to train\n"
+    assert written(once) == before
+
+
+def test_runs_hold_their_provenance_and_nothing_of_the_machine(once):
+    declared = study.load(once)
+    for path in (once / "runs").rglob("facts.json"):
+        text = path.read_text(encoding="utf-8")
+        for key in ("backend", "cpu", "code_sha256", "data_sha256", "params", "packages", "threads", "losses"):
+            assert f'"{key}"' in text
+        for private in (str(once), str(tiny.ROOT), os.uname().nodename, "seconds", "date"):
+            assert private not in text
+    assert {run.name for run in declared.runs("pix2pix")} == set(written(once))
+
+
+def test_runs_tell_the_kernels_that_made_their_bytes(once):
+    facts = json.loads(next((once / "runs").rglob("facts.json")).read_text(encoding="utf-8"))
+    kernels = facts["environment"]["kernels"]
+    assert kernels["onednn"] == ONE_THREAD["ONEDNN_MAX_CPU_ISA"].lower()
+    assert kernels["instructions"]
+
+
+def test_what_older_runs_left_to_go_on_from_is_deleted(tmp_path):
+    begun = ("run-pix2pix-l1-1-0.npz", ".run-pix2pix-l1-1-0.npz.7", "run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz")
+    for name in begun:
+        (tmp_path / name).touch()
+    train_command.forget(tmp_path, "pix2pix")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz"]
+    train_command.forget(tmp_path / "not there", "pix2pix")
+
+
+def test_seeds_and_variants_differ(once):
+    digests = [digest for name, digest in tiny.hashes(once / "runs").items() if name.endswith("images.npz")]
+    assert len(set(digests)) == 4
+
+
+def test_a_diverging_variant_is_named_and_two_workers_make_the_others_the_same_bytes(once, tmp_path):
+    variants = {"wild": WILD, **tiny.PIX2PIX["variants"]}
+    folder = tiny.write_study(tmp_path / "tiny", pix2pix={**tiny.PIX2PIX, "variants": variants})
+    done = train(folder, "--workers", "2")
+    tiny.assert_one_line_error(
+        done,
+        "2 of 6 runs failed, the others are kept",
+        "wild seed 1 diverged at epoch 1",
+        "wild seed 2 diverged at epoch 1",
+        "params.yaml and run again",
+    )
+    assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+
+
+def test_only_missing_and_added_runs_are_trained(once, tmp_path):
+    folder = tmp_path / "tiny"
+    shutil.copytree(once, folder)
+    kept = written(folder)
+    shutil.rmtree(folder / "runs" / "pix2pix" / "l1" / "2")
+    del kept["pix2pix/l1/2"]
+    tiny.write_params(folder, tiny.params(seeds=[1, 2, 3]))
+    done = train(folder)
+    assert done.returncode == 0, done.stderr
+    assert "pix2pix: 3 runs to train, 3 finished before" in done.stdout
+    assert "[3/3]" in done.stdout
+    now = written(folder)
+    assert len(now) == 6
+    assert kept.items() <= now.items(), "finished runs were left alone"
+    assert tiny.hashes(once / "runs").items() <= tiny.hashes(folder / "runs").items()
+
+
+def test_interrupted_and_killed_trainings_end_with_the_same_bytes(once, tmp_path):
+    folder = tiny.write_study(tmp_path / "tiny")
+    with training(folder, "--workers", "1") as process:
+        wait_for_a_finished_run(process)
+        tree = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
+        said, errors = process.communicate(timeout=300)
+    assert process.returncode == 130, errors
+    assert errors == "interrupted: what was finished is kept, run the same command again to go on\n"
+    assert "finished and kept" in said
+    assert_gone(tree)
+    kept = written(folder)
+    assert 1 <= len(kept) < 3, "this test needs two runs to be missing"
+
+    with training(folder, "--workers", "1") as process:
+        assert f"{4 - len(kept)} runs to train, {len(kept)} finished before" in wait_for_a_finished_run(process)
+        tree = psutil.Process(process.pid).children(recursive=True)
+        for one in [psutil.Process(process.pid), *tree]:
+            one.kill()
+        assert_gone(tree)
+    now = written(folder)
+    assert kept.items() < now.items()
+    assert len(now) < 4, "this test needs a run to be missing"
+
+    done = train(folder)
+    assert done.returncode == 0, done.stderr
+    assert f"{4 - len(now)} runs to train, {len(now)} finished before" in done.stdout
+    assert now.items() < written(folder).items()
+    assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_long_run_at_once_and_it_goes_on_to_the_same_bytes(tmp_path):
+    long = {**tiny.PIX2PIX, "epochs": 300, "variants": {"l1": tiny.PIX2PIX["variants"]["l1"]}}
+    whole, cut = (tiny.write_study(tmp_path / name / "tiny", pix2pix=long, seeds=[1]) for name in ("whole", "cut"))
+    assert train(whole).returncode == 0
+    with training(cut, REPLICATIONS_CHECKPOINT_EVERY="0") as process:
+        end = time.monotonic() + 120
+        while not (left := list((cut / ".checkpoints").glob("run-pix2pix-l1-1-*.npz"))):
+            assert time.monotonic() < end
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        tree = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=300)
+        assert time.monotonic() - began < 15, "nobody waits for the run"
+    assert process.returncode == 130, errors
+    assert_gone(tree)
+    assert left[0].exists()
+    assert not written(cut), "this test needs the run to be cut off"
+    assert train(cut).returncode == 0
+    assert tiny.hashes(cut / "runs") == tiny.hashes(whole / "runs")
+    assert not list((cut / ".checkpoints").iterdir())
+
+
+@pytest.mark.slow  # as among the faults
+@pytest.mark.parametrize("victim", ["the training process", "the fork server"])
+def test_what_is_killed_beside_the_command_changes_nothing(once, tmp_path, victim):
+    folder = tiny.write_study(tmp_path / "tiny")
+    with training(folder, "--workers", "2") as process:
+        wait_for_a_finished_run(process)
+        (server,) = [one for one in psutil.Process(process.pid).children() if "forkserver" in " ".join(one.cmdline())]
+        trains = server.children()
+        assert trains, "a run trains in a process of its own"
+        (server if victim == "the fork server" else trains[0]).kill()
+        said, errors = process.communicate(timeout=600)
+        assert_gone(trains)
+    assert process.returncode == 0, errors
+    assert "[4/4]" in said
+    assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+
+
+def test_workers_of_a_scheduler_started_by_hand_make_the_same_bytes(once, tmp_path):
+    folder = tiny.write_study(tmp_path / "tiny")
+    with dask_process(tmp_path / "0", "scheduler", "--port", "0", "--no-show") as scheduler:
+        address = wait_for(scheduler, "Scheduler at:").split()[-1]
+        one_thread = ("worker", address, "--nthreads", "1")
+        with (
+            dask_process(tmp_path / "1", *one_thread, "--no-nanny") as plain,
+            dask_process(tmp_path / "2", *one_thread) as under_a_nanny,  # Dask's default: the worker is a daemon
+        ):
+            wait_for(plain, "Registered to:")
+            wait_for(under_a_nanny, "Registered to:")
+            done = train(folder, DASK_SCHEDULER_ADDRESS=address)
+            assert plain.poll() is None
+            assert under_a_nanny.poll() is None
+    assert done.returncode == 0, done.stderr
+    assert "on 2 workers" in done.stdout
+    assert done.stderr == ""
+    assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+
+
+@contextmanager
+def dask_process(folder: Path, role: str, *arguments: str):
+    """`dask scheduler` or `dask worker` on loopback, with its log in a file."""
+    folder.mkdir()
+    module = f"distributed.cli.dask_{role}"
+    common = ["--host", "127.0.0.1", "--no-dashboard"]
+    common += ["--local-directory", str(folder)] if role == "worker" else []
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments, *common], cwd=folder, env=tiny.environment(), stderr=log
+        )
+    process.log = folder / "log"
+    try:
+        yield process
+    finally:
+        tree = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        _, alive = psutil.wait_procs(tree, timeout=5)
+        for one in alive:
+            one.kill()
+
+
+def wait_for(process: subprocess.Popen, words: str) -> str:
+    """The line of its log that holds these words."""
+    for _ in range(3000):
+        for line in process.log.read_text().splitlines():
+            if words in line:
+                return line
+        time.sleep(0.1)
+    return pytest.fail(f"{words!r} never appeared in\n{process.log.read_text()}")
+
+
+# --- the other rooms -----------------------------------------------------------------------------------------------
+
+OTHERS = [room for room in tiny.ROOMS if room != "pix2pix"]
+every_other_room = pytest.mark.parametrize("room", OTHERS)
+
+
+@every_other_room
+def test_a_rooms_runs_are_whole_and_differ(trained, room):
+    folder = trained(room)
+    assert {run.name for run in study.load(folder).runs(room)} == set(written(folder))
+    digests = [digest for name, digest in tiny.hashes(folder / "runs").items() if name.endswith("images.npz")]
+    assert len(set(digests)) == 4, "seeds and variants differ"
+    for path in (folder / "runs").rglob("facts.json"):
+        text = path.read_text(encoding="utf-8")
+        for private in (str(folder), str(tiny.ROOT), os.uname().nodename, "seconds", "date"):
+            assert private not in text
+
+
+@pytest.mark.slow
+@every_other_room
+def test_two_workers_a_kill_and_a_failing_variant_leave_a_room_the_same_bytes(trained, tmp_path, room):
+    """Two workers, all killed after the first run; then two again, beside a variant that asks for too many images."""
+    folder = tiny.write_study(tmp_path / "tiny", room)
+    with training(folder, "--workers", "2", room=room) as process:
+        assert f"{room}: 4 runs to train, 0 finished before, on 2 workers" in wait_for_a_finished_run(process)
+        tree = psutil.Process(process.pid).children(recursive=True)
+        for one in [psutil.Process(process.pid), *tree]:
+            one.kill()
+        assert_gone(tree)
+    kept = written(folder)
+    assert 1 <= len(kept) < 4, "this test needs a run to be missing"
+
+    variants = {**tiny.ROOMS[room]["variants"], "greedy": {"n_test": 999}}
+    tiny.write_params(folder, tiny.params(room, **{room: {**tiny.ROOMS[room], "variants": variants}}))
+    done = train(folder, "--workers", "2", room=room)
+    assert f"{room}: {6 - len(kept)} runs to train, {len(kept)} finished before, on 2 workers" in done.stdout
+    greedy = "failed: n_test = 999: the data set has 4 images; ask for no more"
+    tiny.assert_one_line_error(
+        done,
+        "2 of 6 runs failed, the others are kept",
+        f"greedy seed 1 {greedy}",
+        f"greedy seed 2 {greedy}",
+        "params.yaml and run again",
+    )
+    assert kept.items() < written(folder).items(), "finished runs were left alone"
+    assert tiny.hashes(folder / "runs") == tiny.hashes(trained(room) / "runs")
+
+
+@pytest.mark.parametrize(
+    ("room", "key", "value"),
+    [
+        ("spatial_z_vae", "latent_size", -8),
+        ("beta_vae", "beta", -1.0),
+        ("vq_vae", "commitment_cost", -0.25),
+        ("vae_vs_gan", "gamma", -1.0),
+    ],
+)
+def test_a_negative_hyper_parameter_is_one_line(tmp_path, room, key, value):
+    folder = tiny.write_study(tmp_path / "tiny", room, **{room: {**tiny.ROOMS[room], key: value}})
+    done = train(folder, room=room)
+    tiny.assert_one_line_error(done, f"params.yaml: {room}.variants.", f"{key} = {value}: input should be greater than")
+    assert not (folder / "runs").exists()
+
+
+# --- bad input -----------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_replication_is_named(tiny_study):
+    done = tiny.command("train", "cyclegan", "--study", tiny_study.folder, cwd=tiny_study.folder)
+    tiny.assert_one_line_error(done, "no section for replication 'cyclegan'", "['pix2pix']")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--only", "l3"], ["--only l3: unknown variant of pix2pix; known are l1, l1_cgan"]),
+        (["--workers", "0"], ["--workers 0: expected at least 1"]),
+        (["--workers", "-2"], ["--workers -2: expected at least 1"]),
+    ],
+)
+def test_a_bad_argument_is_one_line(tiny_study, arguments, said):
+    tiny.assert_one_line_error(train(tiny_study.folder, *arguments), *said)
+
+
+def test_missing_arrays_are_named_with_the_command_that_makes_them(tiny_study):
+    path = tiny_study.folder / "arrays" / "facade_world-tiny.npz"
+    path.unlink()
+    remedy = f"run `dvc repro {tiny_study.folder / 'dvc.yaml'}:arrays`"
+    tiny.assert_one_line_error(train(tiny_study.folder), f"{path}: no such file", remedy)
+
+
+def test_truncated_arrays_are_named_with_the_command_that_makes_them(tiny_study):
+    path = tiny_study.folder / "arrays" / "facade_world-tiny.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    remedy = f"run `dvc repro {tiny_study.folder / 'dvc.yaml'}:arrays`"
+    tiny.assert_one_line_error(train(tiny_study.folder), str(path), remedy)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere", "pigeon://127.0.0.1:9"])
+def test_a_scheduler_that_does_not_answer_is_named(tiny_study, address):
+    done = train(tiny_study.folder, DASK_SCHEDULER_ADDRESS=address, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s")
+    tiny.assert_one_line_error(done, f"DASK_SCHEDULER_ADDRESS={address}: no scheduler answers there")
+
+
+def test_before_the_first_run_the_bench_says_how_long_it_should_take(capsys):
+    declared = study.load(".")
+    missing = declared.runs("beta_vae")
+    seconds = train_command.benched(declared, missing)
+    assert 60 < seconds < 6 * 3600
+    assert train_command.benched(declared, missing[: len(missing) // 2]) < seconds
+    log = train_command.DurationLog(tiny.ROOT / "nowhere.csv")
+    train_command.Reporter("beta_vae", len(missing), missing, log, 2, seconds)
+    assert f"about {seconds / 120:.0f} min on a machine like that of validation/bench.md" in capsys.readouterr().out
+
+
+def test_where_nothing_was_benched_nothing_is_promised(tmp_path, monkeypatch):
+    real = study.load(tiny.ROOT / "real")
+    assert train_command.benched(real, real.runs("beta_vae")) is None, "other nets"
+    root = study.load(".")
+    assert train_command.benched(root, []) is None
+    monkeypatch.setattr(train_command, "BENCH", tmp_path / "bench.json")
+    for content in ("{", "[]", '{"replications": {}}', '{"replications": {"beta_vae": {"seconds": {}}}}'):
+        (tmp_path / "bench.json").write_text(content, encoding="utf-8")
+        assert train_command.benched(root, root.runs("beta_vae")) is None

@@ -1,0 +1,52 @@
+"""Runs over Dask, with a supervisor that trains nothing: what becomes of a run whose process dies."""
+
+import warnings
+
+import numpy as np
+import pytest
+from distributed import Client
+
+from replications.training import workers
+
+
+def supervise(name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str) -> dict:
+    """Stands for `workers.supervise`."""
+    if "l1/2" in name:
+        raise workers.WorkerError("the training process died (SIGKILL); its messages are above")
+    return {"seconds": 0.1, "images": data[:3], "facts": {"facts": {}}}
+
+
+@pytest.fixture
+def client():
+    nowhere = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}  # as in `cluster`
+    with Client(processes=False, n_workers=1, threads_per_worker=1, **nowhere) as client:
+        yield client
+
+
+def test_a_run_whose_process_dies_again_and_again_is_named_and_the_others_go_on(tiny_study, client, monkeypatch):
+    monkeypatch.setattr(workers, "supervise", supervise)
+    declared = tiny_study.runs("pix2pix")
+    data = {"facade_world-tiny": b"data"}
+    outcomes = {outcome.run.name: outcome for outcome in workers.run_all(client, declared, data, lambda *_: None)}
+    assert set(outcomes) == {run.name for run in declared}
+    failed = outcomes.pop("pix2pix/l1/2")
+    assert failed.facts is None
+    assert failed.failed == "the training process died (SIGKILL); its messages are above"
+    assert all(outcome.images == b"dat" and not outcome.failed for outcome in outcomes.values())
+
+
+def test_a_large_data_set_is_handed_over_without_a_word(tiny_study, client, monkeypatch):
+    """Dask advises against large graphs; a scattered copy would be lost with its worker."""
+    monkeypatch.setattr(workers, "supervise", supervise)
+    data = {"facade_world-tiny": np.random.default_rng(0).bytes(30_000_000)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outcomes = list(workers.run_all(client, tiny_study.runs("pix2pix")[:1], data, lambda *_: None))
+    assert outcomes[0].images == data["facade_world-tiny"][:3]
+
+
+@pytest.mark.parametrize(("backend", "imported"), [("tensorflow", True), ("jax", True), ("torch", False)])
+def test_a_fork_server_imports_keras_unless_that_would_begin_cuda(backend, imported, monkeypatch):
+    """Seen on an H200: under PyTorch every run's process died of "CUDA error: initialization error"."""
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert (workers.MODULE in workers.preload()) is imported

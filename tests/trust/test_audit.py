@@ -1,0 +1,165 @@
+"""Runs trained again and compared with the committed ones: the same bytes, or within the spread, or neither."""
+
+import json
+import shutil
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from replications import runs, study
+from replications.judging import judge
+from replications.judging.scores import Scores
+from replications.measuring import measure
+from replications.training import workers
+from replications.trust import audit, chain
+from replications.trust.audit import AuditError
+from tests import tiny
+
+ROOM = "vq_vae"
+
+
+@pytest.fixture
+def committed(trained, tmp_path):
+    """The tiny study of a room, trained, with the provenance that measuring leaves; its images are gone."""
+    folder = tmp_path / "tiny"
+    shutil.copytree(trained(ROOM), folder)
+    declared = study.load(folder)
+    finished = [runs.read(declared, run) for run in declared.runs(ROOM)]
+    rows = [runs.provenance(one) for one in finished]
+    tiny.write_rows(folder / "results" / ROOM / "runs.csv", rows)
+    known = {runs.environment_id(one.facts["environment"]): one.facts["environment"] for one in finished}
+    (folder / "results" / ROOM / "environments.json").write_text(json.dumps(known), encoding="utf-8")
+    shutil.rmtree(folder / "runs")
+    return declared
+
+
+@pytest.fixture
+def trained_again(trained, monkeypatch):
+    """Every run comes out as it did the first time, without training."""
+
+    def run_all(client, picked, data, progress):
+        for run in picked:
+            finished = runs.folder(study.load(trained(ROOM)), run)
+            facts = json.loads((finished / "facts.json").read_text(encoding="utf-8"))
+            facts = {key: facts[key] for key in ("facts", "environment")}
+            yield workers.Outcome(run, 1.0, (finished / "images.npz").read_bytes(), facts)
+
+    monkeypatch.setattr(workers, "cluster", lambda n_workers: nullcontext())
+    monkeypatch.setattr(workers, "run_all", run_all)
+
+
+def rewrite(declared: study.Study, **changes: str) -> None:
+    """The first run's row with other values."""
+    path = declared.folder / "results" / ROOM / "runs.csv"
+    rows = tiny.read_rows(path)
+    tiny.write_rows(path, [{**rows[0], **changes}, *rows[1:]])
+
+
+def only(declared: study.Study) -> list[str]:
+    first = tiny.read_rows(declared.folder / "results" / ROOM / "runs.csv")[0]
+    return ["--study", str(declared.folder), "--workers", "1", "--only", f"{ROOM}/{first['variant']}/{first['seed']}"]
+
+
+def test_a_run_comes_out_byte_for_byte_the_same_and_is_not_kept(committed, capsys):
+    before = tiny.hashes(committed.folder)
+    assert audit.main(["--study", str(committed.folder), "--runs", "2", "--seed", "7", "--workers", "1"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("byte for byte the same") == 4, "a line and a row for each"
+    assert "(--seed 7)" in said
+    assert tiny.hashes(committed.folder) == before, "nothing committed is touched"
+
+
+@pytest.mark.parametrize("column", ["images_sha256", "facts_sha256"])
+def test_other_bytes_on_the_same_machine_fail(committed, trained_again, capsys, column):
+    rewrite(committed, **{column: "0" * 64})
+    assert audit.main(only(committed)) == 1
+    assert "other bytes on the same kind of machine with the same packages" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [("params_sha256", "other parameters than"), ("code_sha256", "other code"), ("data_sha256", "other data than")],
+)
+def test_what_is_not_comparable_is_not_trained(committed, column, words):
+    rewrite(committed, **{column: "0" * 64})
+    with pytest.raises(AuditError, match=words):
+        audit.main(only(committed))
+
+
+@pytest.fixture
+def elsewhere(committed, trained_again, monkeypatch):
+    """The first run is said to have been made on another machine, with other bytes; scores come from a table."""
+    path = committed.folder / "results" / ROOM / "environments.json"
+    (environment,) = json.loads(path.read_text()).values()
+    another = {**environment, "cpu": "of another kind"}
+    path.write_text(json.dumps({"another": another}), encoding="utf-8")
+    rewrite(committed, environment="another", images_sha256="0" * 64)
+    run = committed.runs(ROOM)[0]
+    claim = SimpleNamespace(replication=ROOM, needs={(run.variant, "psnr"), (run.variant, "rate"), ("other", "mse")})
+    monkeypatch.setattr(judge, "claims_of", lambda declared: [claim])
+    arms = {"psnr": (20.0, 20.5), "rate": (3.0, 3.0)}
+    scores = Scores({(run.variant, name): dict(zip(committed.seeds, arm, strict=True)) for name, arm in arms.items()})
+    monkeypatch.setattr(audit, "read_scores", lambda declared, room: scores)
+    return committed
+
+
+def says(monkeypatch, **scores: float) -> None:
+    monkeypatch.setattr(measure, "scores_of_run", lambda declared, finished: SimpleNamespace(scores=scores))
+
+
+def test_on_another_machine_scores_within_the_spread_pass(elsewhere, monkeypatch, capsys):
+    says(monkeypatch, psnr=21.0, rate=3.0, mse=7.0)
+    assert audit.main(only(elsewhere)) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "within the spread over seeds (other bytes, as the environment differs: cpu: of another kind, here" in said
+
+
+@pytest.mark.parametrize(
+    "scores", [{"psnr": 2000.0, "rate": 3.0}, {"psnr": 20.2, "rate": 3.1}, {"psnr": np.nan, "rate": 3.0}]
+)
+def test_on_another_machine_scores_outside_the_spread_fail(elsewhere, monkeypatch, capsys, scores):
+    says(monkeypatch, **scores)
+    assert audit.main(only(elsewhere)) == 1
+    assert "outside the spread over seeds" in capsys.readouterr().out
+
+
+def test_the_choice_follows_from_the_seed_and_is_spread_over_rooms():
+    declared = study.load(".")
+    arguments = SimpleNamespace(replication=None, runs=40)
+    first, again, other = (audit.pick(declared, arguments, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert {run.replication for run in first} == set(declared.variants)
+    one_room = audit.pick(declared, SimpleNamespace(replication="vq_vae", runs=10_000), 1)
+    assert sorted(run.name for run in one_room) == sorted(run.name for run in declared.runs("vq_vae"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--runs", "0"], "--runs 0: expected at least 1"),
+        (["--workers", "-1"], "--workers -1: expected at least 1"),
+        (["--only", "vq_vae/k9/1"], "--only vq_vae/k9/1: params.yaml declares no such run; expected one such as"),
+    ],
+)
+def test_nonsense_is_one_line(words, message):
+    with pytest.raises(AuditError, match=message):
+        audit.main(words)
+
+
+def test_a_study_that_was_never_measured_is_one_line(committed):
+    (committed.folder / "results" / ROOM / "runs.csv").unlink()
+    with pytest.raises(chain.ChainError, match=r"runs\.csv: no such file; run `dvc repro"):
+        audit.main(["--study", str(committed.folder)])
+
+
+def test_arms_of_one_seed_allow_anything():
+    scores = Scores({("k2", "psnr"): {1: 20.0}})
+    declared = SimpleNamespace(seeds=(1,))
+    finished = SimpleNamespace(run=SimpleNamespace(replication=ROOM, variant="k2"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit, "read_scores", lambda declared, room: scores)
+        patch.setattr(judge, "claims_of", lambda _: [SimpleNamespace(replication=ROOM, needs={("k2", "psnr")})])
+        patch.setattr(measure, "scores_of_run", lambda declared, finished: SimpleNamespace(scores={"psnr": 90.0}))
+        assert list(audit.outside_the_spread(declared, finished)) == []
