@@ -9,7 +9,7 @@ hand.
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -59,7 +59,6 @@ def _is_builder(path: Path) -> bool:
     return "tfds.core.GeneratorBasedBuilder" in path.read_text(encoding="utf-8")
 
 
-@cache
 def code_hash(replication: str) -> str:
     """The digest of the code that trains a replication: a run's version."""
     return digest(*_training(replication))
@@ -74,62 +73,55 @@ def _training(replication: str) -> list[str]:
     return [name.format(replication=replication) for name in TRAINS]
 
 
-def digest(*modules: str, also: Iterable[str] = (), package: Path = PACKAGE) -> str:
+def digest(*modules: str, also: Iterable[str] = ()) -> str:
     """SHA-256 of the modules and all that they import of the package, and of further files, byte for byte.
 
     Args:
         modules: names below the package: "training.process".
         also: files that modules read instead of importing them, relative to the package.
-        package: its folder.
     """
-    parts = [hashlib.sha256(_text(path).encode()).hexdigest() for path in imported(*modules, package=package)]
-    parts += [hashlib.sha256((package / file).read_bytes()).hexdigest() for file in also]
+    parts = [hashlib.sha256(_text(path).encode()).hexdigest() for path in imported(*modules)]
+    parts += [hashlib.sha256((PACKAGE / file).read_bytes()).hexdigest() for file in also]
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
 
-def imported(*modules: str, package: Path = PACKAGE) -> list[Path]:
+def imported(*modules: str) -> list[Path]:
     """The files of the modules and of all that they import of the package, directly or through each other."""
     found: set[Path] = set()
-    pending = [_file(name, package) for name in modules]
+    pending = list(modules)
     while pending:
-        path = pending.pop()
-        if path is None or path in found:
-            continue
-        found.add(path)
-        pending += [_file(name, package) for name in _imports(path, package.name)]
+        path = _file(pending.pop())
+        if path is not None and path not in found:
+            found.add(path)
+            pending += _imports(path, path.stat().st_mtime_ns)
     return sorted(found)
 
 
-def _file(name: str, package: Path) -> Path | None:
+def _file(name: str) -> Path | None:
     """The file of a module below the package; None where the name is a package's, or no module's at all."""
-    path = package.joinpath(*name.split(".")).with_suffix(".py")
+    path = PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
     return path if path.is_file() else None
 
 
-@cache
-def _tree(path: Path, changed: int) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _text(path: Path) -> str:
+    return _canonical(path, path.stat().st_mtime_ns)
 
 
 @cache
-def _written_once(path: Path, changed: int) -> str:
+def _canonical(path: Path, changed: int) -> str:
     return canonical(path.read_text(encoding="utf-8"))
 
 
-def _text(path: Path) -> str:
-    return _written_once(path, path.stat().st_mtime_ns)
-
-
-def _imports(path: Path, package: str) -> Iterator[str]:
+@cache
+def _imports(path: Path, changed: int) -> tuple[str, ...]:
     """The names below the package that a file may import; a name in a module is tried as a module, too."""
-    for node in ast.walk(_tree(path, path.stat().st_mtime_ns)):
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        yield from (name.removeprefix(f"{package}.") for name in names if name.startswith(f"{package}."))
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(name.removeprefix(f"{PACKAGE.name}.") for name in found if name.startswith(f"{PACKAGE.name}."))
 
 
 def canonical(source: str) -> str:

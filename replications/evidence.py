@@ -26,6 +26,8 @@ from replications import code, command, study
 from replications.errors import ReplicationError
 from replications.results import read_runs, write_text
 
+REPOSITORY = Path(__file__).parent.parent
+"""Whose history knows the commits."""
 AT_A_COMMIT = """
 import importlib, json, sys
 try:
@@ -183,9 +185,9 @@ def accept(folder: Path, replications: set[str]) -> list[str]:
     path = folder / "dvc.lock"
     if not path.exists():
         return []
-    yaml = YAML()
-    yaml.width = 80
-    lock = yaml.load(path)
+    round_trip = YAML(typ="rt")
+    round_trip.width = 80
+    lock = round_trip.load(path)
     today = {f"{stage}.{name}": of[name] for stage, of in code.stages().items() if isinstance(of, dict) for name in of}
     accepted = []
     for stage, entry in lock["stages"].items():
@@ -197,13 +199,13 @@ def accept(folder: Path, replications: set[str]) -> list[str]:
             accepted.append(stage)
     if accepted:
         text = BytesIO()
-        yaml.dump(lock, text)
+        round_trip.dump(lock, text)
         write_text(path, text.getvalue().decode())
     return accepted
 
 
 def _git(*arguments: str) -> bytes:
-    done = subprocess.run(["git", *arguments], cwd=code.PACKAGE.parent, capture_output=True, check=False)
+    done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, check=False)
     if done.returncode:
         why = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("fatal: ")
         raise EvidenceError(f"git {' '.join(arguments)}: {why}; expected a clone with its history")

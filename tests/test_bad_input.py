@@ -25,7 +25,6 @@ import pytest
 from PIL import Image
 
 from replications import __main__ as door
-from replications import __main__ as door
 from replications import command, runs, study
 from replications.code import code_hash
 from replications.errors import ReplicationError
@@ -378,9 +377,9 @@ BUILD = "datasets build cmp_facades/64 --data-dir new"
 EXPORT = "datasets export facade_world/32 --data-dir data --out out"
 IT = "correct it there"
 CLAIMS_FILE = "correct it in replications/pix2pix/claims.py"
-MEASURE_AGAIN = "run `dvc repro dvc.yaml:measure@pix2pix`"
-TRAIN_AGAIN = "run `dvc repro --single-item --force dvc.yaml:train@pix2pix`"
-JUDGE_AGAIN = "run `dvc repro dvc.yaml:judge`"
+MEASURE_AGAIN = "run `dvc repro --pull measure@pix2pix`"
+TRAIN_AGAIN = "run `dvc repro --pull --single-item --force train@pix2pix`"
+JUDGE_AGAIN = "run `dvc repro --pull judge`"
 ARCHIVE_AGAIN, IMAGE_AGAIN = "get facades.tar.gz again", "get the archive again"
 TRUSTED = "get facades.tar.gz from a trusted source"
 BUILD_AGAIN = "build it with `python -m replications datasets build facade_world/32"
@@ -477,9 +476,9 @@ ARGUMENTS = [
     Case("export-what", "datasets export --data-dir a --out b", nothing, "NAME", "arguments are required", HELP),
 ]
 TRAINING = [
-    Case("no-arrays", "train pix2pix", gone(ARRAYS), ARRAYS, "no such file", "run `dvc repro dvc.yaml:arrays`"),
-    Case("cut-arrays", "train pix2pix", cut(ARRAYS, 0.9), ARRAYS, "not a zip file", "run `dvc repro dvc.yaml:arrays`"),
-    Case("flipped-arrays", "train pix2pix", flip(ARRAYS, 0.5), ARRAYS, "is damaged", "run `dvc repro dvc.yaml:arrays`"),
+    Case("no-arrays", "train pix2pix", gone(ARRAYS), ARRAYS, "no such file", "run `dvc repro --pull arrays`"),
+    Case("cut-arrays", "train pix2pix", cut(ARRAYS, 0.9), ARRAYS, "not a zip file", "run `dvc repro --pull arrays`"),
+    Case("flipped-arrays", "train pix2pix", flip(ARRAYS, 0.5), ARRAYS, "is damaged", "run `dvc repro --pull arrays`"),
     Case("arrays-are-a-page", "train pix2pix", text(ARRAYS, "<html>"), ARRAYS, "not a zip file", "delete it if it is"),
     Case("arrays-are-a-folder", "train pix2pix", folder(ARRAYS), ARRAYS, "is a directory", "delete it if it is there"),
 ]
@@ -526,11 +525,11 @@ CLAIMS = [
     Case("claims-nothing", "judge --study other", other_study,
          "no claim is about a study called 'other'", "named by their folder", "`--study .`"),
     Case("claims-variant", "judge", claimed(predicate=Greater("ssim", "l3", "l1")),
-         "no scores of variant 'l3'", "there are scores of ['l1', 'l1_cgan']", "dvc repro measure@pix2pix"),
+         "no scores of variant 'l3'", "there are scores of ['l1', 'l1_cgan']", "dvc repro --pull measure@pix2pix"),
     Case("claims-instrument", "judge", claimed(predicate=Greater("taste", "l1_cgan", "l1")),
-         "no score by instrument 'taste'", "it has [", "dvc repro measure@pix2pix"),
+         "no score by instrument 'taste'", "it has [", "dvc repro --pull measure@pix2pix"),
     Case("claims-replication", "judge", claimed(replication="cyclegan"),
-         "no scores of replication 'cyclegan'", "there are ['pix2pix']", "dvc repro measure@cyclegan"),
+         "no scores of replication 'cyclegan'", "there are ['pix2pix']", "dvc repro --pull measure@cyclegan"),
     Case("claims-explanation", "judge", claimed(explanation=("E9",)),
          "('E9',)", "there are E1, E2, E3, E4, E5", CLAIMS_FILE),
     Case("claims-nameless", "judge", claimed(id="it sharpens"),
@@ -590,12 +589,12 @@ READ = [
     Case("score-in-words", "judge", first_row(score="good"), "'good'", "needs variant, seed, instrum", MEASURE_AGAIN),
     Case("score-twice", "judge", rows(lambda r: [r[0], *r]), "score row 2", "the second score of", MEASURE_AGAIN),
     Case("score-gone", "judge", rows(lambda r: [one for one in r if one is not r[0]]), "'l1'", "declared seeds [1]",
-         "dvc repro measure@pix2pix"),
+         "dvc repro --pull measure@pix2pix"),
     Case("score-negative", "judge", rows(lambda r: [{**one, "score": "-1"} for one in r]), "got -1", "positive scores",
-         "dvc repro measure@pix2pix"),
+         "dvc repro --pull measure@pix2pix"),
 ]  # fmt: skip
 REPORTED = [
-    Case("no-verdicts", "report", gone(VERDICTS), VERDICTS, "no such file", "run `dvc repro` to judge first"),
+    Case("no-verdicts", "report", gone(VERDICTS), VERDICTS, "no such file", "run `dvc repro --pull` to judge first"),
     Case("verdicts-are-a-folder", "report", folder(VERDICTS), VERDICTS, "is a directory", "mend it and run again"),
     Case("cut-verdicts", "report", cut(VERDICTS, 0.9), VERDICTS, "damaged", JUDGE_AGAIN),
     Case("verdicts-are-no-text", "report", raw(VERDICTS, b"\xff"), VERDICTS, "damaged", JUDGE_AGAIN),
@@ -612,12 +611,12 @@ REPORTED = [
          "put"),
     Case("no-means", "report", swap("results/pix2pix/summary.csv", ",mean,", ",moan,"), "summary.csv", "mean",
          MEASURE_AGAIN),
-    Case("no-ceilings", "report", gone("results/readers.json"), "readers.json", "no such file", "dvc.yaml:readers`"),
-    Case("no-origins", "report", gone("results/pix2pix/runs.csv"), "runs.csv", "no such file", "run `dvc repro`"),
+    Case("no-ceilings", "report", gone("results/readers.json"), "readers.json", "no such file", "--pull readers`"),
+    Case("no-origins", "report", gone("results/pix2pix/runs.csv"), "runs.csv", "no such file", "dvc repro --pull"),
     Case("other-origins", "report", swap("results/pix2pix/runs.csv", "seed", "sow"), "runs.csv", "'seed'", "dvc repro"),
     Case("cut-environments", "report", cut("results/pix2pix/environments.json", 0.5), "environments.json", "damaged",
-         "run `dvc repro`"),
-    Case("cut-ceilings", "report", cut("results/readers.json", 0.5), "readers.json", "damaged", "dvc.yaml:readers`"),
+         "run `dvc repro --pull`"),
+    Case("cut-ceilings", "report", cut("results/readers.json", 0.5), "readers.json", "damaged", "--pull readers`"),
 ]  # fmt: skip
 READERS = [
     Case("reads-nothing", "readers", gone(ARRAYS), ARRAYS, "expected exported arrays", "datasets export`"),

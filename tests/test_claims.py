@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from replications import study
+from replications import command, study
 from replications.judging.claims import SIGNS, Claim, Verdict
 from replications.reporting import report
 from replications.trust import chain
@@ -28,8 +28,7 @@ ROOMS = {name: tuple(study.load(ROOT / name).variants) for name in STUDIES}
 """Study → the replications that its params.yaml declares; a study need not have them all."""
 CLAIMS = [
     claim
-    for room in study.REPLICATIONS
-    if any(room in rooms for rooms in ROOMS.values())
+    for room in dict.fromkeys(room for rooms in ROOMS.values() for room in rooms)
     for claim in importlib.import_module(f"replications.{room}.claims").CLAIMS
 ]
 
@@ -70,7 +69,7 @@ def there(tree: Path):
 
 
 def repro(name: str) -> str:
-    return repro(Path(name))
+    return command.repro(Path(name))
 
 
 def check(tree: Path, problems: Callable[[], Iterator[str]]) -> None:
@@ -129,7 +128,7 @@ def check_tables(tree: Path) -> None:
             expected = report.with_table(readme, table)
             lines = zip_longest(expected.splitlines(), readme.splitlines())
             for should, shown in lines:
-                assert should == shown, f"{path} shows {shown!r}, the results say {should!r}; run `dvc repro`"
+                assert should == shown, f"{path} shows {shown!r}, the results say {should!r}; run `dvc repro --pull`"
             assert readme == expected
 
 

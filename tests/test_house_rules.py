@@ -1,6 +1,7 @@
 """The rules of the house that a reader of one file cannot see: who imports whom, what is loaded, what is committed."""
 
 import ast
+import contextlib
 import re
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from replications.study import REPLICATIONS, Study, load
+from replications import code
+from replications.command import COMMANDS
+from replications.study import REPLICATIONS, STUDIES, Study, load
+from replications.tools import pipeline
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "replications"
@@ -20,12 +24,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = REPLICATIONS
 HEAVY = {"keras", "tensorflow", "tensorflow_datasets", "torch", "jax"}
 MAY_BE_HEAVY = {
-    "bench.py",
-    "bench_torch.py",
-    "fitting.py",
-    "training.py",
-    "readers.py",
-    "keras_import.py",
+    "environment.py",
+    "measuring/readers.py",
+    "tools/bench.py",
+    "tools/bench_torch.py",
+    "training/fitting.py",
+    "training/process.py",
     "instruments/recognition.py",
     "instruments/classification.py",
 }
@@ -127,6 +131,36 @@ def test_nothing_but_rooms_imports_a_room(path):
             assert [*module.split("."), ""][1] not in ROOMS, f"{relative(path)}:{line} imports {module}"
 
 
+ORDER = ("training", "measuring", "judging", "reporting", "trust", "tools")
+"""The packages in the order in which results pass through them. Each knows those before it, and none after it."""
+EXCEPTIONS = {("training/train.py", "judging")}
+"""Before it trains, the command says what the seeds can decide about the claims."""
+LEAVES = ("datasets", "instruments")
+"""Know no package but each other."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_packages_import_what_comes_before_them_alone(path):
+    first = path.relative_to(PACKAGE).parts[0]
+    for line, module in imports(path):
+        _, other, *_ = [*module.split("."), ""]
+        if not module.startswith("replications.") or other == first or (relative(path), other) in EXCEPTIONS:
+            continue
+        where = f"{relative(path)}:{line} imports {module}"
+        if first in ORDER and other in ORDER:
+            assert ORDER.index(other) < ORDER.index(first), f"{where}, which comes after it"
+        elif first in LEAVES or first.endswith(".py"):
+            assert other not in ORDER, f"{where}: it knows no package of a step"
+        elif first in ROOMS:
+            assert other not in ("reporting", "trust", "tools"), f"{where}, which is none of a replication's business"
+
+
+def test_judging_never_reaches_training():
+    """Not through another module either: verdicts can be made where nothing can be trained."""
+    reached = {path.relative_to(PACKAGE).parts[0] for path in code.imported("judging.judge", "reporting.report")}
+    assert not reached & {"training", "measuring", "instruments", "environment.py"}
+
+
 def may_be_heavy(path: Path) -> bool:
     """Rooms' networks and train, what makes data sets, and the few files that train."""
     first, *_, last = ("", *path.relative_to(PACKAGE).parts)[-2:]
@@ -147,7 +181,13 @@ def test_keras_and_tensorflow_stay_left_of_the_images(path):
 def test_importing_loads_no_framework():
     """In a process of its own: what these import, however deeply, is neither Keras nor what runs below it."""
     modules = [f"replications.{room}.{name}" for room in REPLICATIONS for name in ("claims", "params", "measures")]
-    modules += [f"replications.{name}" for name in ("judge", "report", "measure", "runs", "study", "train", "workers")]
+    modules += [
+        f"replications.{name}"
+        for name in (
+            *("judging.judge", "reporting.report", "measuring.measure", "runs", "study"),
+            *("training.train", "training.workers", "tools.new", "trust.trace"),
+        )
+    ]
     said = f"""
 import importlib, sys
 for name in {modules!r}:
@@ -161,7 +201,7 @@ for name in {modules!r}:
 
 def test_judging_loads_no_plots_and_no_cluster():
     """So that the tests of the claims start in about a second."""
-    said = "import sys, replications.judge, replications.report; print(*sys.modules)"
+    said = "import sys, replications.judging.judge, replications.reporting.report; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {"matplotlib", "skimage", "distributed", "dvc"} & set(done.stdout.split())
     assert not loaded, f"judging loads {sorted(loaded)}"
@@ -353,21 +393,27 @@ def ignored(path: Path) -> bool:
 
 
 @pytest.mark.parametrize(("pipeline", "name"), STAGES, ids=lambda value: str(value))
-def test_a_stage_runs_a_module_that_is_there_and_depends_on_it(pipeline, name):
-    stage = stages(pipeline)[name]
-    module = re.match(r"python -m (replications[\w.]*)", stage["cmd"]).group(1)
-    path = Path(*module.split("."))
-    assert (ROOT / path.with_suffix(".py")).exists() or (ROOT / path / "__main__.py").exists(), f"{module} is no module"
+def test_a_stage_runs_a_command_that_is_there(pipeline, name):
+    command = re.match(r"python -m replications ([\w-]+)", stages(pipeline)[name]["cmd"]).group(1)
+    module, *_ = COMMANDS[command]
+    assert PACKAGE.joinpath(*module.split(".")).with_suffix(".py").is_file(), f"{command}: no module {module}"
 
 
 @pytest.mark.parametrize(("pipeline", "name"), STAGES, ids=lambda value: str(value))
-def test_a_stage_reads_only_params_that_are_there(pipeline, name):
-    stage = stages(pipeline)[name]
+def test_a_stage_reads_params_of_its_study_and_the_digest_of_its_code(pipeline, name):
+    stage, read = stages(pipeline)[name], {}
     for entry in stage.get("params", ()):
         file, keys = next(iter(entry.items())) if isinstance(entry, dict) else ("params.yaml", [entry])
-        path = Path(*resolved(pipeline.parent / stage.get("wdir", ".") / file))
-        assert path == pipeline.parent / "params.yaml", f"{pipeline}:{name} reads {path}, another study's numbers"
+        read[Path(*resolved(pipeline.parent / stage.get("wdir", ".") / file))] = keys
+    digests = read.pop(code.FILE, ())
+    assert set(read) <= {pipeline.parent / "params.yaml"}, f"{pipeline}:{name} reads another study's numbers"
+    for path, keys in read.items():
         assert set(keys) <= set(YAML(typ="safe").load(ROOT / path)), f"{pipeline}:{name} reads {keys} of {path}"
+    assert digests or name == "code", f"{pipeline}:{name} does not depend on its code"
+    today = code.stages()
+    for key in digests:
+        group, _, of = key.partition(".")
+        assert today[group] if not of else today[group][of], f"{pipeline}:{name} depends on the digest {key}"
 
 
 @cache
@@ -382,7 +428,6 @@ def test_a_pipeline_trains_and_measures_the_replications_that_its_study_declares
         assert sorted(name.split("@")[1] for name in stages(pipeline) if name.startswith(f"{stage}@")) == rooms
     judged = paths_of(stages(pipeline)["judge"], ("deps",), pipeline)
     assert sorted(path.parts[-2] for path in judged if path.name == "scores.csv") == rooms
-    assert sorted(path.parts[1] for path in judged if path.name == "claims.py" and len(path.parts) == 3) == rooms
     shown = [next(iter(plot)) if isinstance(plot, dict) else plot for plot in plots(pipeline)]
     for room in rooms:
         assert {f"results/{room}/curves.csv", f"results/{room}/sheet.png"} <= set(shown)
@@ -405,47 +450,9 @@ def test_a_stage_depends_on_the_arrays_that_its_params_name(pipeline):
     assert arrays("readers") == wanted | ({study.readers.segmentation.dataset} if study.readers.segmentation else set())
 
 
-@pytest.mark.parametrize("room", ROOMS)
-@pytest.mark.parametrize(("stage", "file"), [("measure@{room}", "measures.py"), ("judge", "claims.py")])
-def test_a_stage_depends_on_the_files_of_a_room_whose_values_it_reads(room, stage, file):
-    """`Params` are values of params.yaml, which the stage depends on as such."""
-    read = {
-        path
-        for _, module in imports(PACKAGE / room / file)
-        for name in [module.split(".")]
-        if name[:2] == ["replications", room] and name[-1] != "Params"
-        for path in [Path(*name[:3]).with_suffix(".py")]
-    }
-    for pipeline in OF_STUDIES:
-        one = stages(pipeline).get(stage.format(room=room))
-        if one and room in declared(pipeline).variants:
-            missing = read - set(paths_of(one, ("deps",), pipeline))
-            assert not missing, f"{pipeline}:{stage.format(room=room)} does not depend on {sorted(map(str, missing))}"
-
-
-@pytest.mark.parametrize("replication", REPLICATIONS)
-def test_training_depends_on_exactly_the_code_that_its_runs_are_identified_by(replication):
-    from replications.runs import CODE
-
-    for pipeline in PIPELINES:
-        train = stages(pipeline).get(f"train@{replication}")
-        if train:
-            code = {path for path in paths_of(train, ("deps",), pipeline) if path.parts[0] == "replications"}
-            assert code == {Path("replications", file.format(room=replication)) for file in CODE}, str(pipeline)
-
-
-@pytest.mark.parametrize("pipeline", OF_STUDIES[1:], ids=str)
-def test_studies_have_the_same_stages(pipeline):
-    """A study is data and numbers, never code: what differs is where they lie, and which replications there are."""
-    root, other = stages(Path("dvc.yaml")), stages(pipeline)
-    absent = set(ROOMS) - set(declared(pipeline).variants)
-    for name, stage in root.items():
-        if name not in ("arrays", "page") and name.split("@")[-1] not in absent:  # the page is one, of all studies
-            there = {*paths_of(other[name], ("deps",), pipeline)}
-            code = {path for path in paths_of(stage, ("deps",), Path("dvc.yaml")) if path.parts[0] == "replications"}
-            missing = {path for path in code - there if path.parts[1] not in absent}
-            assert not missing, f"{pipeline}:{name} does not depend on {sorted(map(str, missing))}"
-            made = {pipeline.parent / path for path in paths_of(stage, OUTPUTS, Path("dvc.yaml"))}
-            made = {path for path in made if not absent & set(path.parts)}
-            assert made == set(paths_of(other[name], OUTPUTS, pipeline)), f"{pipeline}:{name} makes other files"
-            assert other[name]["cmd"] == f"{stage['cmd']} --study {pipeline.parent}"
+@pytest.mark.parametrize("folder", STUDIES)
+def test_the_pipelines_are_what_the_template_makes_of_their_params(folder):
+    path = ROOT / folder / "dvc.yaml"
+    found = path.read_text(encoding="utf-8")
+    with contextlib.chdir(ROOT):
+        assert found == pipeline.render(load(folder)), f"{path.name}: run `python -m replications pipeline`"

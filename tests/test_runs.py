@@ -165,82 +165,6 @@ def test_truncated_facts_are_not_finished(target, expected):
         assert not runs.is_finished(target, expected), length
 
 
-# --- the code's hash -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def code(tmp_path, monkeypatch) -> dict[str, Path]:
-    """A copy of the training code, which the hash is made to look at: name → file."""
-    package = tmp_path / "replications"
-    files = {}
-    for pattern in runs.CODE:
-        name = pattern.format(room="pix2pix")
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        files[name] = Path(shutil.copy(Path(runs.__file__).parent / name, package / name))
-    monkeypatch.setattr(runs, "__file__", str(package / "runs.py"))
-    return files
-
-
-def test_the_hash_covers_recipe_networks_and_process():
-    names = [pattern.format(room="pix2pix") for pattern in runs.CODE]
-    assert sorted(names) == ["fitting.py", "kernels.py", "pix2pix/networks.py", "pix2pix/train.py", "training.py"]
-
-
-def test_the_hash_is_the_same_by_every_version_of_python():
-    """What was trained under one is compared under another; `ast.unparse` quotes the inner string in other ways."""
-    source = '''def f(n: int, *rest, **data) -> str:
-    """Doc."""
-    return f"n_{rest} = {n:.3g}: {len(data[f'{rest}_photo'])} ü" if data else None
-'''
-    expected = "54466211bee38387cf4e820283c9f276322466b4a46cefd28e8393400e7ae92b"
-    assert runs.sha256(runs.canonical(source).encode()) == expected
-
-
-def test_a_copy_of_the_code_has_the_same_hash(code, monkeypatch):
-    here = runs.code_hash("pix2pix")
-    monkeypatch.undo()
-    assert here == runs.code_hash("pix2pix")
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        pytest.param("\nclass ", "\n# a comment\n\n\nclass ", id="comment"),
-        pytest.param('"""The ', '"""Otherwise said, the ', id="docstring"),
-        pytest.param(
-            "def call(self, x, training=False):",
-            "def call(\n        self, x,\n        training=False):",
-            id="line-breaks",
-        ),
-    ],
-)
-def test_what_means_nothing_does_not_change_the_hash(code, old, new):
-    before = runs.code_hash("pix2pix")
-    path = code["pix2pix/train.py"]
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-    assert runs.code_hash("pix2pix") == before
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        pytest.param("pix2pix/train.py", "0.5 * (ops.mean", "0.6 * (ops.mean", id="number"),
-        pytest.param("pix2pix/train.py", "ops.softplus(-logits)", "ops.softplus(logits)", id="sign"),
-        pytest.param("pix2pix/networks.py", "LeakyReLU(0.2)", "LeakyReLU(0.3)", id="layer"),
-        pytest.param("pix2pix/networks.py", 'name="generator"', 'name="g"', id="text"),
-        pytest.param("training.py", "enable_op_determinism()", "get_memory_growth()", id="determinism"),
-    ],
-)
-def test_what_means_something_changes_the_hash(code, name, old, new):
-    before = runs.code_hash("pix2pix")
-    text = code[name].read_text(encoding="utf-8")
-    assert old in text
-    code[name].write_text(text.replace(old, new), encoding="utf-8")
-    assert runs.code_hash("pix2pix") != before
-
-
 # --- setting aside -------------------------------------------------------------------------------------------------
 
 
@@ -297,7 +221,7 @@ def test_a_missing_run_is_named_with_the_command_that_makes_it(finished_study):
     shutil.rmtree(finished_study.folder / "runs" / "pix2pix" / "l1_cgan" / "2")
     message = error_of(runs.check, finished_study, "pix2pix")
     assert "1 of 4 declared runs are missing, first pix2pix/l1_cgan/2" in message
-    assert f"dvc repro --single-item --force {finished_study.folder / 'dvc.yaml'}:train@pix2pix" in message
+    assert f"dvc repro --pull --single-item --force {finished_study.folder / 'dvc.yaml'}:train@pix2pix" in message
 
 
 def test_no_runs_at_all_are_named(tiny_study):

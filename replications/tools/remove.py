@@ -48,7 +48,7 @@ def remove(root: Path, name: str, committed: bool = False) -> list[Path]:
     places = [Path("replications", name), Path("tests", name), Path("results", name), Path("runs", name)]
     if name not in study.REPLICATIONS:
         raise RemoveError(f"{name!r}: no such replication; there are {', '.join(study.REPLICATIONS)}")
-    elsewhere = [path.parent.name for path in root.glob("*/params.yaml") if name in YAML(typ="safe").load(path)]
+    elsewhere = [path.parent.name for path in sorted(root.glob("*/params.yaml")) if name in YAML(typ="safe").load(path)]
     if elsewhere:
         raise RemoveError(f"{name}: {elsewhere[0]}/params.yaml declares it, too; take its section out there first")
     listed = subprocess.run(["git", "ls-files", "--", *map(str, places)], cwd=root, capture_output=True, check=False)
@@ -77,11 +77,14 @@ def forget(path: Path, name: str) -> None:
     """dvc.lock without the stages of a replication."""
     if not path.exists():
         return
-    yaml = YAML()
-    yaml.width = 80
-    lock = yaml.load(path)
-    for stage in [stage for stage in lock["stages"] if stage.partition("@")[2] == name]:
+    round_trip = YAML(typ="rt")
+    round_trip.width = 80
+    lock = round_trip.load(path)
+    own = [stage for stage in lock["stages"] if stage.partition("@")[2] == name]
+    if not own:
+        return
+    for stage in own:
         del lock["stages"][stage]
     text = BytesIO()
-    yaml.dump(lock, text)
+    round_trip.dump(lock, text)
     write_text(path, text.getvalue().decode())

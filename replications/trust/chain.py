@@ -156,7 +156,7 @@ def judged(declared: Study) -> dict[str, Verdict]:
 
 
 def measured(declared: Study) -> Study:
-    """The study without the replications that were never measured: one that was just begun says nothing of the others."""
+    """The study without what was never measured: a replication that was just begun breaks no other's chain."""
     there = {
         name: variants
         for name, variants in declared.variants.items()

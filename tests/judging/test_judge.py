@@ -421,7 +421,7 @@ def test_duplicate_row():
     ],
 )
 def test_missing_scores_are_named_with_the_remedy(predicate, seeds, message):
-    with pytest.raises(ScoreError, match=rf"claim pix2pix/a_claim: .*{message}.*dvc repro measure@pix2pix"):
+    with pytest.raises(ScoreError, match=rf"claim pix2pix/a_claim: .*{message}.*dvc repro --pull measure@pix2pix"):
         verdict_of(claim_of(predicate), scores_of(ARMS), seeds)
 
 

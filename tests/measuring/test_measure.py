@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from replications import runs, study
+from replications.command import repro
 from replications.instruments import recognition
 from replications.measuring import measure, sheets
 from replications.measuring.measure import MeasureError
@@ -258,7 +259,7 @@ def test_a_missing_reader_of_labels_is_one_line_with_the_command_that_makes_it(t
     shutil.copytree(trained(room), folder)
     done = tiny.command("measure", room, "--study", folder, cwd=folder)
     path = folder / "readers" / "classification-facade_world-tiny.npz"
-    tiny.assert_one_line_error(done, f"{path}: no such file; run `dvc repro {folder / 'dvc.yaml'}:readers`")
+    tiny.assert_one_line_error(done, f"{path}: no such file; run {repro(folder, 'readers')}")
     assert not (folder / "results").exists(), "nothing half is written"
 
 

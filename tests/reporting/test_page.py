@@ -175,7 +175,7 @@ def test_colours_that_are_no_label_are_not_taken_for_one(tiny_study, monkeypatch
 
 
 def test_without_verdicts_there_is_no_page(tmp_path):
-    with pytest.raises(page.PageError, match="no verdicts there; run `dvc repro`"):
+    with pytest.raises(page.PageError, match="no verdicts there; run `dvc repro --pull"):
         page.page(tmp_path)
 
 

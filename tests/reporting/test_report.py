@@ -241,7 +241,7 @@ def test_the_command_writes_page_and_table_and_repeats_its_bytes(repository, cap
 
 
 def test_missing_verdicts_are_named_with_the_remedy(repository):
-    with pytest.raises(ReportError, match=r"results/verdicts\.json: no such file; run `dvc repro` to judge first"):
+    with pytest.raises(ReportError, match=r"results/verdicts\.json: no such file; run `dvc repro --pull"):
         report.main([])
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from replications.study import REPLICATIONS
 from replications.tools import new
 from tests import tiny
 
 NAME = "flow_of_mine"
-COPIED = ("replications", "tests", "results", "params.yaml", "dvc.yaml", "README.md", "CITATION.cff", "pyproject.toml")
+COPIED = (
+    *("replications", "tests", "results", "real", "paper", "params.yaml", "dvc.yaml", "dvc.lock", "code.json"),
+    *("README.md", "CITATION.cff", "pyproject.toml", ".gitignore", ".gitattributes", "data.dvc", ".dvcignore"),
+)
 """What of a checkout the guide needs."""
 SMALLER = {
     "dataset: facade_world-32": "dataset: facade_world-tiny",
@@ -72,21 +74,24 @@ def test_the_guide_ends_with_a_verdict(begun):
     assert "| narrow |" in (begun / "replications" / NAME / "README.md").read_text(encoding="utf-8")
 
 
-def test_it_is_declared_wherever_the_last_room_is(begun):
-    before, after = (YAML(typ="safe").load(root / "dvc.yaml") for root in (tiny.ROOT, begun))
-    last = REPLICATIONS[-1]
-    for stage, content in before["stages"].items():
-        text, now = json.dumps(content), json.dumps(after["stages"][stage])
-        assert now.count(NAME) == text.count(last), stage
-    assert json.dumps(after["plots"]).count(NAME) == json.dumps(before["plots"]).count(last)
-    assert str((*REPLICATIONS, NAME)).replace("'", '"') in (begun / "replications" / "study.py").read_text("utf-8")
+def test_nothing_else_was_edited_by_hand(begun):
+    """What differs is the new folders, one section of params.yaml, and what commands make of it."""
+    before = YAML(typ="safe").load(tiny.ROOT / "params.yaml")
+    after = YAML(typ="safe").load(begun / "params.yaml")
+    assert after.pop(NAME)
+    assert after == before
+    generated = {"README.md", "dvc.yaml", "code.json", "params.yaml"}
+    for path in tiny.ROOT.glob("replications/**/*.py"):
+        assert (begun / path.relative_to(tiny.ROOT)).read_bytes() == path.read_bytes()
+    for name in {"CITATION.cff", "pyproject.toml", "real/params.yaml", "real/dvc.yaml", "paper/dvc.yaml"} - generated:
+        assert (begun / name).read_bytes() == (tiny.ROOT / name).read_bytes(), name
 
 
-def test_what_it_declared_before_is_as_it_was(begun):
-    for file in ("dvc.yaml", "params.yaml"):
-        before, after = ((root / file).read_text(encoding="utf-8").splitlines() for root in (tiny.ROOT, begun))
-        lists = [line for line in before if "foreach" in line]
-        assert [line for line in before if line not in after] == lists
+def test_it_is_a_stage_beside_the_others(begun):
+    stages = YAML(typ="safe").load(begun / "dvc.yaml")["stages"]
+    assert NAME in stages["train"]["foreach"]
+    assert NAME in stages["measure"]["foreach"]
+    assert f"results/{NAME}/scores.csv" in stages["judge"]["deps"]
 
 
 def test_the_new_room_keeps_the_rules_of_the_house_and_passes_its_own_tests(begun):
@@ -109,7 +114,7 @@ def test_the_new_room_keeps_the_rules_of_the_house_and_passes_its_own_tests(begu
 
 
 def test_what_it_wrote_is_formatted(begun):
-    written = [begun / "replications" / NAME, begun / "tests" / NAME, begun / "replications" / "study.py"]
+    written = [begun / "replications" / NAME, begun / "tests" / NAME]
     for command in (["format", "--check"], ["check"]):
         done = tiny.command(*command, *written, cwd=begun, module="ruff")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -122,7 +127,7 @@ def test_a_name_that_cannot_be_a_package_is_refused(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["pix2pix", "claims", "datasets", "readers", "seeds"])
+@pytest.mark.parametrize("name", ["pix2pix", "study", "datasets", "readers", "seeds"])
 def test_a_name_in_use_is_refused_and_nothing_is_written(tmp_path, name):
     root = checkout(tmp_path)
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
@@ -138,36 +143,59 @@ def test_elsewhere_it_says_where_to_go(tmp_path):
     )
 
 
-def test_a_second_room_comes_after_the_first_however_the_list_is_broken(tmp_path):
+def test_damaged_params_are_named_and_nothing_is_written(tmp_path):
     root = checkout(tmp_path)
-    new.begin(root, "first")
-    file = root / "replications" / "study.py"
-    broken = file.read_text(encoding="utf-8").replace(', "first")', ',\n    "first",\n)')
-    file.write_text(broken, encoding="utf-8")
-    new.begin(root, "second")
-    assert '"first", "second")' in file.read_text(encoding="utf-8")
-    stages = YAML(typ="safe").load(root / "dvc.yaml")["stages"]
-    assert stages["train"]["foreach"][-2:] == ["first", "second"]
-    assert "results/second/scores.csv" in stages["judge"]["deps"]
-
-
-@pytest.mark.parametrize(
-    ("file", "before", "after"),
-    [("replications/study.py", "REPLICATIONS = (", "REPLICATIONS = tuple("), ("dvc.yaml", "foreach:", "each:")],
-)
-def test_a_list_that_is_not_there_is_said_and_nothing_is_written(tmp_path, file, before, after):
-    root = checkout(tmp_path)
-    path = root / file
-    path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
-    with pytest.raises(new.NewError, match=rf"{file} is not written as it was meant to be; declare first there"):
+    (root / "params.yaml").write_bytes(b"\xff")
+    with pytest.raises(new.NewError, match=r"params\.yaml: damaged .* `git restore params\.yaml` brings it back"):
         new.begin(root, "first")
     assert not (root / "replications" / "first").exists()
 
 
-@pytest.mark.parametrize("file", new.EDITS)
-def test_a_damaged_declaration_is_named_and_nothing_is_written(tmp_path, file):
-    root = checkout(tmp_path)
-    (root / file).write_bytes(b"\xff")
-    with pytest.raises(new.NewError, match=f"{file}: damaged .* `git restore {file}` brings it back"):
-        new.begin(root, "first")
-    assert not (root / "replications" / "first").exists()
+# --- and taken away again ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def repository(tmp_path) -> Path:
+    """A checkout under Git and DVC with everything committed."""
+    root = checkout(tmp_path / "suite")
+    shutil.copytree(tiny.ROOT / ".dvc", root / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "bundled"))
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    subprocess.run(["dvc", "repro", "--quiet", "--single-item", "code", "judge", "report"], cwd=root, check=True)
+    for command in (["add", "--all"], [*IDENTITY, "commit", "--quiet", "--message", "all"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    return root
+
+
+IDENTITY = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
+
+
+def status(root: Path) -> str:
+    return subprocess.run(["git", "status", "--short"], cwd=root, capture_output=True, text=True, check=True).stdout
+
+
+def test_what_was_begun_and_judged_is_taken_away_without_a_trace(repository, begun):
+    """Its verdict stands beside the others, and then everything is as it was before."""
+    said(repository, "new", NAME)
+    shutil.copy(begun / "params.yaml", repository / "params.yaml")
+    for folder in ("results", "runs"):
+        shutil.copytree(begun / folder / NAME, repository / folder / NAME)
+    for command in (["judge"], ["report"]):
+        said(repository, *command)
+    assert NAME in (repository / "README.md").read_text(encoding="utf-8")
+    (repository / "new.txt").unlink()
+    done = tiny.command("remove", NAME, cwd=repository, PYTHONPATH=str(repository))
+    assert done.returncode == 0, done.stderr
+    for name in ("judge", "report"):
+        (repository / f"{name}.txt").unlink()
+    assert status(repository) == ""
+
+
+def test_what_git_knows_is_kept_unless_it_is_said(repository):
+    done = tiny.command("remove", "vq_vae", cwd=repository, PYTHONPATH=str(repository))
+    tiny.assert_one_line_error(done, "vq_vae", "paper/params.yaml declares it, too", "take its section out there first")
+    assert status(repository) == ""
+
+
+def test_an_unknown_replication_is_one_line_with_those_that_there_are(repository):
+    done = tiny.command("remove", "flow", cwd=repository, PYTHONPATH=str(repository))
+    tiny.assert_one_line_error(done, "'flow': no such replication; there are beta_vae, pix2pix")

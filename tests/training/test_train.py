@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from replications import study
+from replications.command import repro
 from replications.environment import ONE_THREAD
 from replications.training import train as train_command
 from tests import tiny
@@ -380,14 +381,14 @@ def test_a_bad_argument_is_one_line(tiny_study, arguments, said):
 def test_missing_arrays_are_named_with_the_command_that_makes_them(tiny_study):
     path = tiny_study.folder / "arrays" / "facade_world-tiny.npz"
     path.unlink()
-    remedy = f"run `dvc repro {tiny_study.folder / 'dvc.yaml'}:arrays`"
+    remedy = f"run {repro(tiny_study.folder, 'arrays')}"
     tiny.assert_one_line_error(train(tiny_study.folder), f"{path}: no such file", remedy)
 
 
 def test_truncated_arrays_are_named_with_the_command_that_makes_them(tiny_study):
     path = tiny_study.folder / "arrays" / "facade_world-tiny.npz"
     path.write_bytes(path.read_bytes()[:-100])
-    remedy = f"run `dvc repro {tiny_study.folder / 'dvc.yaml'}:arrays`"
+    remedy = f"run {repro(tiny_study.folder, 'arrays')}"
     tiny.assert_one_line_error(train(tiny_study.folder), str(path), remedy)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from replications import study
+from replications import code, study
 from replications.judging.claims import judge as judge_claims
 from replications.judging.claims import opposite
 from replications.judging.scores import ScoreError, read_scores
@@ -265,15 +265,23 @@ def test_a_changed_params_value_is_named(tree, name):
     assert repro(name) in said
 
 
-def test_changed_code_is_named(tree):
+def test_changed_code_is_named(tree, monkeypatch):
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "replications", tree / "replications", ignore=ignore, dirs_exist_ok=True)
     check_code(tree, ".")
-    for file in ("pix2pix/train.py", "instruments/sharpness.py", "statistics.py"):
+    monkeypatch.setattr(code, "PACKAGE", tree / "replications")
+    for file, stage in {
+        "pix2pix/train.py": "train@pix2pix",
+        "instruments/sharpness.py": "measure@pix2pix",
+        "statistics.py": "measure@pix2pix",
+        "pix2pix/claims.py": "judge",
+    }.items():
         path = tree / "replications" / file
         text = path.read_text(encoding="utf-8")
         path.write_text(text + "\n# changed\n", encoding="utf-8")
+        check_code(tree, ".")
+        path.write_text(text + "\nCHANGED = True\n", encoding="utf-8")
         said = failure_of(check_code, tree, ".")
-        assert "changed since stage" in said
-        assert str(Path("replications", file).parent) in said
+        assert "ran with other code than today's" in said
+        assert stage in said
         path.write_text(text, encoding="utf-8")

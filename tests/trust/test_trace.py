@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from replications import runs, study
+from replications import code, runs, study
 from replications.results import read_environments
 from replications.trust import chain, trace
 from replications.trust.trace import TraceError
@@ -24,6 +26,7 @@ def tree(tmp_path, monkeypatch) -> Path:
     for folder in ("results", "real/results", "paper/results", "replications"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(code, "PACKAGE", tmp_path / "replications")
     return tmp_path
 
 
@@ -86,7 +89,7 @@ def altered_pin(tree: Path) -> None:
 
 def altered_instrument(tree: Path) -> None:
     with (tree / "replications" / "instruments" / "sharpness.py").open("a") as file:
-        file.write("\n# changed\n")
+        file.write("\nCHANGED = True\n")
 
 
 def altered_readme(tree: Path) -> None:
@@ -103,9 +106,9 @@ BREAKS = [
     (altered_lock, {"scores"}, "a" * 32),
     (altered_images, {"runs"}, "results/pix2pix/runs.csv: its bytes are not those that stage measure@pix2pix wrote"),
     (altered_params, {"parameters"}, "params.yaml: pix2pix.lambda_l1 is 99.0, but stage"),
-    (altered_shard, {"data"}, "arrays/facade_world-32.npz: its bytes are not those that stage arrays exported"),
-    (altered_pin, {"data"}, "data.dvc: pins other data than stage arrays read"),
-    (altered_instrument, {"instruments"}, "replications/instruments: changed since stage measure@pix2pix ran"),
+    (altered_shard, {"data"}, "its bytes are not those that stage arrays@facade_world-32 exported"),
+    (altered_pin, {"data"}, "data.dvc: pins other data than stage arrays@facade_world-32 read"),
+    (altered_instrument, {"instruments"}, "dvc.lock: stage measure@pix2pix ran with other code than today's"),
     (altered_readme, {"README.md"}, "README.md shows"),
     (altered_environment, {"README.md", "environment"}, "environments.json: its bytes are not those that stage"),
 ]
@@ -123,10 +126,28 @@ def test_a_broken_link_is_named_and_no_other(tree, alter, links, words):
 
 
 def test_other_training_code_is_named(tree, monkeypatch):
-    monkeypatch.setattr(runs, "code_hash", lambda replication: "d" * 64)
+    (tree / "results" / "evidence.json").write_text("{}\n", encoding="utf-8")
     said = broken()
     assert set(said) == {"code"}
-    assert "was trained by other code than that of replications/pix2pix/networks.py" in said["code"][0]
+    assert "which is not today's, and results/evidence.json names no commit for it" in said["code"][0]
+    assert "run `python -m replications evidence --study .`" in said["code"][0]
+
+
+def test_a_commit_that_has_other_code_is_named(tree):
+    """The first commit of the repository trained nothing."""
+    first = subprocess.run(["git", "rev-list", "--max-parents=0", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    path = tree / "results" / "evidence.json"
+    evidence_ = json.loads(path.read_text(encoding="utf-8"))
+    (digest,) = evidence_["pix2pix"]["trained"]
+    evidence_["pix2pix"]["trained"][digest] = first.stdout.split()[0]
+    path.write_text(json.dumps(evidence_), encoding="utf-8")
+    assert "code" in broken()
+
+
+def test_a_replication_that_was_just_begun_breaks_no_other_chain(tree):
+    declared = study.load(".")
+    begun = replace(declared, variants={**declared.variants, "just_begun": declared.variants["pix2pix"]})
+    assert not [link for link in trace.trace(begun, trace.find(declared, CLAIM), HERE) if link.problems]
 
 
 def test_a_run_on_this_machine_that_is_not_the_one_that_was_measured_is_named(tree):

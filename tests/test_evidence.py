@@ -1,0 +1,120 @@
+"""Results of earlier code stay, named by the commit that has it; what no commit is named for is refused."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from replications import code, evidence, study
+from replications.evidence import EvidenceError
+from tests import tiny
+from tests.test_claims import ROOMS, STUDIES, there, title
+
+
+def of_earlier_code(name: str) -> list[str]:
+    """The replications of a study whose committed runs today's code did not train."""
+    with there(tiny.ROOT):
+        return [room for room in ROOMS[name] if set(evidence.versions(Path(name), room)) != {""}]
+
+
+@pytest.mark.parametrize("name", STUDIES, ids=title)
+def test_every_committed_run_is_of_todays_code_or_of_a_commit_that_has_its_code(name):
+    with there(tiny.ROOT):
+        for room in ROOMS[name]:
+            for digest in {row["code_sha256"] for row in evidence.read_runs(Path(name), room).values()}:
+                assert evidence.problems(Path(name), room, digest) == []
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A copy of what the `paper` study has committed; the working directory is its parent."""
+    if not of_earlier_code("paper"):
+        pytest.skip("all of paper/ is of today's code")
+    for file in ("params.yaml", "dvc.lock"):
+        (tmp_path / "paper").mkdir(exist_ok=True)
+        shutil.copy(tiny.ROOT / "paper" / file, tmp_path / "paper" / file)
+    shutil.copytree(tiny.ROOT / "paper" / "results", tmp_path / "paper" / "results")
+    monkeypatch.chdir(tmp_path)
+    return Path("paper")
+
+
+def room_of(folder: Path) -> tuple[str, str, str]:
+    """A replication with evidence of earlier code, the digest of that code, the commit."""
+    room, declared = next((room, one) for room, one in evidence.read(folder).items() if one["trained"])
+    digest, commit = next(iter(declared["trained"].items()))
+    return room, digest, commit
+
+
+def rewrite(folder: Path, room: str, trained: dict) -> None:
+    declared = evidence.read(folder)
+    declared[room]["trained"] = trained
+    evidence.file(folder).write_text(json.dumps(declared), encoding="utf-8")
+
+
+def test_silence_is_refused(folder):
+    room, digest, _ = room_of(folder)
+    assert evidence.problems(folder, room, digest) == []
+    evidence.file(folder).unlink()
+    (problem,) = evidence.problems(folder, room, digest)
+    assert f"trained by the code {digest[:12]}, which is not today's" in problem
+    assert "run `python -m replications evidence --study paper`" in problem
+
+
+def test_a_commit_with_other_code_is_refused(folder):
+    room, digest, _ = room_of(folder)
+    others = subprocess.run(
+        ["git", "log", "--reverse", "--format=%H", "--", f"replications/{room}"],
+        cwd=tiny.ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    other = next(commit for commit in others if evidence.hashes_at(commit).get(room) not in (digest, None))
+    rewrite(folder, room, {digest: other})
+    (problem,) = evidence.problems(folder, room, digest)
+    assert f"the code of {room} at {other[:12]} is" in problem
+
+
+def test_a_commit_that_is_not_there_is_refused_with_the_remedy(folder):
+    room, digest, _ = room_of(folder)
+    rewrite(folder, room, {digest: "f" * 40})
+    (problem,) = evidence.problems(folder, room, digest)
+    assert "git fetch --unshallow" in problem
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"pix2pix": []}', '{"pix2pix": {"trained": 1, "measured": ""}}', "{"])
+def test_a_damaged_declaration_is_one_line(folder, content):
+    evidence.file(folder).write_text(content, encoding="utf-8")
+    with pytest.raises(EvidenceError, match=r"evidence\.json: damaged .*`python -m replications") as e:
+        evidence.read(folder)
+    assert "\n" not in str(e.value)
+
+
+def test_a_digest_that_no_commit_has_is_one_line():
+    with pytest.raises(EvidenceError, match="pix2pix: none of the last 1 commits has the code 000000000000"):
+        evidence.commit_with("pix2pix", "0" * 64, last=1)
+
+
+def test_declaring_again_writes_the_same(folder):
+    assert evidence.declare(study.load(folder), 100) == evidence.read(folder)
+
+
+def test_what_is_accepted_is_what_was_declared_and_no_more(folder):
+    path = folder / "dvc.lock"
+    lock = YAML(typ="safe").load(path)
+    (room, other), *_ = [(a, b) for a in ROOMS["paper"] for b in ROOMS["paper"] if a != b]
+    today = code.stages()["train"][room]
+    path.write_text(path.read_text(encoding="utf-8").replace(today, "0" * 64), encoding="utf-8")
+    assert evidence.accept(folder, {other}) == []
+    assert evidence.accept(folder, {room}) == [f"train@{room}"]
+    assert YAML(typ="safe").load(path) == lock
+
+
+def test_words_name_commit_and_runs():
+    with there(tiny.ROOT):
+        for name in STUDIES:
+            said = evidence.in_words(Path(name), list(ROOMS[name]))
+            assert bool(said) == bool(of_earlier_code(name))
+            for sentence in said:
+                assert "Trained by the code of commit" in sentence
+                assert "runs)" in sentence
