@@ -17,6 +17,7 @@ from replications import code
 from replications.command import COMMANDS
 from replications.study import REPLICATIONS, STUDIES, Study, load
 from replications.tools import pipeline
+from replications.trust import chain
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "replications"
@@ -456,3 +457,19 @@ def test_the_pipelines_are_what_the_template_makes_of_their_params(folder):
     found = path.read_text(encoding="utf-8")
     with contextlib.chdir(ROOT):
         assert found == pipeline.render(load(folder)), f"{path.name}: run `python -m replications pipeline`"
+
+
+def test_a_clone_that_converts_line_ends_has_the_bytes_that_are_committed(tmp_path):
+    """Of Git's automatic conversion nothing is left: what is hashed is the same on every machine."""
+    clone = tmp_path / "clone"
+    options = ["-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
+    done = subprocess.run(["git", *options, "clone", "-q", *options, ROOT, clone], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("not a Git checkout")
+    listed = subprocess.run(["git", "ls-files", "--eol"], cwd=clone, capture_output=True, text=True, check=True).stdout
+    converted = [line for line in listed.splitlines() if "w/crlf" in line or "w/mixed" in line]
+    assert not converted, converted[:5]
+    with contextlib.chdir(clone):
+        for folder in STUDIES:
+            for file in chain.result_files(load(folder)):
+                assert list(chain.file_problems(Path(folder), file)) == []

@@ -122,13 +122,14 @@ def compare(declared: study.Study, outcome: workers.Outcome, row: dict[str, str]
     now = runs.provenance(finished)
     if (now["images_sha256"], now["facts_sha256"]) == (row["images_sha256"], row["facts_sha256"]):
         return Finding(run, True, "byte for byte the same", outcome.seconds)
-    if now["environment"] == row["environment"]:
+    earlier = row["code_sha256"] != now["code_sha256"]  # a commit is named for it, else nothing was trained
+    if now["environment"] == row["environment"] and not earlier:
         return Finding(run, False, "other bytes on the same kind of machine with the same packages", outcome.seconds)
     environment = read_environments(declared.folder, run.replication)[row["environment"]]
-    differs = "; ".join(chain.drift(environment, facts["environment"]))
+    differs = "; ".join([*["code: an earlier version's"] * earlier, *chain.drift(environment, facts["environment"])])
     outside = list(outside_the_spread(declared, finished))
     what = f"outside the spread over seeds: {'; '.join(outside)}" if outside else "within the spread over seeds"
-    return Finding(run, not outside, f"{what} (other bytes, as the environment differs: {differs})", outcome.seconds)
+    return Finding(run, not outside, f"{what} (other bytes; what differs: {differs})", outcome.seconds)
 
 
 def outside_the_spread(declared: study.Study, finished: runs.Finished):

@@ -118,7 +118,7 @@ def test_on_another_machine_scores_within_the_spread_pass(elsewhere, monkeypatch
     says(monkeypatch, psnr=21.0, rate=3.0, mse=7.0)
     assert audit.main(only(elsewhere)) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "within the spread over seeds (other bytes, as the environment differs: cpu: of another kind, here" in said
+    assert "within the spread over seeds (other bytes; what differs: cpu: of another kind, here" in said
 
 
 @pytest.mark.parametrize(
