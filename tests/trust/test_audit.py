@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from replications import runs, study
+from replications import evidence, runs, study
 from replications.judging import judge
 from replications.judging.scores import Scores
 from replications.measuring import measure
@@ -77,6 +77,22 @@ def test_other_bytes_on_the_same_machine_fail(committed, trained_again, capsys, 
     rewrite(committed, **{column: "0" * 64})
     assert audit.main(only(committed)) == 1
     assert "other bytes on the same kind of machine with the same packages" in capsys.readouterr().out
+
+
+def test_a_run_of_earlier_code_is_judged_by_the_spread(committed, trained_again, monkeypatch, capsys):
+    """Its commit is named; whether today's code still leads there is what the audit says."""
+    digest = "e" * 64
+    rewrite(committed, images_sha256="0" * 64, code_sha256=digest)
+    says(monkeypatch, psnr=20.2, rate=3.0)
+    with pytest.raises(AuditError, match="names no commit for it"):
+        audit.main(only(committed))
+    declared = {ROOM: {"trained": {digest: "c" * 40}, "measured": "c" * 40}}
+    evidence.file(committed.folder).write_text(json.dumps(declared), encoding="utf-8")
+    monkeypatch.setattr(evidence, "hashes_at", lambda commit: {ROOM: digest})
+    assert audit.main(only(committed)) == 0
+    assert (
+        "within the spread over seeds (other bytes; what differs: code: an earlier version's" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
