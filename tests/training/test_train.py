@@ -31,7 +31,10 @@ def train(folder: Path, *arguments: object, room: str = "pix2pix", **environment
 
 @contextmanager
 def training(folder: Path, *arguments: str, room: str = "pix2pix", **environment: str):
-    """The command as a process in a group of its own, as a terminal would start it."""
+    """The command as a process in a group of its own, as a terminal would start it.
+
+    No session of its own: in one, whose other processes nobody could continue, Ctrl-Z is ignored.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "replications", "train", room, "--study", str(folder), *arguments],
         cwd=folder,
@@ -39,7 +42,7 @@ def training(folder: Path, *arguments: str, room: str = "pix2pix", **environment
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        process_group=0,
         # What a shell runs in the background, these tests perhaps, ignores Ctrl-C, and so do all its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
@@ -192,6 +195,44 @@ def test_interrupted_and_killed_trainings_end_with_the_same_bytes(once, tmp_path
     assert f"{4 - len(now)} runs to train, {len(now)} finished before" in done.stdout
     assert now.items() < written(folder).items()
     assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+
+
+def sleep_through(process: subprocess.Popen, stop: signal.Signals, seconds: float) -> None:
+    """All processes of the command stopped and, after a while, continued."""
+    tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    os.killpg(process.pid, stop)
+    time.sleep(seconds)
+    assert {one.status() for one in tree if one.is_running()} <= {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
+    os.killpg(process.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGSTOP, signal.SIGTSTP], ids=["sleep", "ctrl-z"])
+def test_a_machine_that_slept_goes_on_to_the_same_bytes(once, tmp_path, stop):
+    """Dask takes a worker for dead that is silent for so long, though never for one of less than five seconds."""
+    folder = tiny.write_study(tmp_path / "tiny")
+    with training(folder, "--workers", "1", DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="1s") as process:
+        wait_for_a_finished_run(process)
+        kept = written(folder)
+        sleep_through(process, stop, 8)
+        said, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, errors
+    assert "[4/4]" in said
+    assert kept.items() < written(folder).items(), "finished runs were left alone"
+    assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+
+
+@pytest.mark.slow
+def test_a_lid_closed_for_longer_than_dask_waits_for_a_worker(tmp_path):
+    """With Dask's own time-outs: a worker is dead after five minutes."""
+    long = {**tiny.PIX2PIX, "epochs": 300, "variants": {"l1": tiny.PIX2PIX["variants"]["l1"]}}
+    folder = tiny.write_study(tmp_path / "tiny", pix2pix=long)
+    with training(folder, "--workers", "2") as process:
+        time.sleep(20)
+        sleep_through(process, signal.SIGSTOP, 400)
+        said, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    assert "[2/2]" in said
+    assert len(written(folder)) == 2
 
 
 @pytest.mark.slow
