@@ -24,7 +24,7 @@ def there(here, tmp_path) -> study.Study:
     declared = study.load(tiny.write_study(tmp_path / "there"))
     data = runs.sha256((declared.folder / "arrays" / "facade_world-tiny.npz").read_bytes())
     for run in declared.runs("pix2pix"):
-        facts = {"facts": {}, "environment": tiny.ENVIRONMENT}
+        facts = {"facts": {}, "environment": tiny.ENVIRONMENT, **tiny.shown(run)}
         identity = runs.identity(run, code_hash("pix2pix"), data)
         runs.write(runs.folder(declared, run), tiny.npz(tiny.images(run.variant, run.seed)), {**facts, **identity})
     return declared

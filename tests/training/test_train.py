@@ -376,7 +376,7 @@ def test_two_workers_a_kill_and_a_failing_variant_leave_a_room_the_same_bytes(tr
         "2 of 6 runs failed, the others are kept",
         f"greedy seed 1 {greedy}",
         f"greedy seed 2 {greedy}",
-        "params.yaml and run again",
+        "To go on, correct what is named and run again",
     )
     assert kept.items() < written(folder).items(), "finished runs were left alone"
     assert tiny.hashes(folder / "runs") == tiny.hashes(trained(room) / "runs")

@@ -41,7 +41,7 @@ def test_where_no_worker_is_left_the_command_ends_and_says_so(tiny_study, client
     monkeypatch.setattr(workers, "PAUSE", 0.2)
     client.retire_workers()
     outcomes = workers.run_all(client, tiny_study.runs("pix2pix"), {"facade_world-tiny": b"data"}, lambda *_: None)
-    with pytest.raises(workers.WorkerError, match="this machine has no worker left, expected one .* run the same comm"):
+    with pytest.raises(workers.WorkerError, match=r"this machine has no worker left, expected one .* run the same"):
         next(outcomes)
 
 
@@ -55,7 +55,7 @@ def test_where_the_scheduler_has_left_the_command_ends_and_says_so(tiny_study, m
     ):
         outcomes = workers.run_all(client, tiny_study.runs("pix2pix"), {"facade_world-tiny": b"data"}, lambda *_: None)
         client.loop.call_later(1, lambda: client.loop.add_callback(cluster.scheduler.close))
-        with pytest.raises(workers.WorkerError, match=f"{cluster.scheduler_address} has left, .* finished runs are kep"):
+        with pytest.raises(workers.WorkerError, match=rf"{cluster.scheduler_address} has left, .* are kept"):
             next(outcomes)
 
 
