@@ -19,7 +19,7 @@ from replications.code import code_hash
 from replications.errors import ReplicationError
 from replications.judging import claims
 from replications.statistics import detectable
-from replications.training import workers
+from replications.training import pictures, workers
 
 BENCH = Path("validation", "bench.json")
 """What `bench` measured: the first estimate, until there are runs of this machine."""
@@ -64,6 +64,7 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
         return
 
     check_precision(declared, missing)
+    pictures.check(declared, missing, data)
     print_power(declared, replication)
     log = DurationLog(declared.folder / "logs" / f"{replication}.csv")
     missing.sort(key=lambda run: -log.expected.get(run.variant, float("inf")))  # stable: else in declared order
