@@ -492,7 +492,7 @@ TRAINING = [
     Case("flipped-arrays", "train pix2pix", flip(ARRAYS, 0.5), ARRAYS, "is damaged", "run `dvc repro dvc.yaml:arrays`"),
     Case("arrays-are-a-page", "train pix2pix", text(ARRAYS, "<html>"), ARRAYS, "not a zip file", "delete it if it is"),
     Case("grey-arrays", "train pix2pix", in_place("train_photo", lambda x: x[..., :1]),
-         f"{ARRAYS}: train_photo: uint8 (48, 32, 32, 1)", "expected uint8 (N, S, S, 3), RGB", "name another data set in"),
+         f"{ARRAYS}: train_photo: uint8 (48, 32, 32, 1)", "expected uint8 (N, S, S, 3), RGB", "name another data set"),
     Case("classes-without-a-colour", "train pix2pix", in_place("palette", lambda x: x[:2]),
          f"{ARRAYS}: train_labels: class ", "expected classes below 2, as many as palette", "export this one anew"),
     Case("arrays-are-a-folder", "train pix2pix", folder(ARRAYS), ARRAYS, "is a directory", "delete it if it is there"),
