@@ -297,8 +297,42 @@ def test_workers_of_a_scheduler_started_by_hand_make_the_same_bytes(once, tmp_pa
     assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
 
 
+@pytest.mark.slow
+def test_a_worker_that_falls_silent_is_replaced_and_without_any_the_command_ends(once, tmp_path):
+    folder = tiny.write_study(tmp_path / "tiny")
+    with dask_process(
+        tmp_path / "0", "scheduler", "--port", "0", "--no-show", DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="1s"
+    ) as scheduler:
+        address = wait_for(scheduler, "Scheduler at:").split()[-1]
+        one_thread = ("worker", address, "--nthreads", "1", "--no-nanny")
+        with dask_process(tmp_path / "1", *one_thread) as asleep, dask_process(tmp_path / "2", *one_thread) as awake:
+            wait_for(asleep, "Registered to:")
+            wait_for(awake, "Registered to:")
+            with training(folder, DASK_SCHEDULER_ADDRESS=address) as process:
+                wait_for_a_finished_run(process)
+                asleep.send_signal(signal.SIGSTOP)
+                said, errors = process.communicate(timeout=300)
+            asleep.kill()
+            assert process.returncode == 0, errors
+            assert "[4/4]" in said
+        assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+        shutil.rmtree(folder / "runs" / "pix2pix" / "l1")
+        none = "from replications.training import workers; workers.PAUSE = 0.5; workers.PATIENCE['elsewhere'] = 4"
+        run = "from replications import __main__, command; command.run(__main__.main)"
+        done = subprocess.run(
+            [sys.executable, "-c", f"{none}; {run}", "train", "pix2pix", "--study", str(folder)],
+            env=tiny.environment(DASK_SCHEDULER_ADDRESS=address),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        tiny.assert_one_line_error(done, f"the scheduler {address} has no worker left", "start one (`dask worker`)")
+    assert len(written(folder)) == 2, "finished runs are kept"
+
+
 @contextmanager
-def dask_process(folder: Path, role: str, *arguments: str):
+def dask_process(folder: Path, role: str, *arguments: str, **environment: str):
     """`dask scheduler` or `dask worker` on loopback, with its log in a file."""
     folder.mkdir()
     module = f"distributed.cli.dask_{role}"
@@ -306,7 +340,10 @@ def dask_process(folder: Path, role: str, *arguments: str):
     common += ["--local-directory", str(folder)] if role == "worker" else []
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments, *common], cwd=folder, env=tiny.environment(), stderr=log
+            [sys.executable, "-m", module, *arguments, *common],
+            cwd=folder,
+            env=tiny.environment(**environment),
+            stderr=log,
         )
     process.log = folder / "log"
     try:
