@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from replications import proof
+from replications.code import code_hash
 from replications.command import repro
 from replications.datasets import arrays
 from replications.errors import DataError, ReplicationError
@@ -149,12 +151,13 @@ def sweep(study: Study, replication: str) -> None:
 
 
 def is_finished(target: Path, expected: dict) -> bool:
-    """Whether the folder holds exactly this run, undamaged."""
+    """Whether the folder holds exactly this run, undamaged and trained to its declared end."""
     try:
         facts = read_facts(target)
         same = all(facts.get(key) == value for key, value in expected.items())
-        return same and facts["images_sha256"] == sha256((target / "images.npz").read_bytes())
-    except (OSError, ValueError, KeyError, RecursionError):
+        whole = same and facts["images_sha256"] == sha256((target / "images.npz").read_bytes())
+        return whole and not proof.unfinished(facts)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
@@ -220,6 +223,10 @@ def read(study: Study, run: Run) -> Finished:
     decides = identity(run, facts.get("code_sha256", ""), facts.get("data_sha256", ""))
     if any(facts.get(key) != value for key, value in decides.items()):
         raise RunsError(f"{path}: was trained with other parameters than {run.variant} declares now; {mend}")
+    if "trained" in facts or facts.get("code_sha256") == code_hash(run.replication):  # earlier code kept no such record
+        wrong = proof.unfinished(facts)
+        if wrong:
+            raise RunsError(f"{path}: {wrong}, or {mend}")
     mend = f"delete {path} and {mend}"  # as a finished run it would not be trained again
     try:
         images = arrays_of(facts, content)

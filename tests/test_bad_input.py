@@ -265,6 +265,17 @@ def other_arrays(**changes: np.ndarray | None) -> Spoil:
     return spoil
 
 
+def in_place(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Spoil:
+    """Exported arrays of which one is changed."""
+
+    def spoil(place: Path, patch: Patch) -> None:
+        with np.load(ARRAYS) as archive:
+            changed = {name: change(archive[name])}
+        other_arrays(**changed)(place, patch)
+
+    return spoil
+
+
 def pickled() -> bytes:
     """An .npz whose array is a pickle."""
     content = io.BytesIO()
@@ -480,8 +491,12 @@ TRAINING = [
     Case("cut-arrays", "train pix2pix", cut(ARRAYS, 0.9), ARRAYS, "not a zip file", "run `dvc repro --pull arrays`"),
     Case("flipped-arrays", "train pix2pix", flip(ARRAYS, 0.5), ARRAYS, "is damaged", "run `dvc repro --pull arrays`"),
     Case("arrays-are-a-page", "train pix2pix", text(ARRAYS, "<html>"), ARRAYS, "not a zip file", "delete it if it is"),
+    Case("grey-arrays", "train pix2pix", in_place("train_photo", lambda x: x[..., :1]),
+         f"{ARRAYS}: train_photo: uint8 (48, 32, 32, 1)", "expected uint8 (N, S, S, 3), RGB", "name another data set"),
+    Case("classes-without-a-colour", "train pix2pix", in_place("palette", lambda x: x[:2]),
+         f"{ARRAYS}: train_labels: class ", "expected classes below 2, as many as palette", "export this one anew"),
     Case("arrays-are-a-folder", "train pix2pix", folder(ARRAYS), ARRAYS, "is a directory", "delete it if it is there"),
-]
+]  # fmt: skip
 ENVIRONMENT = [
     Case(
         "train-by-theano", "train pix2pix", set_to("KERAS_BACKEND", "theano", gone("runs")),
@@ -761,6 +776,7 @@ def finished(around, tmp_path_factory) -> Path:
             facts = {
                 "facts": {},
                 "environment": tiny.ENVIRONMENT,
+                **tiny.shown(run),
                 **runs.identity(run, code_hash("pix2pix"), data),
             }
             runs.write(runs.folder(declared, run), tiny.npz(tiny.images(run.variant, run.seed)), facts)

@@ -22,7 +22,8 @@ def target(tmp_path) -> Path:
 
 @pytest.fixture
 def expected(tiny_study) -> dict:
-    return runs.identity(tiny_study.runs("pix2pix")[0], "code", "data")
+    run = tiny_study.runs("pix2pix")[0]
+    return {**runs.identity(run, "code", "data"), **tiny.shown(run)}
 
 
 def left_in(folder: Path) -> list[str]:
@@ -61,7 +62,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.parametrize("method", ["write_bytes", "write_text", "replace", "mkdir"])
-def test_a_run_that_cannot_be_written_leaves_nothing_half(target, tmp_path, monkeypatch, method):
+def test_a_run_that_cannot_be_written_leaves_nothing_half(target, expected, tmp_path, monkeypatch, method):
     with monkeypatch.context() as patch:
         patch.setattr(Path, method, fail(FULL))
         with pytest.raises(RunsError) as caught:
@@ -70,9 +71,9 @@ def test_a_run_that_cannot_be_written_leaves_nothing_half(target, tmp_path, monk
     assert "\n" not in message
     assert message.startswith(f"{target}: cannot be written (No space left on device)")
     assert "make room or permissions there and run again" in message
-    assert left_in(tmp_path) == []
-    runs.write(target, IMAGES, {})
-    assert runs.is_finished(target, {}), "the next attempt succeeds"
+    assert left_in(tmp_path / "runs") == []
+    runs.write(target, IMAGES, expected)
+    assert runs.is_finished(target, expected), "the next attempt succeeds"
 
 
 @pytest.mark.parametrize("method", ["write_bytes", "write_text", "replace"])

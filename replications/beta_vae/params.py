@@ -39,6 +39,11 @@ class Params(BaseModel):
     n_draws_inputs: int = Field(gt=0)
     """Inputs for which they are."""
 
+    @property
+    def side_multiple(self) -> int:
+        """Of a picture's side in pixels: the nets halve it three times."""
+        return 8
+
     @model_validator(mode="after")
     def _possible(self):
         if self.n_train < self.batch_size:

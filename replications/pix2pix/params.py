@@ -1,6 +1,6 @@
 """The hyper-parameters of one pix2pix run: names, types and ranges. Their values and sources stand in params.yaml."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,6 +9,9 @@ class Params(BaseModel):
     """One row of the ablation, complete: the section's values overridden by the variant's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    label_maps: ClassVar[bool] = True
+    """The data set needs them, and their palette."""
 
     dataset: str
     """A file of arrays: the builder's name and configuration, joined by a hyphen."""
@@ -43,6 +46,11 @@ class Params(BaseModel):
     """Outputs of the same input, under different dropout, kept for the diversity."""
     n_draws_inputs: int = Field(gt=0)
     """Inputs for which they are kept."""
+
+    @property
+    def side_multiple(self) -> int:
+        """Of a picture's side in pixels: the generator halves it `depth` times."""
+        return 2**self.depth
 
     @model_validator(mode="after")
     def _possible(self):

@@ -1,5 +1,6 @@
 """The hyper-parameters of one spatial_z_vae run: names, types and ranges. Values and sources stand in params.yaml."""
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -54,6 +55,17 @@ class Params(BaseModel):
 
     n_samples: int = Field(ge=2)
     """Samples decoded from the prior."""
+
+    @property
+    def trained_besides(self) -> dict[str, dict[str, int]]:
+        """The steps of the frozen net, where the loss looks through one."""
+        steps = self.feature_epochs * math.ceil(self.n_train / self.batch_size)
+        return {"features": {"steps": steps}} if self.loss == "perceptual" else {}
+
+    @property
+    def side_multiple(self) -> int:
+        """Of a picture's side in pixels: the flat nets halve it three times, the spatial ones twice."""
+        return 8 if self.latent == "flat" else 4
 
     @model_validator(mode="after")
     def _possible(self):

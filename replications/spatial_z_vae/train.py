@@ -12,7 +12,7 @@ from keras import ops
 from replications.errors import DataError, Diverged
 from replications.spatial_z_vae import networks
 from replications.spatial_z_vae.params import Params
-from replications.training.fitting import Batches, fit, jit_compile
+from replications.training.fitting import Batches, count, fit, jit_compile
 
 MOST_CLASSES = 12
 """Labels with more classes than this are not learnt by the frozen net: bricks have 45 phases, which a net of this size
@@ -151,6 +151,7 @@ class PerceptualLoss:
             order = rng.permutation(len(photos))
             truth = [values[: len(photos)][order] for values in labels.values()]
             classifier.fit(to_float(photos[order]), truth, batch_size=params.batch_size, shuffle=False, verbose=0)
+        count("features", steps=int(classifier.optimizer.iterations))
         self.features.trainable = False
         first = to_float(photos[:500])
         pairs = list(zip(pieces(first), pieces(np.roll(first, 1, axis=0)), strict=True))

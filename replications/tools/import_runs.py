@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from replications import command, runs, study
+from replications import command, proof, runs, study
 from replications.code import code_hash
 from replications.errors import ReplicationError
 from replications.runs import read_arrays
@@ -89,6 +89,9 @@ def take(
         runs.arrays_of(facts, content)
     except ValueError as error:
         raise Refused(str(error)) from None
+    wrong = proof.problem(facts, content)
+    if wrong:
+        raise Refused(wrong)
     target = runs.folder(declared, run)
     if runs.is_finished(target, expected):
         own = runs.read_facts(target)

@@ -22,6 +22,9 @@ FILE, EVERY = "REPLICATIONS_CHECKPOINT", "REPLICATIONS_CHECKPOINT_EVERY"
 """Environment variables of a run's process: where it leaves its state (unset: nowhere), and after how many seconds."""
 SECONDS = 300
 
+TRAINED: dict[str, dict[str, int]] = {}
+"""Net → what its training came to in this process: epochs, steps, images. `proof` holds it against the parameters."""
+
 
 def fit(
     model: keras.Model,
@@ -47,10 +50,11 @@ def fit(
     """
     model.compile(optimizer, jit_compile=jit_compile())
     optimizer.build(model.trainable_variables)  # else the first step makes its slots, and is traced a second time
-    checkpoint = Checkpoint(batches)
+    counted = Counted(batches)
+    checkpoint = Checkpoint(batches, counted)
     first = checkpoint.resume(model)
     model.fit(
-        batches,
+        counted,
         epochs=epochs,
         initial_epoch=first,
         shuffle=False,  # `batches` do; Keras would shuffle them again, from Python's global generator
@@ -58,7 +62,15 @@ def fit(
         callbacks=[Watch(batches, first, epochs, progress), checkpoint],
     )
     checkpoint.remove()
+    count("model", epochs=counted.epochs, steps=int(optimizer.iterations), images=counted.images)
     return dict(sorted(checkpoint.history.items()))
+
+
+def count(net: str, **counts: int) -> None:
+    """Adds to what the training of a net came to; what `fit` does not train itself, a room counts so."""
+    so_far = TRAINED.setdefault(net, {})
+    for what, n in counts.items():
+        so_far[what] = so_far.get(what, 0) + n
 
 
 def jit_compile() -> bool:
@@ -95,6 +107,33 @@ class Batches(keras.utils.PyDataset):
         return x, x
 
 
+class Counted(keras.utils.PyDataset):
+    """Batches, and how many epochs and images were really drawn from them."""
+
+    def __init__(self, batches: keras.utils.PyDataset):
+        super().__init__(workers=0)
+        self.batches, self.epochs, self.images = batches, 0, 0
+        self.drawn: dict[int, int] = {}
+        """Batch of this epoch → its images. Keras draws the first ones twice, once to see what they are like."""
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, batch: int):
+        x, y = self.batches[batch]
+        self.drawn[batch] = len(x)
+        return x, y
+
+    def on_epoch_end(self):
+        """A new order, as Keras asks for at the end of an epoch and once before the first."""
+        self.batches.on_epoch_end()
+
+    def end_epoch(self) -> None:
+        """One more, of the batches that were drawn."""
+        self.epochs, self.images = self.epochs + 1, self.images + sum(self.drawn.values())
+        self.drawn.clear()
+
+
 class Watch(keras.callbacks.Callback):
     """Reports progress every twenty batches, and stops a run whose loss is no longer a number."""
 
@@ -122,9 +161,9 @@ class Checkpoint(keras.callbacks.Callback):
     What the generators of noise hold are variables like weights; the batches' own is wound forward instead.
     """
 
-    def __init__(self, batches: keras.utils.PyDataset):
+    def __init__(self, batches: keras.utils.PyDataset, counted: Counted):
         super().__init__()
-        self.batches, self.history = batches, {}
+        self.batches, self.counted, self.history = batches, counted, {}
         self.file = Path(os.environ[FILE]) if os.environ.get(FILE) else None
         self.every, self.saved = float(os.environ.get(EVERY, SECONDS)), time.monotonic()
 
@@ -139,6 +178,7 @@ class Checkpoint(keras.callbacks.Callback):
         try:
             with self.file.open("rb") as file, np.load(file, allow_pickle=False) as state:
                 epochs, history = int(state["epochs"]), json.loads(str(state["history"]))
+                images = int(state["images"])
                 values = [state[f"variable_{i}"].reshape(variable.shape) for i, variable in enumerate(variables)]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return 0
@@ -146,11 +186,12 @@ class Checkpoint(keras.callbacks.Callback):
             variable.assign(value)
         for _ in range(epochs):
             self.batches.on_epoch_end()
-        self.history = history
+        self.history, self.counted.epochs, self.counted.images = history, epochs, images
         return epochs
 
     def on_epoch_end(self, epoch, logs=None):
-        """Keeps the losses and, if it is time to, everything."""
+        """Keeps the counts, the losses and, if it is time to, everything."""
+        self.counted.end_epoch()
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(f"{value:.6g}"))
         if self.file is None or time.monotonic() - self.saved < self.every:
@@ -161,7 +202,8 @@ class Checkpoint(keras.callbacks.Callback):
         unfinished = self.file.with_name(f".{self.file.name}.{os.getpid()}")
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
-            np.savez(file, allow_pickle=False, epochs=epoch + 1, history=json.dumps(self.history), **state)
+            done = {"epochs": self.counted.epochs, "images": self.counted.images}
+            np.savez(file, allow_pickle=False, **done, history=json.dumps(self.history), **state)
         unfinished.replace(self.file)  # whole or not at all
         self.saved = time.monotonic()
 

@@ -9,7 +9,9 @@ import io
 import json
 import os
 import threading
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
@@ -49,17 +51,42 @@ def train_one(replication: str, params: dict, seed: int, data: bytes, checkpoint
 def train(
     replication: str, params: dict, seed: int, data: bytes, progress: Callable[[int, int], None]
 ) -> tuple[bytes, dict]:
-    """Trains in this process, deterministically: (content of images.npz, the room's facts and the environment)."""
+    """Trains in this process, deterministically.
+
+    Returns:
+        The content of images.npz.
+        The room's facts, the environment, and what a finished run has to show (`proof`).
+    """
     _be_deterministic()
     room = importlib.import_module(f"replications.{replication}.train")
     schema = importlib.import_module(f"replications.{replication}.params").Params
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    images, facts = room.train(schema(**params), seed, arrays, progress)
+    fitting.TRAINED.clear()
+    with numbers_alone(params["epochs"]):
+        images, facts = room.train(schema(**params), seed, arrays, progress)
     content = io.BytesIO()
     np.savez_compressed(content, **images)
     json.dumps(facts, allow_nan=False)  # a fact that JSON cannot hold is a mistake of the room's; let it show here
-    return content.getvalue(), {"facts": facts, "environment": environment.describe()}
+    shown = {"trained": dict(fitting.TRAINED), "picture": list(arrays["test_photo"].shape[1:])}
+    return content.getvalue(), {"facts": facts, "environment": environment.describe(), **shown}
+
+
+@contextmanager
+def numbers_alone(epochs: int) -> Iterator[None]:
+    """Wherever a room rounds to bytes: of what is no number NumPy makes some byte, and warns.
+
+    Raises:
+        Diverged: instead.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "invalid value encountered in cast", RuntimeWarning)
+        try:
+            yield
+        except RuntimeWarning as error:
+            if "in cast" not in str(error):
+                raise
+            raise Diverged(f"epoch {epochs}: an output is not a number everywhere") from None
 
 
 def _be_deterministic() -> None:

@@ -7,18 +7,19 @@ import os
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import dask
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from replications import command, runs, study
+from replications import command, proof, runs, study
 from replications.code import code_hash
 from replications.errors import ReplicationError
 from replications.judging import claims
 from replications.statistics import detectable
-from replications.training import workers
+from replications.training import pictures, workers
 
 BENCH = Path("validation", "bench.json")
 """What `bench` measured: the first estimate, until there are runs of this machine."""
@@ -63,10 +64,11 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
         return
 
     check_precision(declared, missing)
+    pictures.check(declared, missing, data)
     print_power(declared, replication)
     log = DurationLog(declared.folder / "logs" / f"{replication}.csv")
     missing.sort(key=lambda run: -log.expected.get(run.variant, float("inf")))  # stable: else in declared order
-    failures = []
+    failures, diverged = [], 0
     checkpoints = declared.folder / ".checkpoints"
     os.environ.setdefault(workers.CHECKPOINTS, str(checkpoints.resolve()))  # of workers on this machine
     with workers.cluster(n_workers) as client:
@@ -75,6 +77,10 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
         with Reporter(replication, len(wanted), missing, log, n_workers, estimate) as reporter:
             for outcome in workers.run_all(client, missing, data, reporter.progress):
                 run = outcome.run
+                if outcome.facts is not None:
+                    wrong = proof.problem({**outcome.facts, **identities[run]}, outcome.images)
+                    outcome = replace(outcome, facts=None, failed=wrong) if wrong else outcome
+                diverged += bool(outcome.diverged)
                 if outcome.facts is None:
                     failures.append(f"{run.variant} seed {run.seed} {_why(outcome)}")
                 else:
@@ -82,9 +88,11 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
                     log.add(run.variant, run.seed, outcome.seconds)
                 reporter.finished(outcome)
     if failures:
+        remedies = ["correct what is named"] if diverged < len(failures) else []
+        remedies += [f"change the parameters of what diverged in {declared.params_file}"] if diverged else []
         raise TrainError(
             f"{len(failures)} of {len(wanted)} runs failed, the others are kept: {'; '.join(failures)}. "
-            f"Change their parameters in {declared.params_file} and run again"
+            f"To go on, {' and '.join([*remedies, 'run again'])}"
         )
     if not only:
         forget(checkpoints, replication)

@@ -59,6 +59,22 @@ CHECKPOINTS = "REPLICATIONS_CHECKPOINTS"
 """Environment variable of a worker: a folder for the state of runs that take long; unset: they start anew."""
 
 
+UNTIMED = {
+    "distributed.scheduler.worker-ttl": None,
+    "distributed.scheduler.idle-timeout": None,
+    "distributed.scheduler.no-workers-timeout": None,
+    "distributed.worker.lifetime.duration": None,
+    "distributed.comm.timeouts.connect": "365 days",
+}
+"""Dask's time-outs on one machine: none. Its workers are threads of the command, silent only while the machine sleeps
+or a person has stopped the command; a scheduler that then takes them for dead has nobody to start them again."""
+
+PAUSE = 5
+"""Seconds between two looks at whether anybody is left to train."""
+PATIENCE = {"here": 2, "elsewhere": 120}
+"""How many such looks find no worker before the command gives up: one of a cluster may come again, ten minutes long."""
+
+
 class WorkerError(ReplicationError):
     """A cluster that cannot be used, or a run whose process died again and again."""
 
@@ -96,6 +112,7 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
         "distributed.worker.profile.enabled": False,  # samples every worker's threads all the time
         "distributed.scheduler.http.routes": [],  # nobody reads these pages
         "distributed.worker.http.routes": [],
+        **UNTIMED,
     }
     # Else Dask asks for the way to a host of the Internet, to name workers after this machine, and warns where none is.
     inproc.global_manager._ip = "127.0.0.1"
@@ -172,13 +189,55 @@ def run_all(
         ): run
         for order, run in enumerate(runs)
     }
-    for future in as_completed(futures):
+    done = as_completed(futures)
+    while futures:
+        future = _next(client, done)
         run = futures.pop(future)
         if future.status == "error":  # its process died again and again: the other runs go on
             yield Outcome(run, seconds=0.0, failed=" ".join(str(future.exception()).split()))
+        elif future.status != "finished":  # it takes the scheduler to end a task without a result
+            raise WorkerError(
+                f"{_where(client)} has left, {run.name} and the runs after it are not trained; start a scheduler and "
+                "run the same command again, finished runs are kept"
+            )
         else:
             yield Outcome(run, **future.result())
         future.release()
+
+
+def _next(client: Client, done: as_completed) -> Future:
+    """The next task that is done, as long as there is somebody to do it.
+
+    Raises:
+        WorkerError: there is no worker, and none comes. Looks are counted and not time, which passes in a machine's
+            sleep as well.
+    """
+    patience = PATIENCE["here" if client.cluster else "elsewhere"]
+    looks, end = 0, time.monotonic() + PAUSE
+    while not done.has_ready():
+        time.sleep(0.05)
+        if time.monotonic() < end:
+            continue
+        looks, end = 0 if _workers(client) else looks + 1, time.monotonic() + PAUSE
+        if looks >= patience:
+            start = "run the same command again" if client.cluster else "start one (`dask worker`) and run again"
+            raise WorkerError(
+                f"{_where(client)} has no worker left, expected one within {looks * PAUSE} s; {start}, "
+                "finished runs are kept"
+            )
+    return next(done)
+
+
+def _workers(client: Client) -> int:
+    """How many workers there are; none where nobody answers."""
+    try:
+        return len(client.scheduler_info()["workers"])
+    except (OSError, RuntimeError):
+        return 0
+
+
+def _where(client: Client) -> str:
+    return "the cluster on this machine" if client.cluster else f"the scheduler {client.scheduler.address}"
 
 
 def supervise(name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str) -> dict:

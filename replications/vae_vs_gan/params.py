@@ -43,6 +43,16 @@ class Params(BaseModel):
     n_importance: int = Field(gt=0)
     """K of the importance-weighted bound (Burda et al. 2016)."""
 
+    @property
+    def trained_besides(self) -> dict[str, dict[str, int]]:
+        """The steps of the search of the latent."""
+        return {"search": {"steps": self.search_steps}}
+
+    @property
+    def side_multiple(self) -> int:
+        """Of a picture's side in pixels: the nets halve it three times."""
+        return 8
+
     @model_validator(mode="after")
     def _possible(self):
         if self.n_train < self.batch_size:

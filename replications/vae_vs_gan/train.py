@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
-from replications.training.fitting import Batches, fit, jit_compile
+from replications.training.fitting import Batches, count, fit, jit_compile
 from replications.vae_vs_gan import networks
 from replications.vae_vs_gan.params import Params
 
@@ -212,6 +212,7 @@ def search(decoder: keras.Model, target: np.ndarray, params: Params, seed: int) 
     model.compile(keras.optimizers.Adam(params.search_learning_rate), jit_compile=jit_compile())
     model.optimizer.build(model.trainable_variables)
     model.fit(Repeat(np.tile(target, (params.n_restarts, 1, 1, 1)), params.search_steps), shuffle=False, verbose=0)
+    count("search", steps=int(model.optimizer.iterations))
     found = ops.convert_to_numpy(model(target)).reshape(params.n_restarts, *target.shape)
     best = np.square(found - target).mean(axis=(2, 3, 4)).argmin(axis=0)
     return found[best, np.arange(len(target))]

@@ -41,6 +41,11 @@ class Params(BaseModel):
     n_encoded: int = Field(gt=0)
     """Test images whose encodings are kept, for the variance within a code."""
 
+    @property
+    def side_multiple(self) -> int:
+        """Of a picture's side in pixels: the nets halve it twice."""
+        return 4
+
     @model_validator(mode="after")
     def _possible(self):
         if self.n_train < self.batch_size:

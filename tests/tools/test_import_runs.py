@@ -24,7 +24,7 @@ def there(here, tmp_path) -> study.Study:
     declared = study.load(tiny.write_study(tmp_path / "there"))
     data = runs.sha256((declared.folder / "arrays" / "facade_world-tiny.npz").read_bytes())
     for run in declared.runs("pix2pix"):
-        facts = {"facts": {}, "environment": tiny.ENVIRONMENT}
+        facts = {"facts": {}, "environment": tiny.ENVIRONMENT, **tiny.shown(run)}
         identity = runs.identity(run, code_hash("pix2pix"), data)
         runs.write(runs.folder(declared, run), tiny.npz(tiny.images(run.variant, run.seed)), {**facts, **identity})
     return declared
@@ -114,6 +114,13 @@ def another_digit(path):
         (holding(PICKLED), "images.npz is no .npz file of arrays"),
         (rewritten(variant="l3"), "{params} declares no run pix2pix/l3/1"),
         (rewritten(seed=101), "{params} declares no run pix2pix/l1/101"),
+        (
+            rewritten(trained={}),
+            "trained model: nothing, expected 1 epochs, 2 steps, 8 images; correct replications/pix2p",
+        ),
+        (rewritten(trained=None), "facts.json does not say what was trained, expected {{'model'"),
+        (rewritten(picture=[16, 32, 3]), "images.npz: input: uint8 (4, 32, 32, 3), expected uint8 (4, 16, 32, 3)"),
+        (holding(tiny.npz({"target": np.zeros((4, 32, 32, 3), np.uint8)})), "images.npz has no array output or prior"),
         (another_digit, "unreadable (facts.json does not say what the training wrote)"),
         (lambda path: (path / "images.npz").write_bytes(b"other"), "images.npz holds other bytes than the training"),
         (lambda path: (path / "images.npz").unlink(), "unreadable ([Errno 2] No such file"),

@@ -32,7 +32,10 @@ def train(folder: Path, *arguments: object, room: str = "pix2pix", **environment
 
 @contextmanager
 def training(folder: Path, *arguments: str, room: str = "pix2pix", **environment: str):
-    """The command as a process in a group of its own, as a terminal would start it."""
+    """The command as a process in a group of its own, as a terminal would start it.
+
+    No session of its own: in one, whose other processes nobody could continue, Ctrl-Z is ignored.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "replications", "train", room, "--study", str(folder), *arguments],
         cwd=folder,
@@ -40,7 +43,7 @@ def training(folder: Path, *arguments: str, room: str = "pix2pix", **environment
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        process_group=0,
         # What a shell runs in the background, these tests perhaps, ignores Ctrl-C, and so do all its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
@@ -195,6 +198,44 @@ def test_interrupted_and_killed_trainings_end_with_the_same_bytes(once, tmp_path
     assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
 
 
+def sleep_through(process: subprocess.Popen, stop: signal.Signals, seconds: float) -> None:
+    """All processes of the command stopped and, after a while, continued."""
+    tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    os.killpg(process.pid, stop)
+    time.sleep(seconds)
+    assert {one.status() for one in tree if one.is_running()} <= {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
+    os.killpg(process.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGSTOP, signal.SIGTSTP], ids=["sleep", "ctrl-z"])
+def test_a_machine_that_slept_goes_on_to_the_same_bytes(once, tmp_path, stop):
+    """Dask takes a worker for dead that is silent for so long, though never for one of less than five seconds."""
+    folder = tiny.write_study(tmp_path / "tiny")
+    with training(folder, "--workers", "1", DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="1s") as process:
+        wait_for_a_finished_run(process)
+        kept = written(folder)
+        sleep_through(process, stop, 8)
+        said, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, errors
+    assert "[4/4]" in said
+    assert kept.items() < written(folder).items(), "finished runs were left alone"
+    assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+
+
+@pytest.mark.slow
+def test_a_lid_closed_for_longer_than_dask_waits_for_a_worker(tmp_path):
+    """With Dask's own time-outs: a worker is dead after five minutes."""
+    long = {**tiny.PIX2PIX, "epochs": 300, "variants": {"l1": tiny.PIX2PIX["variants"]["l1"]}}
+    folder = tiny.write_study(tmp_path / "tiny", pix2pix=long)
+    with training(folder, "--workers", "2") as process:
+        time.sleep(20)
+        sleep_through(process, signal.SIGSTOP, 400)
+        said, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    assert "[2/2]" in said
+    assert len(written(folder)) == 2
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_a_long_run_at_once_and_it_goes_on_to_the_same_bytes(tmp_path):
     long = {**tiny.PIX2PIX, "epochs": 300, "variants": {"l1": tiny.PIX2PIX["variants"]["l1"]}}
@@ -257,8 +298,42 @@ def test_workers_of_a_scheduler_started_by_hand_make_the_same_bytes(once, tmp_pa
     assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
 
 
+@pytest.mark.slow
+def test_a_worker_that_falls_silent_is_replaced_and_without_any_the_command_ends(once, tmp_path):
+    folder = tiny.write_study(tmp_path / "tiny")
+    with dask_process(
+        tmp_path / "0", "scheduler", "--port", "0", "--no-show", DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="1s"
+    ) as scheduler:
+        address = wait_for(scheduler, "Scheduler at:").split()[-1]
+        one_thread = ("worker", address, "--nthreads", "1", "--no-nanny")
+        with dask_process(tmp_path / "1", *one_thread) as asleep, dask_process(tmp_path / "2", *one_thread) as awake:
+            wait_for(asleep, "Registered to:")
+            wait_for(awake, "Registered to:")
+            with training(folder, DASK_SCHEDULER_ADDRESS=address) as process:
+                wait_for_a_finished_run(process)
+                asleep.send_signal(signal.SIGSTOP)
+                said, errors = process.communicate(timeout=300)
+            asleep.kill()
+            assert process.returncode == 0, errors
+            assert "[4/4]" in said
+        assert tiny.hashes(folder / "runs") == tiny.hashes(once / "runs")
+        shutil.rmtree(folder / "runs" / "pix2pix" / "l1")
+        none = "from replications.training import workers; workers.PAUSE = 0.5; workers.PATIENCE['elsewhere'] = 4"
+        run = "from replications import __main__, command; command.run(__main__.main)"
+        done = subprocess.run(
+            [sys.executable, "-c", f"{none}; {run}", "train", "pix2pix", "--study", str(folder)],
+            env=tiny.environment(DASK_SCHEDULER_ADDRESS=address),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        tiny.assert_one_line_error(done, f"the scheduler {address} has no worker left", "start one (`dask worker`)")
+    assert len(written(folder)) == 2, "finished runs are kept"
+
+
 @contextmanager
-def dask_process(folder: Path, role: str, *arguments: str):
+def dask_process(folder: Path, role: str, *arguments: str, **environment: str):
     """`dask scheduler` or `dask worker` on loopback, with its log in a file."""
     folder.mkdir()
     module = f"distributed.cli.dask_{role}"
@@ -266,7 +341,10 @@ def dask_process(folder: Path, role: str, *arguments: str):
     common += ["--local-directory", str(folder)] if role == "worker" else []
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments, *common], cwd=folder, env=tiny.environment(), stderr=log
+            [sys.executable, "-m", module, *arguments, *common],
+            cwd=folder,
+            env=tiny.environment(**environment),
+            stderr=log,
         )
     process.log = folder / "log"
     try:
@@ -336,7 +414,7 @@ def test_two_workers_a_kill_and_a_failing_variant_leave_a_room_the_same_bytes(tr
         "2 of 6 runs failed, the others are kept",
         f"greedy seed 1 {greedy}",
         f"greedy seed 2 {greedy}",
-        "params.yaml and run again",
+        "To go on, correct what is named and run again",
     )
     assert kept.items() < written(folder).items(), "finished runs were left alone"
     assert tiny.hashes(folder / "runs") == tiny.hashes(trained(room) / "runs")

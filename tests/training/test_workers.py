@@ -2,9 +2,10 @@
 
 import warnings
 
+import dask
 import numpy as np
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from replications.training import workers
 
@@ -33,6 +34,29 @@ def test_a_run_whose_process_dies_again_and_again_is_named_and_the_others_go_on(
     assert failed.facts is None
     assert failed.failed == "the training process died (SIGKILL); its messages are above"
     assert all(outcome.images == b"dat" and not outcome.failed for outcome in outcomes.values())
+
+
+def test_where_no_worker_is_left_the_command_ends_and_says_so(tiny_study, client, monkeypatch):
+    monkeypatch.setattr(workers, "supervise", supervise)
+    monkeypatch.setattr(workers, "PAUSE", 0.2)
+    client.retire_workers()
+    outcomes = workers.run_all(client, tiny_study.runs("pix2pix"), {"facade_world-tiny": b"data"}, lambda *_: None)
+    with pytest.raises(workers.WorkerError, match=r"this machine has no worker left, expected one .* run the same"):
+        next(outcomes)
+
+
+def test_where_the_scheduler_has_left_the_command_ends_and_says_so(tiny_study, monkeypatch):
+    monkeypatch.setattr(workers, "supervise", supervise)
+    nowhere = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        LocalCluster(processes=False, n_workers=0, **nowhere) as cluster,
+        Client(cluster.scheduler_address) as client,
+    ):
+        outcomes = workers.run_all(client, tiny_study.runs("pix2pix"), {"facade_world-tiny": b"data"}, lambda *_: None)
+        client.loop.call_later(1, lambda: client.loop.add_callback(cluster.scheduler.close))
+        with pytest.raises(workers.WorkerError, match=rf"{cluster.scheduler_address} has left, .* are kept"):
+            next(outcomes)
 
 
 def test_a_large_data_set_is_handed_over_without_a_word(tiny_study, client, monkeypatch):
