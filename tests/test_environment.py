@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from replications import kernels as kernels_module
+from replications import environment
 from replications.environment import ONE_THREAD, kernels
 from tests import tiny
 
@@ -19,7 +19,7 @@ def cpuinfo(tmp_path, monkeypatch):
 
     def write(more: str) -> None:
         (tmp_path / "cpuinfo").write_text(CPUINFO.format(more=more))
-        monkeypatch.setattr(kernels_module, "Path", lambda path: tmp_path / "cpuinfo")
+        monkeypatch.setattr(environment, "Path", lambda path: tmp_path / "cpuinfo")
 
     return write
 
@@ -33,7 +33,7 @@ def test_two_processors_of_one_name_may_differ(cpuinfo):
 
 
 def test_a_processor_that_says_nothing_is_unknown(monkeypatch, tmp_path):
-    monkeypatch.setattr(kernels_module, "Path", lambda path: tmp_path / "not there")
+    monkeypatch.setattr(environment, "Path", lambda path: tmp_path / "not there")
     assert kernels("tensorflow")["instructions"] == "unknown"
 
 

@@ -48,7 +48,7 @@ from distributed import Client, Future, LocalCluster, as_completed, get_worker
 from distributed.comm import inproc
 
 from replications.code import code_hash
-from replications.environment import BACKENDS, ONE_THREAD, check_backend, kernels
+from replications.environment import BACKENDS, check_backend, kernels, settle
 from replications.errors import ReplicationError
 from replications.runs import digest, identity, sha256
 from replications.study import Run
@@ -99,7 +99,8 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
     }
     # Else Dask asks for the way to a host of the Internet, to name workers after this machine, and warns where none is.
     inproc.global_manager._ip = "127.0.0.1"
-    with dask.config.set(settings), ExitStack() as stack:
+    own = dask.config.merge(*dask.config.defaults)  # not the user's variables and files: they are for other clusters
+    with dask.config.set(own), dask.config.set(settings), ExitStack() as stack:
         try:
             local = LocalCluster(
                 n_workers=n_workers or CPU_COUNT,
@@ -117,8 +118,7 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             why = " ".join(str(error).split())
             raise WorkerError(
-                f"no workers can be started on this machine ({why}); look at its free memory and disk, "
-                "and at Dask's configuration (variables DASK_…, files in ~/.config/dask)"
+                f"no workers can be started on this machine ({why}); look at its free memory and disk"
             ) from None
         yield client
 
@@ -187,7 +187,7 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
     `checkpoint`: begins the name of the file, in the folder that the worker's CHECKPOINTS names if it does, where a run
     that was cut off goes on, on a machine of the same kind.
     """
-    os.environ.update(ONE_THREAD)  # before the fork server imports NumPy and Keras
+    settle()  # before the fork server imports NumPy and Keras
     # Ctrl-C reaches all processes, and the command alone is to answer it: the fork server inherits this thread's mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # Dask's nannies make workers daemons, and daemons may have no children: here they train in one.
