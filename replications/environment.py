@@ -132,8 +132,19 @@ def quiet() -> Iterator[None]:
     check_backend()
     settle()
     keep_memory()
-    with silence():
+    with silence(), without("matplotlib"):  # Keras would import it, which stops at a matplotlibrc that is no text
         yield
+
+
+@contextmanager
+def without(package: str) -> Iterator[None]:
+    """Meanwhile the package is not installed, unless it is imported already."""
+    hidden = sys.modules.setdefault(package, None) is None  # pyright: ignore[reportArgumentType]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules[package]
 
 
 @contextmanager
