@@ -228,6 +228,39 @@ def test_a_backend_without_its_package_is_refused_before_keras_is_imported(envir
         check_backend()
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        {"NPY_DISABLE_CPU_FEATURES": "SSE2 X86_V2", "MPLBACKEND": "pony"},  # at which NumPy and matplotlib would stop
+    ],
+    ids=["encoding", "locale", "imports"],
+)
+def test_a_command_says_what_it_has_to_say_under_any_settings(tmp_path, variables):
+    done = tiny.command("--help", **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = tiny.command("measure", "pix2pix", "--study", tmp_path / "\u00e4", **variables)
+    tiny.assert_one_line_error(done, "params.yaml", "no such")
+
+
+def test_python_without_docstrings_is_refused():
+    tiny.assert_one_line_error(tiny.command("code", PYTHONOPTIMIZE="2"), "PYTHONOPTIMIZE=2", "unset it")
+
+
+@pytest.mark.parametrize("content", [b"a: [1", b"\xff\xfe"])
+def test_settings_that_dask_cannot_read_are_one_line(tmp_path, content):
+    (tmp_path / "mine.yaml").write_bytes(content)
+    done = tiny.command("train", "pix2pix", DASK_CONFIG=str(tmp_path))
+    tiny.assert_one_line_error(done, "mine.yaml", "DASK_CONFIG", "mend them")
+
+
+@pytest.mark.parametrize("command", ["train pix2pix", "measure pix2pix", "readers"])
+def test_no_process_starts_for_a_backend_that_is_not_there(finished_study, command):
+    done = tiny.command(*command.split(), "--study", finished_study.folder, KERAS_BACKEND="theano")
+    tiny.assert_one_line_error(done, "KERAS_BACKEND=theano: expected one of tensorflow, jax, torch", "unset it")
+
+
 SEEN = """
 import json
 from replications.environment import describe, quiet

@@ -19,7 +19,7 @@ from dask.system import CPU_COUNT
 
 from replications import command, runs, study
 from replications.command import repro
-from replications.environment import settle
+from replications.environment import check_backend, settle
 from replications.errors import ReplicationError
 from replications.measuring import curves, sheets
 from replications.results import as_csv, write_text
@@ -55,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def measure(declared: study.Study, replication: str) -> None:
     """Scores every declared run; one process per core."""
+    check_backend()  # before a process of the pool needs it for a reader
     wanted = runs.check(declared, replication)
     print(f"{replication}: measuring {len(wanted)} runs", flush=True)
     rows: list[dict] = []

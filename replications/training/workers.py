@@ -25,7 +25,7 @@ Then, in the environment of the scheduler, of every worker and of the training c
     dask worker tls://SCHEDULER:8786 --protocol tls --nthreads 1 --no-dashboard
     DASK_SCHEDULER_ADDRESS=tls://SCHEDULER:8786 python -m replications train pix2pix
 
-The same stands in Dask's own configuration files below `distributed.comm`.
+The same stands in Dask's own configuration files below `distributed.comm`. Workers of one machine follow neither.
 """
 
 import json
