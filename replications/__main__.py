@@ -3,9 +3,15 @@
 import difflib
 import importlib
 import sys
+import traceback
+from pathlib import Path
 
 from replications import command
 from replications.command import COMMANDS
+from replications.environment import drop_settings
+
+DASK_SETTINGS = str(Path("dask", "config.py"))
+"""Dask reads the user's settings when it is imported, and stops where it cannot."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,8 +33,22 @@ def main(argv: list[str] | None = None) -> int:
         near = difflib.get_close_matches(words[0], COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(COMMANDS)}"
         raise command.CommandError(f"{words[0]!r}: no such command; {hint}")
+    if sys.flags.optimize > 1:
+        raise command.CommandError(
+            "PYTHONOPTIMIZE=2 (python -OO): expected docstrings to be there, which help and validation/ quote; unset it"
+        )
+    drop_settings()  # before NumPy is imported, which reads some of them
     module, *_ = COMMANDS[words[0]]
-    return importlib.import_module(f"replications.{module}").main(words[1:])
+    try:
+        found = importlib.import_module(f"replications.{module}")
+    except ValueError as error:
+        if not any(frame.filename.endswith(DASK_SETTINGS) for frame in traceback.extract_tb(error.__traceback__)):
+            raise
+        raise command.CommandError(
+            f"{words[0]}: cannot start ({error}); expected files of settings that Dask can read "
+            "(~/.config/dask, or where DASK_CONFIG says), or none: mend them, or move them away"
+        ) from None
+    return found.main(words[1:])
 
 
 if __name__ == "__main__":

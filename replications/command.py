@@ -1,6 +1,7 @@
 """How every command of the suite ends: one clear line for a person, and an exit status for a shell."""
 
 import argparse
+import io
 import os
 import subprocess
 import sys
@@ -66,6 +67,9 @@ class Parser(argparse.ArgumentParser):
 
 def run(main: Callable[[], int]) -> None:
     """Runs a command line; exits 0, 1 by its own word, 2 with one line of error, 130 on Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot write all characters shows those as codes
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(main())
     except ReplicationError as error:

@@ -1,7 +1,8 @@
 """What decides the bytes of a process that computes with Keras, besides its code, its data and its packages.
 
 Everything that trains or reads with a net imports Keras by `quiet`, in an environment that is the same whoever calls,
-and records by `describe` what is left to differ.
+and records by `describe` what is left to differ. A user's own settings are either taken away (`drop_settings`, when a
+command starts and wherever Keras is imported), or recorded, or refused in one line.
 """
 
 import ctypes
@@ -16,7 +17,37 @@ from pathlib import Path
 
 from replications.errors import ReplicationError
 
+SETTINGS = (
+    # Keras and its backends: precision, compilation, kernels, limits to epochs, the place of keras.json.
+    *("KERAS_", "TF_", "TF2_", "TENSORFLOW_", "AUTOGRAPH_", "XLA_", "JAX_", "LIBTPU_", "TPU_", "PJRT_", "ENABLE_PJRT_"),
+    *("MLIR_", "LLVM_", "DISABLE_LLVM_", "DISABLE_PTXAS_", "TORCH", "PYTORCH_", "ATEN_", "TRITON_"),
+    # Libraries that compute for them and for NumPy: instructions, precision, threads.
+    *("ONEDNN_", "DNNL_", "DISABLE_DNNL_", "ZENDNN_", "NPY_", "NUMPY_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_"),
+    *("VECLIB_", "OMP_", "GOMP_", "KMP_", "NVIDIA_TF32_OVERRIDE", "CUBLAS", "CUDNN_", "CUDA_FORCE_", "CUDA_DISABLE_"),
+    # What measures and draws.
+    *("SCIPY_", "SKLEARN_", "SKIMAGE_", "LOKY_", "JOBLIB_", "MPL", "MATPLOTLIBRC", "FREETYPE_PROPERTIES"),
+)
+"""How the names of environment variables begin by which numbers or pictures could be steered."""
+
+KEPT = (
+    # Which backend and which device: `describe` says both.
+    *("KERAS_BACKEND", "JAX_PLATFORMS"),
+    # How much of a GPU's memory, which others may use as well.
+    *("TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR", "XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_ALLOCATOR"),
+    *("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"),
+    # Words on the terminal, and the folder of matplotlib's list of fonts.
+    *("TF_CPP_MIN_LOG_LEVEL", "TF_CPP_MAX_VLOG_LEVEL", "TF_CPP_VMODULE", "ONEDNN_VERBOSE", "MPLCONFIGDIR"),
+    "OPENBLAS_CORETYPE",
+)
+"""Those among them that decide no number, or that are recorded."""
+
+RECORDED = ("OPENBLAS_CORETYPE", "GLIBC_TUNABLES")
+"""Variables that choose a library's kernels and that are left alone: some machines compute wrongly without the first,
+and the second is read before Python starts."""
+
 ONE_THREAD = {
+    # Where no file is and none can be written: Keras takes its own precision, epsilon, order of axes and backend.
+    "KERAS_HOME": os.devnull,
     # More threads than one would add numbers in another order, and the bytes would depend on the machine's cores.
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
@@ -31,7 +62,10 @@ ONE_THREAD = {
     # PyTorch: kernels of a GPU that add in a fixed order.
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
 }
-"""Environment of a process that has one core, or a share of one GPU, for itself; set before Keras is imported."""
+"""Environment of a process that has one core, or a share of one GPU, for itself; set before Keras is imported.
+
+Nothing else may say what Keras computes, no file of the user's either.
+"""
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -65,6 +99,21 @@ def check_backend() -> None:
         )
 
 
+def drop_settings() -> None:
+    """Takes the variables out of the environment that could steer numbers or pictures; paths and credentials stay.
+
+    Some of them are read when NumPy is imported: best before that.
+    """
+    for name in [name for name in os.environ if name.startswith(SETTINGS) and name not in KEPT]:
+        del os.environ[name]
+
+
+def settle() -> None:
+    """The environment in which Keras is imported, here and in processes that this one starts: everybody's the same."""
+    drop_settings()
+    os.environ.update(ONE_THREAD)
+
+
 def keep_memory() -> None:
     """Keeps the memory of a training step for the next; glibc would give it back, which takes as long as the step."""
     if sys.platform == "linux":
@@ -75,16 +124,27 @@ def keep_memory() -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Where Keras is imported: a backend that is there, one thread, memory that stays, and silence.
+    """Where Keras is imported: a backend that is there, no settings but ours, memory that stays, and silence.
 
     Raises:
         KerasError: the backend is not there.
     """
     check_backend()
-    os.environ.update(ONE_THREAD)
+    settle()
     keep_memory()
-    with silence():
+    with silence(), without("matplotlib"):  # Keras would import it, which stops at a matplotlibrc that is no text
         yield
+
+
+@contextmanager
+def without(package: str) -> Iterator[None]:
+    """Meanwhile the package is not installed, unless it is imported already."""
+    hidden = sys.modules.setdefault(package, None) is None  # pyright: ignore[reportArgumentType]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules[package]
 
 
 @contextmanager
@@ -131,7 +191,7 @@ def kernels(backend: str) -> dict[str, str]:
     """What decides the bytes besides the names of machine and packages: two processors of one name may differ here.
 
     `instructions`: the widest that this processor knows. TensorFlow: `onednn`, those that oneDNN may use, or "off".
-    JAX: `xla_flags`.
+    JAX: `xla_flags`. And what is `RECORDED`, where it is set.
     """
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
@@ -142,7 +202,7 @@ def kernels(backend: str) -> dict[str, str]:
         decides["onednn"] = os.environ.get("ONEDNN_MAX_CPU_ISA", "any").lower() if on else "off"
     if backend == "jax":
         decides["xla_flags"] = os.environ.get("XLA_FLAGS", "")
-    return decides
+    return decides | {name.lower(): os.environ[name] for name in RECORDED if os.environ.get(name)}
 
 
 def _device() -> str:
@@ -164,7 +224,7 @@ def _device() -> str:
 
 def _cpu_model() -> str:
     if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()

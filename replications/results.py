@@ -72,5 +72,6 @@ def environment_words(environment: dict) -> str:
         rest += f" with {environment['device']}"
     kernels = environment.get("kernels")
     known = {"instructions": "", "onednn": "oneDNN: ", "xla_flags": "XLA: "}
+    known |= {"openblas_coretype": "OpenBLAS: ", "glibc_tunables": "glibc: "}
     wide = "; ".join(f"{known.get(key, key)}{value}" for key, value in kernels.items()) if kernels else ""
     return f"{packages}, Python {environment.get('python', '?')}, {rest}" + (f" ({wide})" if wide else "")

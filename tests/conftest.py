@@ -3,7 +3,6 @@
 They import what they need when they are asked for: the tests of the claims are to start at once.
 """
 
-import os
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from replications.environment import ONE_THREAD
+from replications.environment import settle
 
-os.environ.update(ONE_THREAD)  # before a test imports Keras: as in a training process
+settle()  # before a test imports Keras: as in a training process
 
 VALIDATION = Path(__file__).parent.parent / "validation"
 

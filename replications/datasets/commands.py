@@ -10,7 +10,7 @@ from pathlib import Path
 
 from replications import command
 from replications.datasets import arrays
-from replications.environment import silence
+from replications.environment import drop_settings, silence
 from replications.errors import DataError, ReplicationError
 
 NAMES = (
@@ -84,6 +84,7 @@ def export(name: str, data_dir: Path, out: Path) -> None:
 
 def _import_quietly() -> None:
     """Imports TensorFlow and TFDS so that only our own lines, and progress for a person, reach the terminal."""
+    drop_settings()
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # nothing here uses a GPU
     with silence():
         import tensorflow  # noqa: F401

@@ -9,7 +9,6 @@ environments.json (the machines and packages that they name).
 import importlib
 import json
 import math
-import os
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from dask.system import CPU_COUNT
 
 from replications import command, runs, study
 from replications.command import repro
-from replications.environment import ONE_THREAD
+from replications.environment import check_backend, settle
 from replications.errors import ReplicationError
 from replications.measuring import curves, sheets
 from replications.results import as_csv, write_text
@@ -56,13 +55,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def measure(declared: study.Study, replication: str) -> None:
     """Scores every declared run; one process per core."""
+    check_backend()  # before a process of the pool needs it for a reader
     wanted = runs.check(declared, replication)
     print(f"{replication}: measuring {len(wanted)} runs", flush=True)
     rows: list[dict] = []
     provenance: list[dict] = []
     environments: dict[str, dict] = {}
     n_workers = CPU_COUNT
-    os.environ.update(ONE_THREAD)  # before a process of the pool imports NumPy
+    settle()  # before a process of the pool imports NumPy
     with ProcessPoolExecutor(n_workers, mp_context=get_context("forkserver")) as pool:
         pending = [pool.submit(scores_of, declared, run) for run in wanted]
         for done, (run, future) in enumerate(zip(wanted, pending, strict=True), start=1):

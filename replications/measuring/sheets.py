@@ -4,16 +4,13 @@ import importlib
 import io
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 from replications import runs
+from replications.drawing import plain, plt
 from replications.results import write_bytes
 from replications.study import Study
 
 
+@plain()
 def write(study: Study, replication: str, path: Path) -> None:
     """Draws the room's columns (title, images uint8 (N, H, W, 3)) of the first declared seed, `n_rows` rows."""
     room = importlib.import_module(f"replications.{replication}.measures")

@@ -15,11 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from PIL import Image, UnidentifiedImageError
@@ -28,6 +24,7 @@ from ruamel.yaml import YAML
 from replications import command, study
 from replications.command import repro
 from replications.datasets import world
+from replications.drawing import plain, plt
 from replications.errors import ReplicationError
 from replications.judging import claims
 from replications.judging.explanations import EXPLANATIONS, Finding, findings
@@ -189,6 +186,7 @@ def _listed(names: Sequence[str]) -> str:
 # --- plots ---------------------------------------------------------------------------------------------------------
 
 
+@plain()
 def plot(verdict: Mapping) -> Markup:
     """The effect with its interval, the seeds as points, nothing (a line) and the smallest effect (a dotted line)."""
     low, high = verdict["interval"]
@@ -215,7 +213,7 @@ def plot(verdict: Mapping) -> Markup:
 def svg(figure) -> Markup:
     """A figure as an element of the page; the same figure gives the same bytes."""
     text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "page", "svg.fonttype": "none"}):
+    with plt.rc_context({"svg.hashsalt": "page", "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     plt.close(figure)
     picture = text.getvalue()
@@ -245,6 +243,7 @@ def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
     return {room: {title: _curve(of) for title, of in titles.items()} for room, titles in points.items()}
 
 
+@plain()
 def _curve(by_study: Mapping[str, list[dict]]) -> Markup:
     """One panel for each study."""
     lines = {name: rows for name, rows in by_study.items() if len({row["x"] for row in rows}) > 1}
@@ -290,6 +289,7 @@ def sheets_of(name: str, declared: study.Study) -> dict[str, dict]:
     return found
 
 
+@plain()
 def at_a_glance(declared: study.Study) -> bytes:
     """The answer as a picture for the README: inputs, photographs, and what nets trained otherwise make of them."""
     columns = columns_of(declared, "pix2pix")

@@ -24,7 +24,7 @@ from jinja2 import Environment, StrictUndefined
 
 from replications import command, runs, study
 from replications.datasets import arrays
-from replications.environment import ONE_THREAD, quiet
+from replications.environment import ONE_THREAD, quiet, settle
 from replications.errors import ReplicationError
 from replications.judging import judge
 from replications.measuring import measure
@@ -153,7 +153,7 @@ def one_run(
             measuring. gflops: of the arithmetic of convolutions and dense layers; gflops_matmul: what one product of
             matrices reaches here on one thread. peak_gb: of memory, while training.
     """
-    os.environ.update(ONE_THREAD)
+    settle()
     began = time.perf_counter()
     with quiet():
         import keras

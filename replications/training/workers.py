@@ -25,7 +25,7 @@ Then, in the environment of the scheduler, of every worker and of the training c
     dask worker tls://SCHEDULER:8786 --protocol tls --nthreads 1 --no-dashboard
     DASK_SCHEDULER_ADDRESS=tls://SCHEDULER:8786 python -m replications train pix2pix
 
-The same stands in Dask's own configuration files below `distributed.comm`.
+The same stands in Dask's own configuration files below `distributed.comm`. Workers of one machine follow neither.
 """
 
 import json
@@ -48,7 +48,7 @@ from distributed import Client, Future, LocalCluster, as_completed, get_worker
 from distributed.comm import inproc
 
 from replications.code import code_hash
-from replications.environment import BACKENDS, ONE_THREAD, check_backend, kernels
+from replications.environment import BACKENDS, check_backend, kernels, settle
 from replications.errors import ReplicationError
 from replications.runs import digest, identity, sha256
 from replications.study import Run
@@ -116,7 +116,8 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
     }
     # Else Dask asks for the way to a host of the Internet, to name workers after this machine, and warns where none is.
     inproc.global_manager._ip = "127.0.0.1"
-    with dask.config.set(settings), ExitStack() as stack:
+    own = dask.config.merge(*dask.config.defaults)  # not the user's variables and files: they are for other clusters
+    with dask.config.set(own), dask.config.set(settings), ExitStack() as stack:
         try:
             local = LocalCluster(
                 n_workers=n_workers or CPU_COUNT,
@@ -134,8 +135,7 @@ def cluster(n_workers: int | None = None) -> Iterator[Client]:
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             why = " ".join(str(error).split())
             raise WorkerError(
-                f"no workers can be started on this machine ({why}); look at its free memory and disk, "
-                "and at Dask's configuration (variables DASK_…, files in ~/.config/dask)"
+                f"no workers can be started on this machine ({why}); look at its free memory and disk"
             ) from None
         yield client
 
@@ -246,7 +246,7 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
     `checkpoint`: begins the name of the file, in the folder that the worker's CHECKPOINTS names if it does, where a run
     that was cut off goes on, on a machine of the same kind.
     """
-    os.environ.update(ONE_THREAD)  # before the fork server imports NumPy and Keras
+    settle()  # before the fork server imports NumPy and Keras
     # Ctrl-C reaches all processes, and the command alone is to answer it: the fork server inherits this thread's mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # Dask's nannies make workers daemons, and daemons may have no children: here they train in one.

@@ -19,17 +19,12 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import scipy
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from replications import command
+from replications.drawing import Axes, Line2D, plain, plt
 from replications.errors import ReplicationError
 from replications.judging.claims import Above, Below, Contrast, Greater, Increases, Peaks, Predicate, Similar
 from replications.judging.scores import Scores
@@ -682,6 +677,7 @@ COLOURS = {"normal": "tab:blue", "skewed": "tab:orange", "heavy-tailed": "tab:gr
 MARKERS = {5: "o", 8: "s", 10: "^"}
 
 
+@plain()
 def plot(judged: Sequence[Mapping], of_power: Sequence[Mapping], of_flips: Sequence[Mapping]) -> bytes:
     """judge.png: wrong verdicts, coverage, power, and flip chances told against those that happened."""
     figure = plt.figure(figsize=(13.5, 11.5), dpi=90, layout="constrained")

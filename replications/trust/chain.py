@@ -6,7 +6,6 @@ Read here are small files in Git alone; the images of a run are looked at where 
 """
 
 import hashlib
-import importlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -16,9 +15,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from replications import code, evidence, runs
+from replications import code, environment, evidence, runs
 from replications.command import repro
-from replications.environment import silence
 from replications.errors import ReplicationError
 from replications.judging import judge
 from replications.judging.claims import Verdict
@@ -240,8 +238,7 @@ def drift(environment: dict, now: dict) -> Iterator[str]:
 
 def environment_now() -> dict:
     """That of this machine, as a run started here would record it; imports Keras."""
-    environment = importlib.import_module("replications.environment")
-    with silence():  # TensorFlow looks for GPUs, and says that there are none
+    with environment.quiet():  # TensorFlow looks for GPUs, and says that there are none
         return environment.describe()
 
 

@@ -17,18 +17,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.lines import Line2D
 from PIL import Image
 from scipy import ndimage
 from skimage import data, transform
 
 from replications import command
 from replications.datasets import arrays, world
+from replications.drawing import Line2D, plain, plt
 from replications.errors import DataError, ReplicationError
 from replications.instruments import (
     classification,
@@ -702,6 +698,7 @@ _HALF = 0.4
 """Of a cell, in units of cells: the rest is margin."""
 
 
+@plain()
 def draw(table: Sequence[Mapping[str, str]]) -> bytes:
     """The PNG: a cell for each instrument and distortion, the change against the strength, coloured by the answer.
 

@@ -69,6 +69,30 @@ def test_a_large_data_set_is_handed_over_without_a_word(tiny_study, client, monk
     assert outcomes[0].images == data["facade_world-tiny"][:3]
 
 
+DASK = {
+    "temporary-directory": "/nowhere",
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.preload": ["no_such_module"],
+    "distributed.worker.preload": ["no_such_module"],
+    "distributed.worker.memory.terminate": 0.01,
+    "distributed.worker.lifetime.duration": "1 second",
+    "distributed.comm.compression": "pony",
+}
+"""What a user's variables (DASK_...) and files (~/.config/dask) may say for clusters of their own."""
+
+
+def test_workers_of_this_machine_follow_no_settings_of_the_users(monkeypatch):
+    defaults = dask.config.merge(*dask.config.defaults)
+    with dask.config.set(DASK):
+        monkeypatch.delitem(dask.config.config, "scheduler-address", raising=False)
+        with workers.cluster(n_workers=1) as client:
+            for key in DASK:
+                assert dask.config.get(key) == dask.config.get(key, config=defaults), key
+            assert client.submit(sum, [1, 2]).result(timeout=60) == 3
+        assert all(dask.config.get(key) == value for key, value in DASK.items()), "they hold elsewhere"
+
+
 @pytest.mark.parametrize(("backend", "imported"), [("tensorflow", True), ("jax", True), ("torch", False)])
 def test_a_fork_server_imports_keras_unless_that_would_begin_cuda(backend, imported, monkeypatch):
     """Seen on an H200: under PyTorch every run's process died of "CUDA error: initialization error"."""
