@@ -9,6 +9,7 @@ from keras import ops
 from replications.errors import DataError, Diverged
 from replications.pix2pix import networks
 from replications.pix2pix.params import Params
+from replications.training.adversarial import adversarial_loss
 from replications.training.fitting import fit
 
 
@@ -105,7 +106,7 @@ class Pix2Pix(keras.Model):
         total = self.p.lambda_l1 * losses["l1"] + self.p.lambda_l2 * losses["l2"]
         if self.discriminator:
             losses["discriminator"] = self.discriminator_loss(x, y, ops.stop_gradient(y_pred))
-            losses["adversarial"] = self.adversarial_loss(x, y_pred)
+            losses["adversarial"] = adversarial_loss(self.discriminator, self.seen(x, y_pred))
             total = total + losses["discriminator"] + losses["adversarial"]
         for name, value in losses.items():
             self.trackers[name].update_state(value)
@@ -116,13 +117,6 @@ class Pix2Pix(keras.Model):
         real_logits = self.discriminator(self.seen(x, y), training=True)
         fake_logits = self.discriminator(self.seen(x, fake), training=True)
         return 0.5 * (ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits)))
-
-    def adversarial_loss(self, x, fake):
-        """−log D(x, G(x)), the non-saturating form (section 3.3), seen through a discriminator that stands still."""
-        frozen = [ops.stop_gradient(v.value) for v in self.discriminator.trainable_variables]
-        still = [v.value for v in self.discriminator.non_trainable_variables]
-        logits, _ = self.discriminator.stateless_call(frozen, still, self.seen(x, fake), training=True)
-        return ops.mean(ops.softplus(-logits))
 
     def seen(self, x, picture):
         """What the discriminator sees: the unconditional one never the input."""

@@ -209,7 +209,7 @@ def test_the_noise_follows_from_the_seed_alone():
 def test_instance_norm_agrees_with_numpy():
     rng = np.random.default_rng(3)
     x = rng.normal(2, 3, (3, 8, 6, 5)).astype(np.float32)
-    norm = networks._instance_norm(networks._Seeds(1))
+    norm = networks._instance_norm(networks.Seeds(1))
     norm.build(x.shape)
     gamma, beta = rng.normal(1, 0.5, 5), rng.normal(0, 1, 5)
     norm.set_weights([gamma, beta])

@@ -81,7 +81,7 @@ def test_the_encoder_is_two_strides_and_its_residual_blocks():
 def test_a_residual_block_adds_to_what_it_is_given():
     """With its last convolution silenced it hands its input on; else it is ReLU, 3×3, ReLU, 1×1 beside it."""
     inputs = keras.Input((6, 6, 4))
-    net = keras.Model(inputs, networks._residual(inputs, 4, networks._Seeds(1)))
+    net = keras.Model(inputs, networks._residual(inputs, 4, networks.Seeds(1)))
     x = np.random.default_rng(1).normal(size=(2, 6, 6, 4)).astype(np.float32)
     three, one = [layer for layer in net.layers if isinstance(layer, layers.Conv2D)]
     hidden = np.maximum(ops.convert_to_numpy(three(np.maximum(x, 0))), 0)
