@@ -32,7 +32,7 @@ MAY_BE_HEAVY = {
     "training/adversarial.py",
     "training/fitting.py",
     "training/initialisers.py",
-    "training/pictures.py",
+    "training/arrays.py",
     "training/process.py",
     "instruments/recognition.py",
     "instruments/classification.py",

@@ -5,6 +5,7 @@ Rates and distortions are in nats per image. Pictures are in [0, 1].
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,9 +14,9 @@ from keras import ops
 from replications.beta_vae import networks
 from replications.beta_vae.params import Params
 from replications.errors import DataError
+from replications.training.arrays import check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.training.fitting import Batches, fit
 from replications.training.gaussians import active_units, kl_to_standard_normal, sample
-from replications.training.pictures import check_finite, joined, pieces, six_digits, to_float, to_uint8
 
 
 def train(
@@ -96,7 +97,7 @@ class BetaVAE(keras.Model):
         z = mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean), seed=self.noise)
         return {"output": self.decoder(z, training=training), "mean": mean, "log_var": log_var}
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Distortion + β · rate, nats per image."""
         distortion = ops.mean(ops.sum(ops.square(y - y_pred["output"]), axis=(1, 2, 3))) / 2
         self.trackers["distortion"].update_state(distortion)

@@ -1,6 +1,7 @@
 """The pix2pix recipe (Isola et al. 2017, sections 3 and 3.3), on any Keras backend, readable from top to bottom."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -100,7 +101,7 @@ class Pix2Pix(keras.Model):
         """The generator; dropout stays on at test time, as in the paper (section 3.2.1)."""
         return self.generator(x, training=True)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Sum of equations 3 and 4, λ·L1 (and λ·L2) included; pictures are in [−1, 1] as in the original code."""
         losses = {"l1": ops.mean(ops.abs(y - y_pred)), "l2": ops.mean(ops.square(y - y_pred))}
         total = self.p.lambda_l1 * losses["l1"] + self.p.lambda_l2 * losses["l2"]
@@ -114,6 +115,7 @@ class Pix2Pix(keras.Model):
 
     def discriminator_loss(self, x, y, fake):
         """−½ [log D(x, y) + log(1 − D(x, G(x)))], halved to slow D down (section 3.3)."""
+        assert self.discriminator is not None
         real_logits = self.discriminator(self.seen(x, y), training=True)
         fake_logits = self.discriminator(self.seen(x, fake), training=True)
         return 0.5 * (ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits)))

@@ -4,6 +4,7 @@ Rates and distortions are in nats per image. Pictures are in [0, 1].
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,9 +13,9 @@ from keras import ops
 from replications.errors import DataError
 from replications.spatial_z_vae import networks
 from replications.spatial_z_vae.params import Params
+from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.training.fitting import Batches, fit, jit_compile
 from replications.training.gaussians import active_units, kl_to_standard_normal, sample
-from replications.training.pictures import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 
 MOST_CLASSES = 12
 """Labels with more classes than this are not learnt by the frozen net: bricks have 45 phases, which a net of this size
@@ -80,7 +81,7 @@ class SpatialZVAE(keras.Model):
     def __init__(self, params: Params, size: int, compare: "PixelLoss | PerceptualLoss", seed: int):
         super().__init__()
         self.p = params
-        shape = {"channels": params.channels, "latent_size": params.latent_size}
+        shape: dict[str, Any] = {"channels": params.channels, "latent_size": params.latent_size}
         if params.latent == "flat":
             self.encoder = networks.flat_encoder(size, **shape, seed=seed)
             self.decoder = networks.flat_decoder(size, **shape, seed=seed + 500_000)
@@ -98,7 +99,7 @@ class SpatialZVAE(keras.Model):
         z = mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean), seed=self.noise)
         return {"output": self.decoder(z, training=training), "mean": mean, "log_var": log_var}
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Distortion + β · rate, nats per image; in the original's form a multiple of the latent's mean."""
         distortion = self.compare(y, y_pred["output"])
         nats = kl_to_standard_normal(y_pred["mean"], y_pred["log_var"], ops.exp)  # (B, latent_size)

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from replications.errors import Diverged
-from replications.training.pictures import to_float
+from replications.training.arrays import to_float
 
 FILE, EVERY = "REPLICATIONS_CHECKPOINT", "REPLICATIONS_CHECKPOINT_EVERY"
 """Environment variables of a run's process: where it leaves its state (unset: nowhere), and after how many seconds."""

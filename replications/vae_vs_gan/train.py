@@ -6,6 +6,7 @@ Rates and distortions are in nats per image, bounds in nats per dimension. Pictu
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,9 +14,9 @@ from keras import ops
 
 from replications.errors import Diverged
 from replications.training.adversarial import adversarial_loss
+from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.training.fitting import Batches, fit, jit_compile
 from replications.training.gaussians import kl_to_standard_normal, sample
-from replications.training.pictures import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.vae_vs_gan import networks
 from replications.vae_vs_gan.params import Params
 
@@ -102,7 +103,8 @@ class VAEvsGAN(keras.Model):
         Where there is an encoder: mean, log_var (B, latent_size), output (B, H, W, 3). Where there is a discriminator:
         fake (B or 2 B, H, W, 3), all that it is to tell from pictures, samples of the prior last.
         """
-        results, z = {}, []
+        results: dict[str, Any] = {}
+        z = []
         if self.encoder:
             encoded = keras.tree.flatten(self.encoder(x, training=training))  # a single output comes bare
             results = dict(zip(("mean", "log_var"), encoded, strict=False))
@@ -122,7 +124,7 @@ class VAEvsGAN(keras.Model):
         """A latent from the prior for each picture, (B, latent_size)."""
         return keras.random.normal((ops.shape(x)[0], self.p.latent_size), seed=self.noise)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Distortion + β · rate, nats per image, + γ · adversarial + discriminator, as far as the variant has them."""
         losses, total = {}, 0.0
         if self.encoder:
@@ -145,6 +147,7 @@ class VAEvsGAN(keras.Model):
 
         With one-sided label smoothing (Salimans et al. 2016, section 3.4) real pictures are real to 1 − s only.
         """
+        assert self.discriminator is not None
         real_logits, fake_logits = (self.discriminator(pictures, training=True) for pictures in (real, fake))
         s = self.p.label_smoothing
         taken_for_real = (1 - s) * ops.mean(ops.softplus(-real_logits)) + s * ops.mean(ops.softplus(real_logits))
@@ -152,6 +155,7 @@ class VAEvsGAN(keras.Model):
 
     def encode(self, photos: np.ndarray) -> list[np.ndarray]:
         """uint8 (N, H, W, 3) → mean and, of a Gaussian encoder, log variance, each (N, latent_size)."""
+        assert self.encoder is not None
         results = [keras.tree.flatten(self.encoder(to_float(piece), training=False)) for piece in pieces(photos, PIECE)]
         return [joined(parts) for parts in zip(*results, strict=True)]
 
@@ -177,7 +181,7 @@ class Search(keras.Model):
         """What the latents decode to, (N, H, W, 3), whatever `x`."""
         return self.decoder(self.z, training=False)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Sum over the images of the mean squared error, so that no image's gradient depends on how many there are."""
         return ops.sum(ops.mean(ops.square(y - y_pred), axis=(1, 2, 3)))
 
@@ -240,7 +244,8 @@ def decoder_variance(model: VAEvsGAN, photos: np.ndarray, rng: np.random.Generat
 
     Rybkin et al. 2021, section 3.2; here once, after training.
     """
-    decoded = model.decode(sample(*model.encode(photos), rng))
+    mean, log_var = model.encode(photos)
+    decoded = model.decode(sample(mean, log_var, rng))
     return max(float(np.square(decoded - to_float(photos)).mean(dtype=float)), SMALLEST_VARIANCE)
 
 

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.training.fitting import Batches, fit
 from replications.training.gaussians import sample
-from replications.training.pictures import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.vq_vae import networks
 from replications.vq_vae.params import Params
 
@@ -83,7 +84,7 @@ class VQVAE(keras.Model):
         through = self.bottleneck(self.encoder(x, training=training), training=training)
         return {"output": self.decoder(through["quantised"], training=training), **through}
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Equation 3, or distortion + β · rate.
 
         The squared error is divided by the variance of the training pixels, so that it is of the order of 1 like the

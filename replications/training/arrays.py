@@ -1,4 +1,4 @@
-"""Pictures on their way into nets and out again, in [0, 1]; how many there are, and whether they are numbers."""
+"""Arrays around the nets of every recipe: pictures to [0, 1] and back, in pieces, enough of them, and finite."""
 
 from collections.abc import Iterable, Mapping
 
