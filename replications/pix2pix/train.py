@@ -39,10 +39,10 @@ def train(
     size = data["train_photo"].shape[1]
     model = Pix2Pix(params, size, seed)
     pairs = Pairs(params, seed, *pictures(data, "train", params.direction, params.n_train))
+    x, y = pictures(data, "test", params.direction, params.n_test)
     adam = keras.optimizers.Adam(params.learning_rate, beta_1=params.beta_1)
     losses = fit(model, adam, pairs, params.epochs, progress)
 
-    x, y = pictures(data, "test", params.direction, params.n_test)
     first = x[: params.n_draws_inputs]
     output = model.predict(to_float(x), batch_size=50, verbose=0)
     draws = [model.predict(to_float(first), batch_size=50, verbose=0) for _ in range(params.n_draws)]

@@ -96,8 +96,11 @@ def built(monkeypatch):
 
 
 def drawn(model: keras.Model) -> Iterator[np.ndarray]:
-    """All weights that are not the same number everywhere, as shifts and biases are."""
-    return (weight for weight in model.get_weights() if np.ptp(weight) > 0)
+    """All weights but those that are the same number everywhere, as shifts and biases are, and a codebook's `total`.
+
+    A moving sum, it starts as the codebook does.
+    """
+    return (w.numpy() for w in model.weights if w.name != "total" and np.ptp(w.numpy()) > 0)
 
 
 @variants
