@@ -118,8 +118,9 @@ def keep_memory() -> None:
     """Keeps the memory of a training step for the next; glibc would give it back, which takes as long as the step."""
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
-        for option, value in MALLOPT.items() if mallopt else ():
-            mallopt(option, value)
+        for option, value in MALLOPT.items():
+            if mallopt:
+                mallopt(option, value)
 
 
 @contextmanager
@@ -214,10 +215,10 @@ def _device() -> str:
         gpus = tf.config.list_physical_devices("GPU")
         return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else "CPU"
     if keras.backend.backend() == "jax":
-        import jax
+        import jax  # pyright: ignore[reportMissingImports]  # an extra, as is torch
 
         return jax.devices()[0].device_kind
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 

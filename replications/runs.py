@@ -43,7 +43,7 @@ def folder(study: Study, run: Run) -> Path:
 
 def arrays_file(study: Study, run: Run) -> Path:
     """The arrays that a run is trained on."""
-    return study.folder / "arrays" / f"{run.params.dataset}.npz"  # pyright: ignore[reportAttributeAccessIssue]
+    return study.folder / "arrays" / f"{run.params.dataset}.npz"
 
 
 def read_arrays(declared: Study, wanted: list[Run]) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from itertools import permutations, product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtrc, ndtr, stdtr, stdtrit
+from scipy.stats import false_discovery_control, rankdata
 
 Array = NDArray[np.float64]
 
@@ -28,7 +29,10 @@ ROUNDING = 1e-12
 
 
 def mean_interval(effects: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's interval of the mean, m ± t(S−1) s/√S; effects [S]. One seed says nothing: (−inf, inf)."""
+    """Student's interval of the mean, m ± t(S−1) s/√S; effects [S]. One seed says nothing: (−inf, inf).
+
+    As `scipy.stats.t.interval`, which has NaN for effects without spread; here that is the one value they have.
+    """
     effects = np.asarray(effects, float)
     n = len(effects)
     if n < 2:
@@ -56,7 +60,11 @@ def t_statistic(effects: ArrayLike, bound: float) -> Array:
 
 
 def t_test_p(effects: ArrayLike, bound: float = 0.0) -> Array:
-    """One-sided p of H0 "the mean effect is at most `bound`"; effects [..., S] → [...]. One seed: p = 1."""
+    """One-sided p of H0 "the mean effect is at most `bound`"; effects [..., S] → [...]. One seed: p = 1.
+
+    As `scipy.stats.ttest_1samp` where effects have spread. Where they have none, that divides by what rounding left of
+    it, and calls equal effects a sure one; see `t_statistic`.
+    """
     effects = np.asarray(effects, float)
     n = effects.shape[-1]
     if n < 2:
@@ -69,6 +77,9 @@ def sign_flip_p(effects: ArrayLike, patterns: int = 2**16) -> Array:
 
     The share of the 2^S ways to flip the signs whose mean is at least the observed one. Where 2^S exceeds
     `patterns`, that many are drawn instead (the observed one among them, so the test stays valid).
+
+    As `scipy.stats.permutation_test(…, permutation_type="samples")`, which takes one set of effects at a time and
+    calls a function for it: the calibration and `flip_chance` weigh thousands, here by one product of matrices.
     """
     effects = np.asarray(effects, float)
     signs = _sign_patterns(effects.shape[-1], patterns)  # [patterns, S]
@@ -85,6 +96,7 @@ def sign_test_p(effects: ArrayLike, bound: float = 0.0) -> Array:
     """Exact one-sided p of H0 "the median effect is at most `bound`"; effects [..., S] → [...].
 
     P(B ≥ k) for B ~ binomial(S, 1/2) and k effects beyond the bound. It asks nothing of the effects' distribution.
+    As `scipy.stats.binomtest`, which takes one set of effects at a time.
     """
     effects = np.asarray(effects, float)
     beyond = (effects > bound + ROUNDING * abs(bound)).sum(-1)
@@ -105,8 +117,12 @@ def page_trend_p(scores: ArrayLike) -> float:
 
     L = Σ_seeds Σ_c c · rank(score of condition c within the seed). The distribution is that of permuting the ranks
     within each seed, ties included; beyond eight conditions the normal limit is used.
+
+    As `scipy.stats.page_trend_test` where nothing ties. Where scores do, as counts will, that one goes on with the
+    distribution of ranks 1 to C, which is then wrong to either side: of five seeds whose three scores are all alike it
+    says 0.56 for 1, of five that say (1, 1, 2) 0.018 for 0.0041.
     """
-    ranks = np.array([_ranks(row) for row in np.asarray(scores, float)])
+    ranks = rankdata(np.asarray(scores, float), axis=1)
     n, c = ranks.shape
     observed = (ranks @ np.arange(1, c + 1)).sum()
     if c > 8:
@@ -116,13 +132,6 @@ def page_trend_p(scores: ArrayLike) -> float:
     for row in ranks:
         distribution = np.convolve(distribution, _rank_sums(tuple(sorted(row))))
     return float(min(1.0, distribution[round(2 * observed) :].sum()))
-
-
-def _ranks(values: Array) -> Array:
-    """Ranks from 1, the mean rank where values tie; [C] → [C]."""
-    below = (values[:, None] > values).sum(1)
-    tied = (values[:, None] == values).sum(1)
-    return below + (tied + 1) / 2
 
 
 @lru_cache(maxsize=64)
@@ -141,18 +150,13 @@ def benjamini_hochberg(p: ArrayLike) -> Array:
 
     adjusted_(i) = min over j ≥ i of p_(j) · claims / j, with p_(1) ≤ p_(2) ≤ …
     """
-    p = np.asarray(p, float)
-    order = np.argsort(p)
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum.accumulate(scaled[::-1])[::-1]
-    return np.minimum(adjusted, 1.0)
+    return false_discovery_control(np.asarray(p, float))
 
 
 def benjamini_hochberg_levels(p: ArrayLike, level: float = LEVEL) -> Array:
     """The largest raw p with which each claim would still pass, the others staying as they are; [claims] → [claims].
 
-    A claim passes (adjusted p ≤ level) exactly when its raw p is at most this.
+    A claim passes (adjusted p ≤ level) exactly when its raw p is at most this. SciPy has nothing like it.
     """
     p = np.asarray(p, float)
     steps = level * np.arange(1, len(p) + 1) / len(p)

@@ -24,6 +24,7 @@ from pydantic import (
 from ruamel.yaml import YAML
 
 from replications.errors import ReplicationError
+from replications.training.params import RunParams
 
 REPLICATIONS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/networks.py")))
 """Every folder with networks is a replication: there is no list of them to keep."""
@@ -48,7 +49,7 @@ class Run:
     replication: str
     variant: str
     seed: int
-    params: BaseModel
+    params: RunParams
     """The room's Params of this variant."""
 
     @property
@@ -151,7 +152,7 @@ class Study:
     seeds: tuple[int, ...]
     tuning_seeds: tuple[int, ...]
     readers: Readers
-    variants: dict[str, dict[str, BaseModel]]
+    variants: dict[str, dict[str, RunParams]]
     """replication → variant → the room's Params."""
 
     @property
@@ -164,7 +165,7 @@ class Study:
         variants = self.variants_of(replication)
         return [Run(replication, v, seed, params) for seed in self.seeds for v, params in variants.items()]
 
-    def variants_of(self, replication: str) -> dict[str, BaseModel]:
+    def variants_of(self, replication: str) -> dict[str, RunParams]:
         """Variant → Params of one replication."""
         if replication not in self.variants:
             raise StudyError(
@@ -214,7 +215,7 @@ def load(folder: str | Path) -> Study:
     )
 
 
-def _variants(replication: str, section: Any, path: Path) -> dict[str, BaseModel]:
+def _variants(replication: str, section: Any, path: Path) -> dict[str, RunParams]:
     where = f"{path}: {replication}"
     variants = section.get("variants") if isinstance(section, dict) else section
     if not isinstance(section, dict) or not isinstance(variants, dict) or not variants:
@@ -239,9 +240,9 @@ def _variants(replication: str, section: Any, path: Path) -> dict[str, BaseModel
     }
     for name, params in checked.items():
         try:
-            _data_set(params.dataset)  # pyright: ignore[reportAttributeAccessIssue]
+            _data_set(params.dataset)
         except ValueError as error:
-            raise StudyError(f"{where}.variants.{name}: dataset = {_said(params.dataset)}: {error}") from None  # pyright: ignore
+            raise StudyError(f"{where}.variants.{name}: dataset = {_said(params.dataset)}: {error}") from None
     return checked
 
 

@@ -24,7 +24,10 @@ def pytest_addoption(parser):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """validation/slow.json and slow.md: what every slow test came to when it was last run, and where."""
+    """Expected failures in one line; validation/slow.json and slow.md: what every slow test last came to, and where."""
+    expected = len(terminalreporter.stats.get("xfailed", []))
+    if expected and not terminalreporter.hasopt("x"):
+        terminalreporter.write_line(f"{expected} claims do not hold, as they say themselves (-rx: which, and why)")
     if not config.getoption("--record"):
         return
     from tests.slow import record

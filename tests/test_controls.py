@@ -27,7 +27,7 @@ import pytest
 
 from replications import study
 from replications.judging import claims
-from replications.judging.claims import Above, Below, Claim, Decreases, Increases, Similar
+from replications.judging.claims import Above, Below, Claim, Increases, Similar
 from replications.judging.scores import Scores, read_scores
 from replications.statistics import EXACT_LEVEL, Array, decide, page_trend_p, weigh
 from tests.test_claims import ROOMS, ROOT, STUDIES, claims_of, there, title
@@ -84,11 +84,11 @@ def effects(claim: Claim, arms: Arms) -> Array:
 def outcomes(claim: Claim, arms: Arms) -> Array:
     """The verdicts [N] of N copies as 1, −1 or 0, each as if the claim were the only one."""
     verdicts = decide(weigh(effects(claim, arms), claim.smallest_effect))
-    if isinstance(claim.predicate, Increases | Decreases) and claim.smallest_effect >= 0:
-        x = np.stack([arms[name, claim.predicate.instrument] for name in claim.predicate.variants], axis=-1)  # N, S, V
-        x = -x if isinstance(claim.predicate, Decreases) else x
+    if isinstance(claim.predicate, Increases) and claim.smallest_effect >= 0:
+        predicate = claim.predicate
+        x = np.stack([arms[name, predicate.instrument] for name in predicate.variants], axis=-1)  # N, S, V
         for i in np.flatnonzero(verdicts):  # the test for order must agree
-            if page_trend_p(verdicts[i] * x[i]) > EXACT_LEVEL:
+            if page_trend_p(verdicts[i] * predicate.sign * x[i]) > EXACT_LEVEL:
                 verdicts[i] = 0
     return verdicts
 
@@ -99,7 +99,7 @@ def outcomes(claim: Claim, arms: Arms) -> Array:
 def kind_of(claim: Claim) -> str:
     if claim.smallest_effect < 0:
         return "no difference"
-    return "one arm" if isinstance(claim.predicate, Above | Below) else "comparison"
+    return "one arm" if isinstance(claim.predicate, Above) else "comparison"
 
 
 def shuffled(room: Room, rng: np.random.Generator) -> Arms:
@@ -117,7 +117,7 @@ def shuffled(room: Room, rng: np.random.Generator) -> Arms:
 def mirrored(room: Room, claim: Claim, rng: np.random.Generator) -> Arms:
     """N copies of the only arm, mirrored about its constant, or not, seed by seed."""
     predicate = claim.predicate
-    assert isinstance(predicate, Above | Below)
+    assert isinstance(predicate, Above)
     key = (predicate.variant, predicate.instrument)
     coin = rng.choice((-1.0, 1.0), size=(N, len(room.seeds)))
     if predicate.scale == "log_ratio":

@@ -1,7 +1,7 @@
 """Numbers that can be checked by hand, independent implementations, and the calibration of the verdict rule."""
 
 import math
-from itertools import product
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from replications.statistics import (
     page_trend_p,
     power,
     sign_flip_p,
+    sign_test_p,
     smallest_p,
     t_statistic,
     t_test_p,
@@ -56,10 +57,10 @@ def test_t_interval_by_hand():
 def test_t_test_agrees_with_scipy(bound):
     effects = np.random.default_rng(0).normal(0.5, 1, (20, 6))
     reference: Any = scipy.stats.ttest_1samp(effects, bound, axis=1, alternative="greater")
-    np.testing.assert_allclose(t_statistic(effects, bound), reference.statistic)
-    np.testing.assert_allclose(t_test_p(effects, bound), reference.pvalue)
+    np.testing.assert_allclose(t_statistic(effects, bound), reference.statistic, rtol=1e-12)
+    np.testing.assert_allclose(t_test_p(effects, bound), reference.pvalue, rtol=1e-12)
     interval = scipy.stats.ttest_1samp(effects[0], bound).confidence_interval(0.95)
-    np.testing.assert_allclose(mean_interval(effects[0]), interval)
+    np.testing.assert_allclose(mean_interval(effects[0]), interval, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,12 @@ def test_t_test_agrees_with_scipy(bound):
 def test_effects_without_spread(effects, bound, p):
     assert t_test_p(effects, bound) == p
     assert mean_interval(effects) == pytest.approx((effects[0], effects[0]))
+
+
+def test_scipy_has_no_interval_for_effects_without_spread():
+    """Why there is one here."""
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(scipy.stats.t.interval(0.95, 4, 0.3, 0.0)).all()
 
 
 def test_rounding_is_not_an_effect():
@@ -106,7 +113,15 @@ def test_sign_flips_agree_with_scipy():
         reference = scipy.stats.permutation_test(
             (row,), np.mean, permutation_type="samples", alternative="greater", n_resamples=2**10
         )
-        assert p == pytest.approx(reference.pvalue)
+        assert p == pytest.approx(reference.pvalue, rel=1e-12)
+
+
+def test_the_sign_test_agrees_with_scipy():
+    effects = np.random.default_rng(0).normal(0.4, 1, (20, 7))
+    for bound in (0.0, 0.3, -0.2):
+        for row, p in zip(effects, sign_test_p(effects, bound), strict=True):
+            reference = scipy.stats.binomtest(int((row > bound).sum()), len(row), alternative="greater")
+            assert p == pytest.approx(reference.pvalue, rel=1e-12)
 
 
 def test_many_seeds_are_sampled():
@@ -126,7 +141,18 @@ def test_page_agrees_with_scipy(conditions):
     for _ in range(5):
         scores = rng.standard_normal((5, conditions)) + 0.4 * np.arange(conditions)
         reference = scipy.stats.page_trend_test(scores, method="exact")
-        assert page_trend_p(scores) == pytest.approx(reference.pvalue)
+        assert page_trend_p(scores) == pytest.approx(reference.pvalue, rel=1e-12)
+
+
+@pytest.mark.parametrize("scores", [[[7, 7, 7]] * 5, [[1, 1, 2]] * 5, [[1, 1, 2], [1, 2, 3], [2, 1, 2]]])
+def test_page_with_ties_is_the_share_of_orders_and_scipys_is_not(scores):
+    """Why there is one here: a plain loop over all orders within each seed."""
+    ranks = scipy.stats.rankdata(scores, axis=1)
+    seeds = [[float(np.dot(order, (1, 2, 3))) for order in permutations(row)] for row in ranks]
+    observed = (ranks @ (1, 2, 3)).sum()
+    share = np.mean([sum(sums) >= observed - 1e-9 for sums in product(*seeds)])
+    assert page_trend_p(scores) == pytest.approx(share, rel=1e-12)
+    assert scipy.stats.page_trend_test(scores, method="exact").pvalue != pytest.approx(share, rel=0.1)
 
 
 def test_page_by_hand():
@@ -157,8 +183,11 @@ P_VALUES = st.lists(st.floats(0, 0.1) | st.floats(0, 1), min_size=1, max_size=30
 
 
 @given(P_VALUES)
-def test_benjamini_hochberg_agrees_with_scipy(p):
-    np.testing.assert_allclose(benjamini_hochberg(p), scipy.stats.false_discovery_control(p))
+def test_benjamini_hochberg_agrees_with_its_formula(p):
+    """adjusted_(i) = min over j ≥ i of p_(j) · claims / j."""
+    in_order = sorted(p)
+    adjusted = [min(in_order[j] * len(p) / (j + 1) for j in range(i, len(p))) for i in range(len(p))]
+    np.testing.assert_allclose(benjamini_hochberg(p)[np.argsort(p)], np.minimum(adjusted, 1), rtol=1e-12)
 
 
 @given(P_VALUES, st.integers(0))

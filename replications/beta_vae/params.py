@@ -2,26 +2,19 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from replications.training.params import RunParams
 
 BETAS = ("beta_0001", "beta_001", "beta_01", "beta_03", "beta_1", "beta_10")
 """The variants in the order of β, from 0.001 to 10."""
 
 
-class Params(BaseModel):
+class Params(RunParams):
     """One row of the ablation, complete: the section's values overridden by the variant's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    dataset: str
-    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
-    n_train: int = Field(gt=0)
     n_probe: int = Field(ge=20)
     """Training images after the first n_train: never trained on, their latents are probed for the labels."""
-    n_test: int = Field(gt=0)
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
 
     channels: int = Field(gt=0)
     latent_size: int = Field(gt=0)
@@ -46,8 +39,6 @@ class Params(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self):
-        if self.n_train < self.batch_size:
-            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
         if self.encoder == "deterministic" and self.beta > 0:
             raise ValueError(
                 f"beta = {self.beta} with a deterministic encoder, which has no KL divergence; set it to 0"

@@ -5,6 +5,7 @@ Rates and distortions are in nats per image. Pictures are in [0, 1].
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,8 +13,10 @@ from keras import ops
 
 from replications.beta_vae import networks
 from replications.beta_vae.params import Params
-from replications.errors import DataError, Diverged
+from replications.errors import DataError
+from replications.training.arrays import check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.training.fitting import Batches, fit
+from replications.training.gaussians import active_units, kl_to_standard_normal, sample
 
 
 def train(
@@ -56,9 +59,7 @@ def train(
         "prior": model.decode(rng.standard_normal((params.n_samples, params.latent_size))),
         "draws": np.stack(draws, axis=1),
     }
-    for name, values in outputs.items():
-        if not np.isfinite(values).all():  # the last step's weights, which no loss has seen
-            raise Diverged(f"epoch {params.epochs}: {name} is not a number everywhere")
+    check_finite(outputs, params.epochs)
     images = {name: to_uint8(values) for name, values in outputs.items()}
     images["target"] = test
     images["latent"] = sample(*model.encode(data["train_photo"][probed]), rng).astype(np.float32)
@@ -66,12 +67,12 @@ def train(
     facts = {
         "encoder_parameters": model.encoder.count_params(),
         "decoder_parameters": model.decoder.count_params(),
-        "distortion": _round(np.square(outputs["sampled"] - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
-        "active_units": int((mean.var(axis=0) > 0.01).sum()),  # Burda et al. 2016, section 5.2
+        "distortion": six_digits(np.square(outputs["sampled"] - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
+        "active_units": active_units(mean),
         "losses": losses,
     }
     if params.encoder == "gaussian":  # without noise there is no finite rate
-        facts["rate"] = _round(kl_to_standard_normal(mean, log_var).sum(axis=1).mean())
+        facts["rate"] = six_digits(kl_to_standard_normal(mean, log_var).sum(axis=1).mean())
     return images, facts
 
 
@@ -96,7 +97,7 @@ class BetaVAE(keras.Model):
         z = mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean), seed=self.noise)
         return {"output": self.decoder(z, training=training), "mean": mean, "log_var": log_var}
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Distortion + β · rate, nats per image."""
         distortion = ops.mean(ops.sum(ops.square(y - y_pred["output"]), axis=(1, 2, 3))) / 2
         self.trackers["distortion"].update_state(distortion)
@@ -113,23 +114,13 @@ class BetaVAE(keras.Model):
         """uint8 (N, H, W, 3) → mean and log variance, each (N, latent_size); −inf for a deterministic encoder."""
         said = [self.encoder(to_float(piece), training=False) for piece in pieces(photos)]
         if self.p.encoder == "deterministic":
-            return _joined(said), np.full((len(photos), self.p.latent_size), -np.inf)
+            return joined(said), np.full((len(photos), self.p.latent_size), -np.inf)
         mean, log_var = zip(*said, strict=True)
-        return _joined(mean), _joined(log_var)
+        return joined(mean), joined(log_var)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """(N, latent_size) → pictures in [0, 1] (N, H, W, 3)."""
-        return _joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
-
-
-def sample(mean: np.ndarray, log_var: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One draw from N(mean, exp(log_var)) for each coordinate."""
-    return mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape)
-
-
-def kl_to_standard_normal(mean, log_var, exp=np.exp):
-    """KL(N(mean, exp(log_var)) ‖ N(0, 1)) of each coordinate in nats (Kingma and Welling 2014, appendix B)."""
-    return (mean**2 + exp(log_var) - log_var - 1) / 2
+        return joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
 
 
 def check_counts(params: Params, data: dict[str, np.ndarray]) -> None:
@@ -148,26 +139,3 @@ def labels(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         for name, values in data.items()
         if name.startswith("train_") and name != "train_photo"
     }
-
-
-def pieces(x: np.ndarray) -> list[np.ndarray]:
-    """At most 100 rows at a time."""
-    return np.array_split(x, range(100, len(x), 100))
-
-
-def to_float(z: np.ndarray) -> np.ndarray:
-    """uint8 → [0, 1] float32."""
-    return z.astype(np.float32) / 255
-
-
-def to_uint8(z: np.ndarray) -> np.ndarray:
-    """[0, 1] → uint8."""
-    return np.clip(np.round(z * 255), 0, 255).astype(np.uint8)
-
-
-def _joined(results) -> np.ndarray:
-    return np.concatenate([ops.convert_to_numpy(one) for one in results])
-
-
-def _round(value) -> float:
-    return float(f"{value:.6g}")

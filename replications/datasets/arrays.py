@@ -95,7 +95,7 @@ def read(name: str, data_dir: str | os.PathLike) -> dict[str, np.ndarray]:
     arrays = {}
     for split, info in sorted(builder.info.splits.items()):
         try:
-            dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=one_by_one)  # pyright: ignore[reportCallIssue]
+            dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=one_by_one)
             batches = list(tfds.as_numpy(dataset.batch(BATCH)))
         except (tf.errors.OpError, FileNotFoundError) as error:
             raise DataError(

@@ -102,7 +102,7 @@ def read_archive(archive: Path) -> tuple[np.ndarray, np.ndarray]:
     members = dict(sorted(mirror.read_members(archive, expected, known_as).items()))
     size = (DIGIT_SIZE, DIGIT_SIZE)
     images = [np.asarray(mirror.open_image(name, content, size))[..., 0] for name, content in members.items()]
-    return np.stack(images), np.array([MEMBER.fullmatch(name)[2] for name in members], np.uint8)
+    return np.stack(images), np.array([MEMBER.fullmatch(name)[2] for name in members], np.uint8)  # pyright: ignore[reportOptionalSubscript]  # all match
 
 
 def known_as(name: str) -> str:

@@ -145,7 +145,7 @@ class Conditional:
     def diversity(self) -> float:
         """E|photo − photo′| of two independent photos of this map (Gini's mean difference), mean over pixels."""
         p, x = self.probabilities, self.colours
-        return float(sum(p_k[..., None] * self.expected_l1_map(x_k) for p_k, x_k in zip(p, x, strict=True)).mean())
+        return float(sum(p_k[..., None] * self.expected_l1_map(x_k) for p_k, x_k in zip(p, x, strict=True)).mean())  # pyright: ignore[reportAttributeAccessIssue]  # no map is without classes
 
     @property
     def uncertain(self) -> np.ndarray:

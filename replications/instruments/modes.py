@@ -19,7 +19,8 @@ def mode_numbers(predictions: dict[str, np.ndarray]) -> np.ndarray:
     """
     _check_predictions(predictions)
     classes = tuple(probabilities.argmax(axis=1) for probabilities in predictions.values())
-    return np.ravel_multi_index(classes, [probabilities.shape[1] for probabilities in predictions.values()])
+    sizes = [probabilities.shape[1] for probabilities in predictions.values()]
+    return np.asarray(np.ravel_multi_index(classes, sizes))
 
 
 def modes_covered(modes: np.ndarray) -> int:

@@ -23,7 +23,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import permutations
-from typing import Any, ClassVar, Literal, Protocol, Self, cast, get_args
+from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 import numpy as np
 
@@ -56,59 +56,34 @@ class ClaimError(ReplicationError, ValueError):
 # --- predicates ----------------------------------------------------------------------------------------------------
 
 
-class Predicate(Protocol):
-    """What is compared with what."""
+Sign = Literal[1, -1]
+"""Which way a predicate points: 1, as its class is called; −1, the other way.
 
-    @property
-    def scale(self) -> Scale:
-        """Effects are differences of scores, or logarithms of their ratios."""
-        ...
-
-    @property
-    def symmetric(self) -> bool:
-        """Whether effects are symmetric about zero when all arms are alike, whatever the scores' distribution."""
-        ...
-
-    def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
-        """Part → effects [S]. The claim holds where every part does."""
-        ...
+Claims write the second as `Less`, `Below`, `Decreases` and `Dips`, functions that set the sign: claims are there to be
+read, and `Less("kid_prior", "gan", "vae")` reads as its statement does.
+"""
 
 
 @dataclass(frozen=True)
 class Greater:
-    """A variant scores higher than another: x_variant − x_than, seed by seed (or log of the ratio)."""
+    """A variant scores higher than another: x_variant − x_than, seed by seed (or log of the ratio). See `Less`."""
 
     instrument: str
     variant: str
     than: str
     scale: Scale = "difference"
+    sign: Sign = 1
     symmetric: ClassVar[bool] = True
 
     def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
         """One part."""
-        x = _arms(self, (self.variant, self.than), scores, seeds)
-        return {f"{self.variant} over {self.than}": x[0] - x[1]}
-
-
-@dataclass(frozen=True)
-class Less:
-    """A variant scores lower than another: x_than − x_variant."""
-
-    instrument: str
-    variant: str
-    than: str
-    scale: Scale = "difference"
-    symmetric: ClassVar[bool] = True
-
-    def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
-        """One part."""
-        x = _arms(self, (self.variant, self.than), scores, seeds)
-        return {f"{self.variant} under {self.than}": x[1] - x[0]}
+        x = self.sign * _arms(self, (self.variant, self.than), scores, seeds)
+        return {f"{self.variant} {_over(self.sign)} {self.than}": x[0] - x[1]}
 
 
 @dataclass(frozen=True)
 class Above:
-    """A variant scores above a known constant: x − level.
+    """A variant scores above a known constant: x − level. See `Below`.
 
     There is no second arm whose noise could balance a skew between seeds, so the sign test must agree with the t-test:
     what is claimed is claimed of the typical seed, the median.
@@ -118,93 +93,71 @@ class Above:
     variant: str
     level: float
     scale: Scale = "difference"
+    sign: Sign = 1
     symmetric: ClassVar[bool] = False
 
     def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
         """One part."""
-        x = _arms(self, (self.variant,), scores, seeds)[0]
-        return {f"{self.variant} above {self.level:g}": x - _scaled(self.level, self.scale)}
-
-
-@dataclass(frozen=True)
-class Below:
-    """A variant scores below a known constant: level − x. See `Above`."""
-
-    instrument: str
-    variant: str
-    level: float
-    scale: Scale = "difference"
-    symmetric: ClassVar[bool] = False
-
-    def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
-        """One part."""
-        x = _arms(self, (self.variant,), scores, seeds)[0]
-        return {f"{self.variant} below {self.level:g}": _scaled(self.level, self.scale) - x}
+        x = self.sign * _arms(self, (self.variant,), scores, seeds)[0]
+        side = "above" if self.sign == 1 else "below"
+        return {f"{self.variant} {side} {self.level:g}": x - self.sign * _scaled(self.level, self.scale)}
 
 
 @dataclass(frozen=True)
 class Increases:
     """Scores grow along variants given in order: the change over the range, by the least-squares line.
 
-    effect = (V−1) Σ_v (v − v̄) x_v / Σ_v (v − v̄)². Page's test for order must agree.
+    effect = (V−1) Σ_v (v − v̄) x_v / Σ_v (v − v̄)². Page's test for order must agree. See `Decreases`.
     """
 
     instrument: str
     variants: tuple[str, ...]
     scale: Scale = "difference"
+    sign: Sign = 1
     symmetric: ClassVar[bool] = True
 
     def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
         """One part."""
         change = _change_over_range(_arms(self, self.variants, scores, seeds))
-        return {f"from {self.variants[0]} to {self.variants[-1]}": change}
-
-
-@dataclass(frozen=True)
-class Decreases:
-    """Scores fall along variants given in order. See `Increases`."""
-
-    instrument: str
-    variants: tuple[str, ...]
-    scale: Scale = "difference"
-    symmetric: ClassVar[bool] = True
-
-    def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
-        """One part."""
-        change = _change_over_range(_arms(self, self.variants, scores, seeds))
-        return {f"from {self.variants[0]} to {self.variants[-1]}": -change}
+        return {f"from {self.variants[0]} to {self.variants[-1]}": self.sign * change}
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """An inverted U: the middle scores higher than each of the ends; one part per end, x_middle − x_end."""
+    """An inverted U: the middle scores higher than each of the ends; one part per end, x_middle − x_end. See `Dips`."""
 
     instrument: str
     middle: str
     ends: tuple[str, ...]
     scale: Scale = "difference"
+    sign: Sign = 1
     symmetric: ClassVar[bool] = True
 
     def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
         """One part per end."""
-        middle, *ends = _arms(self, (self.middle, *self.ends), scores, seeds)
-        return {f"{self.middle} over {name}": middle - x for name, x in zip(self.ends, ends, strict=True)}
+        middle, *ends = self.sign * _arms(self, (self.middle, *self.ends), scores, seeds)
+        over = _over(self.sign)
+        return {f"{self.middle} {over} {name}": middle - x for name, x in zip(self.ends, ends, strict=True)}
 
 
-@dataclass(frozen=True)
-class Dips:
+def Less(instrument: str, variant: str, than: str, scale: Scale = "difference") -> Greater:  # noqa: N802
+    """A variant scores lower than another: x_than − x_variant."""
+    return Greater(instrument, variant, than, scale, sign=-1)
+
+
+def Below(instrument: str, variant: str, level: float, scale: Scale = "difference") -> Above:  # noqa: N802
+    """A variant scores below a known constant: level − x."""
+    return Above(instrument, variant, level, scale, sign=-1)
+
+
+def Decreases(instrument: str, variants: tuple[str, ...], scale: Scale = "difference") -> Increases:  # noqa: N802
+    """Scores fall along variants given in order."""
+    return Increases(instrument, variants, scale, sign=-1)
+
+
+def Dips(instrument: str, middle: str, ends: tuple[str, ...], scale: Scale = "difference") -> Peaks:  # noqa: N802
     """A U: the middle scores lower than each of the ends; one part per end, x_end − x_middle."""
-
-    instrument: str
-    middle: str
-    ends: tuple[str, ...]
-    scale: Scale = "difference"
-    symmetric: ClassVar[bool] = True
-
-    def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
-        """One part per end."""
-        middle, *ends = _arms(self, (self.middle, *self.ends), scores, seeds)
-        return {f"{self.middle} under {name}": x - middle for name, x in zip(self.ends, ends, strict=True)}
+    return Peaks(instrument, middle, ends, scale, sign=-1)
 
 
 @dataclass(frozen=True)
@@ -237,6 +190,7 @@ class Contrast:
     instrument: str
     weights: tuple[tuple[str, float], ...]
     scale: Scale = "difference"
+    sign: Sign = 1
 
     @property
     def symmetric(self) -> bool:
@@ -246,18 +200,19 @@ class Contrast:
 
     def effects(self, scores: Scores, seeds: Sequence[int]) -> dict[str, Array]:
         """One part."""
-        names, weights = zip(*self.weights, strict=True)
-        label = " ".join(f"{weight:+g} {name}" for name, weight in self.weights)
-        return {label: np.array(weights) @ _arms(self, names, scores, seeds)}
+        weights = self.sign * np.array([weight for _, weight in self.weights])
+        names = [name for name, _ in self.weights]
+        label = " ".join(f"{weight:+g} {name}" for weight, name in zip(weights, names, strict=True))
+        return {label: weights @ _arms(self, names, scores, seeds)}
 
 
 @dataclass(frozen=True)
 class Both:
     """Two predicates hold at once. Effects are in units of each one's smallest, so the claim's smallest effect is 1."""
 
-    first: Predicate
+    first: "Predicate"
     first_smallest: float
-    second: Predicate
+    second: "Predicate"
     second_smallest: float
     scale: Scale = field(default="difference", init=False)
 
@@ -283,6 +238,15 @@ class Both:
         }
 
 
+Predicate = Greater | Above | Increases | Peaks | Contrast | Similar | Both
+"""What is compared with what.
+
+Every one has `scale` (effects are differences of scores, or logarithms of their ratios), `symmetric` (whether effects
+are symmetric about zero when all arms are alike, whatever the scores' distribution), and `effects`: part → effects [S].
+The claim holds where every part does.
+"""
+
+
 def needs(predicate: Predicate) -> frozenset[tuple[str, str]]:
     """The (variant, instrument) pairs that a predicate reads."""
     asked = _Asked({})
@@ -302,35 +266,22 @@ def with_instrument(predicate: Predicate, instrument: str) -> Predicate:
     """The same predicate by another instrument; "-name" where that one falls when the claim's own rises."""
     if isinstance(predicate, Both):
         raise TypeError("Both spans several instruments: there is no single one to replace")
-    if instrument.startswith("-"):
-        return with_instrument(opposite(predicate), instrument[1:])
-    return replace(predicate, instrument=instrument)  # type: ignore[type-var]  # all predicates are dataclasses
+    turned = opposite(predicate) if instrument.startswith("-") else predicate
+    return replace(turned, instrument=instrument.removeprefix("-"))
 
 
 def opposite(predicate: Predicate) -> Predicate:
-    """The predicate whose effects have the other sign."""
+    """The predicate whose effects have the other sign; of `Similar`, which points nowhere, itself."""
     match predicate:
-        case Greater(instrument, variant, than, scale):
-            return Less(instrument, variant, than, scale)
-        case Less(instrument, variant, than, scale):
-            return Greater(instrument, variant, than, scale)
-        case Above(instrument, variant, level, scale):
-            return Below(instrument, variant, level, scale)
-        case Below(instrument, variant, level, scale):
-            return Above(instrument, variant, level, scale)
-        case Increases(instrument, variants, scale):
-            return Decreases(instrument, variants, scale)
-        case Decreases(instrument, variants, scale):
-            return Increases(instrument, variants, scale)
-        case Peaks(instrument, middle, ends, scale):
-            return Dips(instrument, middle, ends, scale)
-        case Dips(instrument, middle, ends, scale):
-            return Peaks(instrument, middle, ends, scale)
-        case Contrast(instrument, weights, scale):
-            return Contrast(instrument, tuple((name, -weight) for name, weight in weights), scale)
         case Similar():
             return predicate
-    raise TypeError(f"{type(predicate).__name__} has no opposite")
+        case Both():
+            raise TypeError("Both has no opposite")
+    return replace(predicate, sign=-predicate.sign)
+
+
+def _over(sign: Sign) -> str:
+    return "over" if sign == 1 else "under"
 
 
 def _arms(predicate: Any, variants: Sequence[str], scores: Scores, seeds: Sequence[int]) -> Array:
@@ -456,9 +407,9 @@ def _problems(claim: Claim) -> Iterator[str]:
                 yield "Both spans several instruments and cannot be read by another one"
         case Similar() if claim.smallest_effect >= 0:
             yield f"the smallest effect of Similar is minus the margin, so negative; got {claim.smallest_effect:g}"
-        case Above(level=level, scale="log_ratio") | Below(level=level, scale="log_ratio") if level <= 0:
+        case Above(level=level, scale="log_ratio") if level <= 0:
             yield f"a ratio needs a positive level, got {level:g}"
-        case Increases(variants=variants) | Decreases(variants=variants) | Similar(variants=variants):
+        case Increases(variants=variants) | Similar(variants=variants):
             if len(set(variants)) < max(2, len(variants)):
                 yield f"needs at least two variants, all different; got {variants}"
     if claim.predicate.scale not in get_args(Scale):
@@ -645,9 +596,8 @@ def _read_by(predicate: Predicate, smallest: float, scores: Scores, seeds: tuple
     parts = np.array(list(effects.values()))
     evidence = weigh(parts, smallest, symmetric=predicate.symmetric)
     p_order = None
-    if isinstance(predicate, Increases | Decreases) and smallest >= 0:  # the test knows no margin other than zero
-        x = _arms(predicate, predicate.variants, scores, seeds).T  # [S, V]
-        x = -x if isinstance(predicate, Decreases) else x
+    if isinstance(predicate, Increases) and smallest >= 0:  # the test knows no margin other than zero
+        x = predicate.sign * _arms(predicate, predicate.variants, scores, seeds).T  # [S, V]
         p_order = page_trend_p(x), page_trend_p(-x)
     return _Reading(seeds, parts, tuple(effects), evidence, p_order)
 

@@ -45,7 +45,7 @@ def _photo_scores(images: dict[str, np.ndarray]) -> dict[str, float]:
     for channel in ("L", "a", "b"):
         scores[f"lab_intersection_{channel}"] = overlap[channel]
         scores[f"lab_spread_{channel}"] = ours[channel] / real[channel]
-    scores["lab_intersection"] = np.mean(list(overlap.values()))
+    scores["lab_intersection"] = float(np.mean(list(overlap.values())))
     scores["lab_spread_ab"] = (scores["lab_spread_a"] + scores["lab_spread_b"]) / 2
     scores["conditional_diversity"] = diversity.conditional_diversity(draws).mean()
     scores["variety"] = diversity.variety(output).mean() / diversity.variety(target).mean()

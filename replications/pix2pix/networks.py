@@ -7,6 +7,8 @@ layers compute in float32 whatever the others do, for losses do not add up in le
 import keras
 from keras import layers
 
+from replications.training.initialisers import Seeds
+
 RECEPTIVE_FIELDS = {7: 0, 16: 1, 34: 2, 70: 3}
 """Receptive field in pixels → number of stride-2 convolutions before the two of stride 1; 1 is the PixelGAN."""
 
@@ -19,7 +21,7 @@ def generator(
     `depth` stride-2 convolutions of `ngf`·(1, 2, 4, 8, 8, …) channels lead down to `size` / 2**depth pixels, as many
     transposed ones back. Dropout, the only noise, acts in the `dropout_blocks` innermost decoder blocks.
     """
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     channels = [ngf * min(2**i, 8) for i in range(depth)]
     x = inputs = keras.Input((size, size, 3))
     encoded = []
@@ -48,7 +50,7 @@ def discriminator(size: int, *, receptive_field: int, conditional: bool, ndf: in
     `receptive_field` is a patch's size in pixels: 1 (PixelGAN) or one of RECEPTIVE_FIELDS; at least `size` makes it the
     paper's ImageGAN.
     """
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     picture = keras.Input((size, size, 3))
     condition = keras.Input((size, size, 3))
     x = layers.Concatenate()([condition, picture]) if conditional else picture
@@ -65,22 +67,11 @@ def discriminator(size: int, *, receptive_field: int, conditional: bool, ndf: in
     return keras.Model([condition, picture] if conditional else [picture], x, name="discriminator")
 
 
-class _Seeds:
-    """Hands out one integer after the other, so that no layer draws its seed from a global generator."""
-
-    def __init__(self, seed: int):
-        self.next = 1000 * seed
-
-    def __call__(self) -> int:
-        self.next += 1
-        return self.next
-
-
-def _normal(seeds: _Seeds):
+def _normal(seeds: Seeds):
     return keras.initializers.RandomNormal(0.0, 0.02, seed=seeds())
 
 
-def _instance_norm(seeds: _Seeds):
+def _instance_norm(seeds: Seeds):
     """Batch normalisation at the paper's batch size of 1 is instance normalisation; this is it at any batch size."""
     return layers.GroupNormalization(
         groups=-1, epsilon=1e-5, gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02, seed=seeds())

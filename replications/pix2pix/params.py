@@ -2,25 +2,18 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from replications.training.params import RunParams
 
 
-class Params(BaseModel):
+class Params(RunParams):
     """One row of the ablation, complete: the section's values overridden by the variant's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     label_maps: ClassVar[bool] = True
     """The data set needs them, and their palette."""
 
-    dataset: str
-    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
     direction: Literal["labels_to_photo", "photo_to_labels"]
-    n_train: int = Field(gt=0)
-    n_test: int = Field(gt=0)
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
     beta_1: float = Field(ge=0, lt=1)
     jitter: int = Field(ge=0)
     """Pixels of reflection around training pairs before a random crop of the original size; 0: no crop."""
@@ -54,8 +47,6 @@ class Params(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self):
-        if self.n_train < self.batch_size:
-            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
         if self.dropout_blocks >= self.depth:
             raise ValueError(
                 f"dropout_blocks = {self.dropout_blocks}: a net of depth {self.depth} has {self.depth - 1} decoder "

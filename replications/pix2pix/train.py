@@ -1,6 +1,7 @@
 """The pix2pix recipe (Isola et al. 2017, sections 3 and 3.3), on any Keras backend, readable from top to bottom."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from keras import ops
 from replications.errors import DataError, Diverged
 from replications.pix2pix import networks
 from replications.pix2pix.params import Params
+from replications.training.adversarial import adversarial_loss
 from replications.training.fitting import fit
 
 
@@ -37,10 +39,10 @@ def train(
     size = data["train_photo"].shape[1]
     model = Pix2Pix(params, size, seed)
     pairs = Pairs(params, seed, *pictures(data, "train", params.direction, params.n_train))
+    x, y = pictures(data, "test", params.direction, params.n_test)
     adam = keras.optimizers.Adam(params.learning_rate, beta_1=params.beta_1)
     losses = fit(model, adam, pairs, params.epochs, progress)
 
-    x, y = pictures(data, "test", params.direction, params.n_test)
     first = x[: params.n_draws_inputs]
     output = model.predict(to_float(x), batch_size=50, verbose=0)
     draws = [model.predict(to_float(first), batch_size=50, verbose=0) for _ in range(params.n_draws)]
@@ -99,13 +101,13 @@ class Pix2Pix(keras.Model):
         """The generator; dropout stays on at test time, as in the paper (section 3.2.1)."""
         return self.generator(x, training=True)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Sum of equations 3 and 4, λ·L1 (and λ·L2) included; pictures are in [−1, 1] as in the original code."""
         losses = {"l1": ops.mean(ops.abs(y - y_pred)), "l2": ops.mean(ops.square(y - y_pred))}
         total = self.p.lambda_l1 * losses["l1"] + self.p.lambda_l2 * losses["l2"]
         if self.discriminator:
             losses["discriminator"] = self.discriminator_loss(x, y, ops.stop_gradient(y_pred))
-            losses["adversarial"] = self.adversarial_loss(x, y_pred)
+            losses["adversarial"] = adversarial_loss(self.discriminator, self.seen(x, y_pred))
             total = total + losses["discriminator"] + losses["adversarial"]
         for name, value in losses.items():
             self.trackers[name].update_state(value)
@@ -113,16 +115,10 @@ class Pix2Pix(keras.Model):
 
     def discriminator_loss(self, x, y, fake):
         """−½ [log D(x, y) + log(1 − D(x, G(x)))], halved to slow D down (section 3.3)."""
+        assert self.discriminator is not None
         real_logits = self.discriminator(self.seen(x, y), training=True)
         fake_logits = self.discriminator(self.seen(x, fake), training=True)
         return 0.5 * (ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits)))
-
-    def adversarial_loss(self, x, fake):
-        """−log D(x, G(x)), the non-saturating form (section 3.3), seen through a discriminator that stands still."""
-        frozen = [ops.stop_gradient(v.value) for v in self.discriminator.trainable_variables]
-        still = [v.value for v in self.discriminator.non_trainable_variables]
-        logits, _ = self.discriminator.stateless_call(frozen, still, self.seen(x, fake), training=True)
-        return ops.mean(ops.softplus(-logits))
 
     def seen(self, x, picture):
         """What the discriminator sees: the unconditional one never the input."""

@@ -236,7 +236,7 @@ def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
                         for row in csv.DictReader(lines)
                     ]
                     for row in rows:
-                        points.setdefault(room, {}).setdefault(row["curve"], {}).setdefault(name, []).append(row)
+                        points.setdefault(room, {}).setdefault(str(row["curve"]), {}).setdefault(name, []).append(row)
                 except (KeyError, TypeError, ValueError, csv.Error) as error:
                     remedy = f"run {repro(folder, f'measure@{room}')}"
                     raise PageError(f"{path}: damaged ({error!r}), expected points with intervals; {remedy}") from None
@@ -372,7 +372,9 @@ def known(labels: Image.Image, size: int = 32) -> dict[str, Image.Image]:
             raise PageError("a label map of pix2pix's sample sheet has other colours than world.PALETTE; measure again")
         of = world.conditional(distance.argmin(axis=-1).astype(np.uint8))
         for values, picture in zip(strips.values(), (of.mean, of.median), strict=True):
-            values.append(Image.fromarray(np.round(255 * picture).astype(np.uint8)).resize((side, side), Image.NEAREST))
+            values.append(
+                Image.fromarray(np.round(255 * picture).astype(np.uint8)).resize((side, side), Image.Resampling.NEAREST)
+            )
     joined = {}
     for title, values in strips.items():
         joined[title] = Image.new("RGB", labels.size)

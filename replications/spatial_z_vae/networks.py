@@ -8,6 +8,8 @@ gets its seed explicitly.
 import keras
 from keras import layers
 
+from replications.training.initialisers import Seeds, glorot, he
+
 REDUCTION = 4
 """A spatial latent has the picture's sides divided by this (the original: 160 pixels → 40 × 40)."""
 
@@ -23,25 +25,25 @@ def flat_encoder(size: int, *, channels: int, latent_size: int, seed: int) -> ke
     five, to 5 × 5 pixels of 1024 channels). With the factor 3 a flat latent of 128 values has as many parameters as a
     spatial one behind eight residual blocks.
     """
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     x = picture = keras.Input((size, size, 3))
     for factor in (1, 2, 3):
-        x = layers.Conv2D(channels * factor, 4, 2, "same", activation="relu", kernel_initializer=_he(seeds))(x)
+        x = layers.Conv2D(channels * factor, 4, 2, "same", activation="relu", kernel_initializer=he(seeds))(x)
     x = layers.Flatten()(x)
-    mean = layers.Dense(latent_size, kernel_initializer=_glorot(seeds), name="mean")(x)
+    mean = layers.Dense(latent_size, kernel_initializer=glorot(seeds), name="mean")(x)
     log_var = layers.Dense(latent_size, **_START, name="log_var")(x)
     return keras.Model(picture, [mean, log_var], name="encoder")
 
 
 def flat_decoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.Model:
     """Latent (B, latent_size) → picture (B, size, size, 3) in [0, 1]: the flat encoder's mirror image."""
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     z = keras.Input((latent_size,))
-    x = layers.Dense((size // 8) ** 2 * channels * 3, activation="relu", kernel_initializer=_he(seeds))(z)
+    x = layers.Dense((size // 8) ** 2 * channels * 3, activation="relu", kernel_initializer=he(seeds))(z)
     x = layers.Reshape((size // 8, size // 8, channels * 3))(x)
     for factor in (2, 1):
-        x = layers.Conv2DTranspose(channels * factor, 4, 2, "same", activation="relu", kernel_initializer=_he(seeds))(x)
-    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="sigmoid", kernel_initializer=_glorot(seeds))(x)
+        x = layers.Conv2DTranspose(channels * factor, 4, 2, "same", activation="relu", kernel_initializer=he(seeds))(x)
+    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="sigmoid", kernel_initializer=glorot(seeds))(x)
     return keras.Model(z, x, name="decoder")
 
 
@@ -54,14 +56,14 @@ def spatial_encoder(
     each of the (size / 4)² cells C = latent_size / (size / 4)² means and log variances: no layer is dense. With
     `normalise` every convolution of 3 × 3 is followed by instance normalisation, as in the original.
     """
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     x = picture = keras.Input((size, size, 3))
     for factor, stride in ((1, 1), (2, 2), (4, 2)):
         x = _conv(x, channels * factor, normalise, seeds, stride)
     for _ in range(residual_blocks):
         x = _residual_block(x, normalise, seeds)
     per_cell = cell_values(size, latent_size)
-    mean = layers.Conv2D(per_cell, 1, kernel_initializer=_glorot(seeds), name="mean")(x)
+    mean = layers.Conv2D(per_cell, 1, kernel_initializer=glorot(seeds), name="mean")(x)
     log_var = layers.Conv2D(per_cell, 1, **_START, name="log_var")(x)
     return keras.Model(picture, [layers.Flatten()(mean), layers.Flatten()(log_var)], name="encoder")
 
@@ -72,14 +74,14 @@ def spatial_decoder(size: int, *, channels: int, latent_size: int, normalise: bo
     A 1×1 convolution of 4·`channels`, two blocks that double the sides by repetition and convolve, with 2 and 1 times
     `channels`, and a convolution to the colours.
     """
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     z = keras.Input((latent_size,))
     side = size // REDUCTION
     x = layers.Reshape((side, side, cell_values(size, latent_size)))(z)
-    x = layers.Conv2D(channels * 4, 1, activation="relu", kernel_initializer=_he(seeds))(x)
+    x = layers.Conv2D(channels * 4, 1, activation="relu", kernel_initializer=he(seeds))(x)
     for factor in (2, 1):
         x = _conv(layers.UpSampling2D()(x), channels * factor, normalise, seeds)
-    x = layers.Conv2D(3, 3, 1, "same", activation="sigmoid", kernel_initializer=_glorot(seeds))(x)
+    x = layers.Conv2D(3, 3, 1, "same", activation="sigmoid", kernel_initializer=glorot(seeds))(x)
     return keras.Model(z, x, name="decoder")
 
 
@@ -104,47 +106,28 @@ def classifier(size: int, *, channels: int, heads: dict[str, int], seed: int) ->
         features: picture (B, size, size, 3) → list of the four layers' outputs.
         classifier: picture → list of logits (B, classes), one for each of `heads`, name → number of classes.
     """
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     x = picture = keras.Input((size, size, 3))
     compared = []
     for factor, stride in ((1, 1), (2, 2), (4, 2)):
-        x = layers.Conv2D(channels * factor, 3, stride, "same", activation="relu", kernel_initializer=_he(seeds))(x)
+        x = layers.Conv2D(channels * factor, 3, stride, "same", activation="relu", kernel_initializer=he(seeds))(x)
         compared.append(x)
-    x = layers.Dense(channels * 4, activation="relu", kernel_initializer=_he(seeds))(layers.Flatten()(x))
+    x = layers.Dense(channels * 4, activation="relu", kernel_initializer=he(seeds))(layers.Flatten()(x))
     compared.append(x)
-    logits = [layers.Dense(n, kernel_initializer=_glorot(seeds), name=name)(x) for name, n in heads.items()]
+    logits = [layers.Dense(n, kernel_initializer=glorot(seeds), name=name)(x) for name, n in heads.items()]
     return keras.Model(picture, compared, name="features"), keras.Model(picture, logits, name="classifier")
 
 
-def _conv(x, channels: int, normalise: bool, seeds: "_Seeds", stride: int = 1, activation: str = "relu"):
+def _conv(x, channels: int, normalise: bool, seeds: Seeds, stride: int = 1, activation: str = "relu"):
     """Convolution of 3 × 3, instance normalisation (whose shift takes the bias's place) where asked for, activation."""
-    x = layers.Conv2D(channels, 3, stride, "same", use_bias=not normalise, kernel_initializer=_he(seeds))(x)
+    x = layers.Conv2D(channels, 3, stride, "same", use_bias=not normalise, kernel_initializer=he(seeds))(x)
     if normalise:
         x = layers.GroupNormalization(groups=-1, epsilon=1e-5)(x)
     return layers.Activation(activation)(x)
 
 
-def _residual_block(x, normalise: bool, seeds: "_Seeds"):
+def _residual_block(x, normalise: bool, seeds: Seeds):
     """Two convolutions beside an identity."""
     channels = x.shape[-1]
     inner = _conv(x, channels, normalise, seeds)
     return layers.Add()([x, _conv(inner, channels, normalise, seeds, activation="linear")])
-
-
-class _Seeds:
-    """Hands out one integer after the other, so that no layer draws its seed from a global generator."""
-
-    def __init__(self, seed: int):
-        self.next = 1000 * seed
-
-    def __call__(self) -> int:
-        self.next += 1
-        return self.next
-
-
-def _he(seeds: _Seeds):
-    return keras.initializers.HeNormal(seed=seeds())
-
-
-def _glorot(seeds: _Seeds):
-    return keras.initializers.GlorotUniform(seed=seeds())

@@ -3,7 +3,9 @@
 import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
+
+from replications.training.params import RunParams
 
 FLAT = ("flat_8", "flat_32", "flat_128", "flat_512", "flat_1024")
 SPATIAL = ("spatial_64", "spatial_128", "spatial_256", "spatial_512")
@@ -13,18 +15,8 @@ SPATIAL_MEAN = ("spatial_64_mean", "spatial_128", "spatial_512_mean")
 """In the order of their sizes, the KL divergence a mean over the latent; at 128 values that is the same loss."""
 
 
-class Params(BaseModel):
+class Params(RunParams):
     """One row of the ablation, complete: the section's values overridden by the variant's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    dataset: str
-    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
-    n_train: int = Field(gt=0)
-    n_test: int = Field(gt=0)
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
 
     latent: Literal["flat", "spatial"]
     """Flat: a vector, through dense layers. Spatial: a map, a quarter of the picture's side, by 1×1 convolutions."""
@@ -66,9 +58,3 @@ class Params(BaseModel):
     def side_multiple(self) -> int:
         """Of a picture's side in pixels: the flat nets halve it three times, the spatial ones twice."""
         return 8 if self.latent == "flat" else 4
-
-    @model_validator(mode="after")
-    def _possible(self):
-        if self.n_train < self.batch_size:
-            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
-        return self

@@ -4,15 +4,18 @@ Rates and distortions are in nats per image. Pictures are in [0, 1].
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from replications.errors import DataError, Diverged
+from replications.errors import DataError
 from replications.spatial_z_vae import networks
 from replications.spatial_z_vae.params import Params
+from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.training.fitting import Batches, count, fit, jit_compile
+from replications.training.gaussians import active_units, kl_to_standard_normal, sample
 
 MOST_CLASSES = 12
 """Labels with more classes than this are not learnt by the frozen net: bricks have 45 phases, which a net of this size
@@ -51,24 +54,22 @@ def train(
 
     rng = np.random.default_rng(seed)
     mean, log_var = model.encode(test)
-    sampled = model.decode(mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape))
+    sampled = model.decode(sample(mean, log_var, rng))
     outputs = {
         "output": model.decode(mean),
         "sampled": sampled,
         "prior": model.decode(rng.standard_normal((params.n_samples, params.latent_size))),
     }
-    for name, values in outputs.items():
-        if not np.isfinite(values).all():  # the last step's weights, which no loss has seen
-            raise Diverged(f"epoch {params.epochs}: {name} is not a number everywhere")
+    check_finite(outputs, params.epochs)
     images = {name: to_uint8(values) for name, values in outputs.items()}
     images["target"] = test
     images["mean_image"] = to_uint8(photos.mean(axis=0, keepdims=True) / 255)
     facts = {
         "encoder_parameters": model.encoder.count_params(),
         "decoder_parameters": model.decoder.count_params(),
-        "rate": _round(kl_to_standard_normal(mean, log_var).sum(axis=1).mean()),
-        "distortion": _round(np.square(sampled - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
-        "active_units": int((mean.var(axis=0) > 0.01).sum()),  # Burda et al. 2016, section 5.2
+        "rate": six_digits(kl_to_standard_normal(mean, log_var).sum(axis=1).mean()),
+        "distortion": six_digits(np.square(sampled - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
+        "active_units": active_units(mean),
         "losses": losses,
     }
     return images, facts
@@ -80,7 +81,7 @@ class SpatialZVAE(keras.Model):
     def __init__(self, params: Params, size: int, compare: "PixelLoss | PerceptualLoss", seed: int):
         super().__init__()
         self.p = params
-        shape = {"channels": params.channels, "latent_size": params.latent_size}
+        shape: dict[str, Any] = {"channels": params.channels, "latent_size": params.latent_size}
         if params.latent == "flat":
             self.encoder = networks.flat_encoder(size, **shape, seed=seed)
             self.decoder = networks.flat_decoder(size, **shape, seed=seed + 500_000)
@@ -98,7 +99,7 @@ class SpatialZVAE(keras.Model):
         z = mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean), seed=self.noise)
         return {"output": self.decoder(z, training=training), "mean": mean, "log_var": log_var}
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Distortion + β · rate, nats per image; in the original's form a multiple of the latent's mean."""
         distortion = self.compare(y, y_pred["output"])
         nats = kl_to_standard_normal(y_pred["mean"], y_pred["log_var"], ops.exp)  # (B, latent_size)
@@ -112,11 +113,11 @@ class SpatialZVAE(keras.Model):
     def encode(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (N, H, W, 3) → mean and log variance, each (N, latent_size)."""
         mean, log_var = zip(*(self.encoder(to_float(piece), training=False) for piece in pieces(photos)), strict=True)
-        return _joined(mean), _joined(log_var)
+        return joined(mean), joined(log_var)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """(N, latent_size) → pictures in [0, 1] (N, H, W, 3)."""
-        return _joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
+        return joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
 
 
 class PixelLoss:
@@ -169,16 +170,9 @@ class PerceptualLoss:
         return sum(weight * layer for weight, layer in zip(self.weights, self.by_layer(x, output), strict=True))
 
 
-def kl_to_standard_normal(mean, log_var, exp=np.exp):
-    """KL(N(mean, exp(log_var)) ‖ N(0, 1)) of each coordinate in nats (Kingma and Welling 2014, appendix B)."""
-    return (mean**2 + exp(log_var) - log_var - 1) / 2
-
-
 def check_data(params: Params, data: dict[str, np.ndarray]) -> None:
     """Raises DataError before any training where the data set does not have what the parameters ask for."""
-    for split, n in (("train", params.n_train), ("test", params.n_test)):
-        if n > len(data[f"{split}_photo"]):
-            raise DataError(f"n_{split} = {n}: the data set has {len(data[f'{split}_photo'])} images; ask for no more")
+    check_counts(params, data)
     if params.latent == "spatial":
         try:
             networks.cell_values(data["train_photo"].shape[1], params.latent_size)
@@ -198,26 +192,3 @@ def labels(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         for name, values in sorted(data.items())
         if name.startswith("train_") and values.ndim == 1 and values.dtype == np.uint8 and values.max() < MOST_CLASSES
     }
-
-
-def pieces(x: np.ndarray) -> list[np.ndarray]:
-    """At most 100 rows at a time."""
-    return np.array_split(x, range(100, len(x), 100))
-
-
-def to_float(z: np.ndarray) -> np.ndarray:
-    """uint8 → [0, 1] float32."""
-    return z.astype(np.float32) / 255
-
-
-def to_uint8(z: np.ndarray) -> np.ndarray:
-    """[0, 1] → uint8."""
-    return np.clip(np.round(z * 255), 0, 255).astype(np.uint8)
-
-
-def _joined(results) -> np.ndarray:
-    return np.concatenate([ops.convert_to_numpy(one) for one in results])
-
-
-def _round(value) -> float:
-    return float(f"{value:.6g}")

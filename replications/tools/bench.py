@@ -217,7 +217,7 @@ def _captured(room: str) -> list:
         models.append(model)
         return fit(model, *arguments)
 
-    module.fit = keeping
+    module.fit = keeping  # pyright: ignore[reportAttributeAccessIssue]  # in the room's place of it
     return models
 
 
@@ -370,7 +370,8 @@ def _output(process: subprocess.Popen) -> str:
     out, errors = process.communicate()
     if process.returncode:
         last = (errors.strip().splitlines() or ["it said nothing"])[-1]
-        raise BenchError(f"{' '.join(process.args[1:])}: failed ({last}); run it by itself to see why")
+        words = [str(word) for word in process.args] if isinstance(process.args, list) else []
+        raise BenchError(f"{' '.join(words[1:])}: failed ({last}); run it by itself to see why")
     return out
 
 

@@ -7,9 +7,9 @@ them with torch.nn. It decides nothing: what the claims rest on is trained in th
 import json
 import time
 
-import torch
-from torch import nn
-from torch.nn import functional
+import torch  # pyright: ignore[reportMissingImports]  # an extra
+from torch import nn  # pyright: ignore[reportMissingImports]
+from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
 from replications import command, study
 from replications.tools.bench import STEPS, VARIANTS

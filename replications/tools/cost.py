@@ -190,7 +190,7 @@ def hours_by_room(
 def hours_of(declared: study.Study, room: str, speed: Speed, epochs: int | None, gpus: int) -> float:
     """Until the GPU with the most to do is done: it takes ⌈runs / GPUs⌉ of the longest."""
     runs = declared.runs(room)
-    each = [run.params.n_train * (epochs or run.params.epochs) for run in runs]  # pyright: ignore
+    each = [run.params.n_train * (epochs or run.params.epochs) for run in runs]
     share = math.ceil(len(runs) / gpus)
     return speed.seconds(share, speed.at_once(), max(each)) / 3600
 
@@ -198,6 +198,6 @@ def hours_of(declared: study.Study, room: str, speed: Speed, epochs: int | None,
 def _said(declared: study.Study, epochs: dict[str, int]) -> list[str]:
     said = []
     for room, variants in declared.variants.items():
-        of = sorted({epochs.get(room, params.epochs) for params in variants.values()})  # pyright: ignore
+        of = sorted({epochs.get(room, params.epochs) for params in variants.values()})
         said.append(f"{room}: {len(declared.runs(room))} runs of {' or '.join(map(str, of))} epochs")
     return said

@@ -75,7 +75,7 @@ def dataset_of(declared: study.Study, replication: str) -> str:
     Raises:
         StudyError: there are several, whose arrays a stage of the template could not depend on.
     """
-    found = sorted({params.dataset for params in declared.variants_of(replication).values()})  # pyright: ignore
+    found = sorted({params.dataset for params in declared.variants_of(replication).values()})
     if len(found) > 1:
         raise study.StudyError(
             f"{declared.params_file}: {replication}: its variants name the data sets {', '.join(found)}, expected one "

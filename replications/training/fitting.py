@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from replications.errors import Diverged
+from replications.training.arrays import to_float
 
 FILE, EVERY = "REPLICATIONS_CHECKPOINT", "REPLICATIONS_CHECKPOINT_EVERY"
 """Environment variables of a run's process: where it leaves its state (unset: nowhere), and after how many seconds."""
@@ -103,7 +104,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, batch: int):
         chosen = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        x = self.photos[chosen].astype(np.float32) / 255
+        x = to_float(self.photos[chosen])
         return x, x
 
 

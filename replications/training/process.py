@@ -95,7 +95,7 @@ def _be_deterministic() -> None:
 
         tf.config.experimental.enable_op_determinism()
     if keras.backend.backend() == "torch":
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]  # an extra
 
         torch.use_deterministic_algorithms(True)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import dask
+import dask.config
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -54,7 +54,7 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
     data = runs.read_arrays(declared, wanted)
     code = code_hash(replication)
     digests = {name: runs.sha256(content) for name, content in data.items()}
-    identities = {run: runs.identity(run, code, digests[run.params.dataset]) for run in wanted}  # pyright: ignore
+    identities = {run: runs.identity(run, code, digests[run.params.dataset]) for run in wanted}
     runs.sweep(declared, replication)
     for path in runs.set_aside_undeclared(declared, replication):
         print(f"{path}: no longer declared, set aside in {declared.folder / '.set-aside'}")
@@ -153,7 +153,7 @@ def benched(declared: study.Study, missing: list[study.Run]) -> float | None:
 
 def seconds_of(of_replication: list[study.Run], one: dict) -> float:
     """What these runs take one after the other, were each image and each start as fast as in the `one` benched."""
-    images = sum(run.params.n_train * run.params.epochs for run in of_replication)  # pyright: ignore
+    images = sum(run.params.n_train * run.params.epochs for run in of_replication)
     around = one["seconds"]["start"] + one["seconds"]["after"]
     return images / one["images_per_second"] + around * len(of_replication)
 

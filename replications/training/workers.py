@@ -42,7 +42,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import dask
+import dask.config
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
 from distributed.comm import inproc
@@ -170,7 +170,7 @@ def run_all(
 
     def key(run: Run) -> str:
         """A shared scheduler takes equal keys for the same task, whoever asks; a run's checkpoint has the same name."""
-        decides = identity(run, codes[run.replication], digests[run.params.dataset])  # pyright: ignore
+        decides = identity(run, codes[run.replication], digests[run.params.dataset])
         return f"run-{run.name}-{sha256(json.dumps(decides, sort_keys=True).encode())}"
 
     futures: dict[Future, Run] = {
@@ -180,7 +180,7 @@ def run_all(
             run.replication,
             run.params.model_dump(),
             run.seed,
-            held[run.params.dataset],  # pyright: ignore[reportAttributeAccessIssue]
+            held[run.params.dataset],
             key(run).replace("/", "-"),
             key=key(run),
             priority=-order,

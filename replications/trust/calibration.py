@@ -681,7 +681,7 @@ MARKERS = {5: "o", 8: "s", 10: "^"}
 def plot(judged: Sequence[Mapping], of_power: Sequence[Mapping], of_flips: Sequence[Mapping]) -> bytes:
     """judge.png: wrong verdicts, coverage, power, and flip chances told against those that happened."""
     figure = plt.figure(figsize=(13.5, 11.5), dpi=90, layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    ((upper,), (lower,)) = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1))
     left, right = upper.subplots(1, 2)
     _plot_wrong(left, judged)
     _plot_coverage(right, judged)

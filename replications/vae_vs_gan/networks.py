@@ -9,14 +9,16 @@ for DCGAN's tanh, which it is but for the range.
 import keras
 from keras import layers
 
+from replications.training.initialisers import Seeds, he
+
 
 def encoder(size: int, *, channels: int, latent_size: int, gaussian: bool, seed: int) -> keras.Model:
     """Picture (B, size, size, 3) → mean and, if `gaussian`, log variance of q(z|x), each (B, latent_size)."""
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     picture = keras.Input((size, size, 3))
     x = _down(picture, channels, seeds)
     names = ("mean", "log_var") if gaussian else ("mean",)
-    heads = [layers.Dense(latent_size, kernel_initializer=_he(seeds), name=name)(x) for name in names]
+    heads = [layers.Dense(latent_size, kernel_initializer=he(seeds), name=name)(x) for name in names]
     return keras.Model(picture, heads, name="encoder")
 
 
@@ -25,54 +27,39 @@ def decoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.M
 
     A dense layer and three transposed convolutions of `channels`·(4, 2, 1) and 3 channels lead up from `size` / 8.
     """
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     x = z = keras.Input((latent_size,))
     side = size // 8
-    x = layers.Dense(side * side * channels * 4, use_bias=False, kernel_initializer=_he(seeds))(x)
+    x = layers.Dense(side * side * channels * 4, use_bias=False, kernel_initializer=he(seeds))(x)
     x = layers.Reshape((side, side, channels * 4))(x)
     x = layers.ReLU()(_batch_norm(seeds)(x))
     for factor in (2, 1):
-        up = layers.Conv2DTranspose(channels * factor, 4, 2, "same", use_bias=False, kernel_initializer=_he(seeds))
+        up = layers.Conv2DTranspose(channels * factor, 4, 2, "same", use_bias=False, kernel_initializer=he(seeds))
         x = layers.ReLU()(_batch_norm(seeds)(up(x)))
-    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="sigmoid", kernel_initializer=_he(seeds))(x)
+    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="sigmoid", kernel_initializer=he(seeds))(x)
     return keras.Model(z, x, name="decoder")
 
 
 def discriminator(size: int, *, channels: int, seed: int) -> keras.Model:
     """Picture (B, size, size, 3) → logit (B, 1) of being real: the encoder with another last layer."""
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     picture = keras.Input((size, size, 3))
     x = _down(picture, channels, seeds)
-    return keras.Model(picture, layers.Dense(1, kernel_initializer=_he(seeds))(x), name="discriminator")
+    return keras.Model(picture, layers.Dense(1, kernel_initializer=he(seeds))(x), name="discriminator")
 
 
-def _down(picture, channels: int, seeds: "_Seeds"):
+def _down(picture, channels: int, seeds: Seeds):
     """Three stride-2 convolutions of `channels`·(1, 2, 4): (B, size, size, 3) → (B, (size / 8)² · 4 · channels)."""
     x = layers.Rescaling(2, offset=-1)(picture)
     for factor in (1, 2, 4):
         normed = factor > 1  # the norm's own shift takes the bias's place
-        x = layers.Conv2D(channels * factor, 4, 2, "same", use_bias=not normed, kernel_initializer=_he(seeds))(x)
+        x = layers.Conv2D(channels * factor, 4, 2, "same", use_bias=not normed, kernel_initializer=he(seeds))(x)
         x = _batch_norm(seeds)(x) if normed else x
         x = layers.LeakyReLU(0.2)(x)
     return layers.Flatten()(x)
 
 
-class _Seeds:
-    """Hands out one integer after the other, so that no layer draws its seed from a global generator."""
-
-    def __init__(self, seed: int):
-        self.next = 1000 * seed
-
-    def __call__(self) -> int:
-        self.next += 1
-        return self.next
-
-
-def _he(seeds: _Seeds):
-    return keras.initializers.HeNormal(seed=seeds())
-
-
-def _batch_norm(seeds: _Seeds):
+def _batch_norm(seeds: Seeds):
     """Batch normalisation whose running means, used after training, forget fast: there are few steps."""
     return layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02, seed=seeds())

@@ -2,22 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from replications.training.params import RunParams
 
 
-class Params(BaseModel):
+class Params(RunParams):
     """One row of the comparison, complete: the section's values overridden by the variant's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    dataset: str
-    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
-    n_train: int = Field(gt=0)
-    n_test: int = Field(gt=0)
-    epochs: int = Field(gt=0)
     batch_size: int = Field(gt=1)
     """More than one: batch normalisation."""
-    learning_rate: float = Field(gt=0)
     beta_1: float = Field(ge=0, lt=1)
 
     channels: int = Field(gt=0)
@@ -55,8 +49,6 @@ class Params(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self):
-        if self.n_train < self.batch_size:
-            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
         for name in ("n_search", "n_bound"):
             if getattr(self, name) > self.n_test:
                 raise ValueError(f"{name} = {getattr(self, name)} is more than n_test = {self.n_test}")

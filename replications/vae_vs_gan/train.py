@@ -6,13 +6,17 @@ Rates and distortions are in nats per image, bounds in nats per dimension. Pictu
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from replications.errors import DataError, Diverged
+from replications.errors import Diverged
+from replications.training.adversarial import adversarial_loss
+from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.training.fitting import Batches, count, fit, jit_compile
+from replications.training.gaussians import kl_to_standard_normal, sample
 from replications.vae_vs_gan import networks
 from replications.vae_vs_gan.params import Params
 
@@ -56,16 +60,15 @@ def train(
     if model.encoder:
         outputs["output"] = model.decode(model.encode(test)[0])
     outputs["searched"] = search(model.decoder, to_float(test[: params.n_search]), params, seed)
-    for name, values in outputs.items():
-        if not np.isfinite(values).all():  # the last step's weights, which no loss has seen
-            raise Diverged(f"epoch {params.epochs}: {name} is not a number everywhere")
+    check_finite(outputs, params.epochs)
     if np.ptp(outputs["prior"], axis=(0, 1, 2)).max() < 0.025:
         raise Diverged(f"epoch {params.epochs}: all samples are one flat colour")
     nets = {"encoder": model.encoder, "decoder": model.decoder, "discriminator": model.discriminator}
     facts = {f"{name}_parameters": net.count_params() if net else 0 for name, net in nets.items()}
     facts["losses"] = losses
     if params.encoder == "gaussian":
-        facts |= {name: _round(value) for name, value in likelihood(model, photos, test[: params.n_bound], rng).items()}
+        bounds = likelihood(model, photos, test[: params.n_bound], rng)
+        facts |= {name: six_digits(value) for name, value in bounds.items()}
     return {name: to_uint8(values) for name, values in outputs.items()} | {"target": test}, facts
 
 
@@ -100,7 +103,8 @@ class VAEvsGAN(keras.Model):
         Where there is an encoder: mean, log_var (B, latent_size), output (B, H, W, 3). Where there is a discriminator:
         fake (B or 2 B, H, W, 3), all that it is to tell from pictures, samples of the prior last.
         """
-        results, z = {}, []
+        results: dict[str, Any] = {}
+        z = []
         if self.encoder:
             encoded = keras.tree.flatten(self.encoder(x, training=training))  # a single output comes bare
             results = dict(zip(("mean", "log_var"), encoded, strict=False))
@@ -120,7 +124,7 @@ class VAEvsGAN(keras.Model):
         """A latent from the prior for each picture, (B, latent_size)."""
         return keras.random.normal((ops.shape(x)[0], self.p.latent_size), seed=self.noise)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Distortion + β · rate, nats per image, + γ · adversarial + discriminator, as far as the variant has them."""
         losses, total = {}, 0.0
         if self.encoder:
@@ -132,7 +136,7 @@ class VAEvsGAN(keras.Model):
             total = total + self.p.beta * losses["rate"]
         if self.discriminator:
             losses["discriminator"] = self.discriminator_loss(y, ops.stop_gradient(y_pred["fake"]))
-            losses["adversarial"] = self.adversarial_loss(y_pred["fake"])
+            losses["adversarial"] = adversarial_loss(self.discriminator, y_pred["fake"])
             total = total + losses["discriminator"] + self.p.gamma * losses["adversarial"]
         for name, value in losses.items():
             self.trackers[name].update_state(value)
@@ -143,26 +147,21 @@ class VAEvsGAN(keras.Model):
 
         With one-sided label smoothing (Salimans et al. 2016, section 3.4) real pictures are real to 1 − s only.
         """
+        assert self.discriminator is not None
         real_logits, fake_logits = (self.discriminator(pictures, training=True) for pictures in (real, fake))
         s = self.p.label_smoothing
         taken_for_real = (1 - s) * ops.mean(ops.softplus(-real_logits)) + s * ops.mean(ops.softplus(real_logits))
         return taken_for_real + ops.mean(ops.softplus(fake_logits))
 
-    def adversarial_loss(self, fake):
-        """−log D(G(z)), the non-saturating form (Goodfellow et al. 2014, section 3), D standing still."""
-        frozen = [ops.stop_gradient(v.value) for v in self.discriminator.trainable_variables]
-        still = [v.value for v in self.discriminator.non_trainable_variables]
-        logits, _ = self.discriminator.stateless_call(frozen, still, fake, training=True)
-        return ops.mean(ops.softplus(-logits))
-
     def encode(self, photos: np.ndarray) -> list[np.ndarray]:
         """uint8 (N, H, W, 3) → mean and, of a Gaussian encoder, log variance, each (N, latent_size)."""
-        results = [keras.tree.flatten(self.encoder(to_float(piece), training=False)) for piece in pieces(photos)]
-        return [_joined(parts) for parts in zip(*results, strict=True)]
+        assert self.encoder is not None
+        results = [keras.tree.flatten(self.encoder(to_float(piece), training=False)) for piece in pieces(photos, PIECE)]
+        return [joined(parts) for parts in zip(*results, strict=True)]
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """(N, latent_size) → pictures in [0, 1] (N, H, W, 3)."""
-        return _joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
+        return joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32), PIECE)])
 
 
 # --- the search of the latent ----------------------------------------------------------------------------------------
@@ -182,7 +181,7 @@ class Search(keras.Model):
         """What the latents decode to, (N, H, W, 3), whatever `x`."""
         return self.decoder(self.z, training=False)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Sum over the images of the mean squared error, so that no image's gradient depends on how many there are."""
         return ops.sum(ops.mean(ops.square(y - y_pred), axis=(1, 2, 3)))
 
@@ -246,7 +245,8 @@ def decoder_variance(model: VAEvsGAN, photos: np.ndarray, rng: np.random.Generat
 
     Rybkin et al. 2021, section 3.2; here once, after training.
     """
-    decoded = model.decode(posterior_sample(*model.encode(photos), rng))
+    mean, log_var = model.encode(photos)
+    decoded = model.decode(sample(mean, log_var, rng))
     return max(float(np.square(decoded - to_float(photos)).mean(dtype=float)), SMALLEST_VARIANCE)
 
 
@@ -257,15 +257,10 @@ def log_weights(model: VAEvsGAN, photos: np.ndarray, variance: float, rng: np.ra
     """
     x, (mean, log_var), weights = to_float(photos), model.encode(photos), []
     for _ in range(model.p.n_importance):
-        z = posterior_sample(mean, log_var, rng)
+        z = sample(mean, log_var, rng)
         log_likelihood = log_normal(x, model.decode(z), variance).sum(axis=(1, 2, 3))
         weights.append(log_likelihood + (log_normal(z, 0, 1) - log_normal(z, mean, np.exp(log_var))).sum(axis=1))
     return np.array(weights)
-
-
-def posterior_sample(mean: np.ndarray, log_var: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One draw from q(z|x) for each image, (N, latent_size)."""
-    return mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape)
 
 
 def baselines(photos: np.ndarray, test: np.ndarray) -> dict[str, float]:
@@ -293,41 +288,3 @@ def log_mean_exp(values: np.ndarray) -> np.ndarray:
     """The log of the mean over the first axis of exp(values), safe from overflow (Burda et al. 2016, section 3)."""
     highest = values.max(axis=0)
     return highest + np.log(np.exp(values - highest).mean(axis=0))
-
-
-def kl_to_standard_normal(mean, log_var, exp=np.exp):
-    """KL(N(mean, exp(log_var)) ‖ N(0, 1)) of each coordinate in nats (Kingma and Welling 2014, appendix B)."""
-    return (mean**2 + exp(log_var) - log_var - 1) / 2
-
-
-# --- data ------------------------------------------------------------------------------------------------------------
-
-
-def check_counts(params: Params, data: dict[str, np.ndarray]) -> None:
-    """Raises DataError before any training where the data set has fewer images than asked for."""
-    for split, n in (("train", params.n_train), ("test", params.n_test)):
-        if n > len(data[f"{split}_photo"]):
-            raise DataError(f"n_{split} = {n}: the data set has {len(data[f'{split}_photo'])} images; ask for no more")
-
-
-def pieces(x: np.ndarray) -> list[np.ndarray]:
-    """At most PIECE rows at a time."""
-    return np.array_split(x, range(PIECE, len(x), PIECE))
-
-
-def to_float(z: np.ndarray) -> np.ndarray:
-    """uint8 → [0, 1] float32."""
-    return z.astype(np.float32) / 255
-
-
-def to_uint8(z: np.ndarray) -> np.ndarray:
-    """[0, 1] → uint8."""
-    return np.clip(np.round(z * 255), 0, 255).astype(np.uint8)
-
-
-def _joined(results) -> np.ndarray:
-    return np.concatenate([ops.convert_to_numpy(one) for one in results])
-
-
-def _round(value) -> float:
-    return float(f"{value:.6g}")

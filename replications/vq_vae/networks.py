@@ -6,32 +6,34 @@ Axes: B pictures, h × w positions, D numbers at each, K codes.
 import keras
 from keras import layers, ops
 
+from replications.training.initialisers import Seeds, glorot, he
+
 
 def encoder(size: int, *, channels: int, residual_blocks: int, outputs: int, seed: int) -> keras.Model:
     """Picture (B, size, size, 3) → z_e (B, size / 4, size / 4, outputs).
 
     Two stride-2 4×4 convolutions and residual 3×3 blocks (section 4.1), then a 1×1 convolution.
     """
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     x = picture = keras.Input((size, size, 3))
     for _ in range(2):
-        x = layers.Conv2D(channels, 4, 2, "same", activation="relu", kernel_initializer=_he(seeds))(x)
+        x = layers.Conv2D(channels, 4, 2, "same", activation="relu", kernel_initializer=he(seeds))(x)
     for _ in range(residual_blocks):
         x = _residual(x, channels, seeds)
-    z = layers.Conv2D(outputs, 1, kernel_initializer=_glorot(seeds))(layers.ReLU()(x))
+    z = layers.Conv2D(outputs, 1, kernel_initializer=glorot(seeds))(layers.ReLU()(x))
     return keras.Model(picture, z, name="encoder")
 
 
 def decoder(size: int, *, channels: int, residual_blocks: int, embedding_dim: int, seed: int) -> keras.Model:
     """Latent (B, size / 4, size / 4, D) → picture (B, size, size, 3) in [0, 1]: the encoder's mirror image."""
-    seeds = _Seeds(seed)
+    seeds = Seeds(seed)
     z = keras.Input((size // 4, size // 4, embedding_dim))
-    x = layers.Conv2D(channels, 3, 1, "same", kernel_initializer=_glorot(seeds))(z)
+    x = layers.Conv2D(channels, 3, 1, "same", kernel_initializer=glorot(seeds))(z)
     for _ in range(residual_blocks):
         x = _residual(x, channels, seeds)
     x = layers.ReLU()(x)
-    x = layers.Conv2DTranspose(channels, 4, 2, "same", activation="relu", kernel_initializer=_he(seeds))(x)
-    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="sigmoid", kernel_initializer=_glorot(seeds))(x)
+    x = layers.Conv2DTranspose(channels, 4, 2, "same", activation="relu", kernel_initializer=he(seeds))(x)
+    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="sigmoid", kernel_initializer=glorot(seeds))(x)
     return keras.Model(z, x, name="decoder")
 
 
@@ -54,6 +56,7 @@ class Gaussian(layers.Layer):
         """(B, h, w, 2 D), mean and log variance → {quantised: a sample, or the mean at test time; rate (B,) nats}."""
         mean, log_var = ops.split(z, 2, axis=-1)
         noise = keras.random.normal(ops.shape(mean), seed=self.noise) if training else 0.0
+        # By `square`: as a power it is another number in the last bit where nothing is compiled.
         rate = ops.sum(ops.square(mean) + ops.exp(log_var) - log_var - 1, axis=(1, 2, 3)) / 2
         return {"quantised": mean + ops.exp(log_var / 2) * noise, "rate": rate, "loss": ops.zeros(())}
 
@@ -151,30 +154,11 @@ def nearest(z, codebook):
     return ops.cast(ops.argmin(distance, axis=-1), "int32")
 
 
-def _residual(x, channels: int, seeds: "_Seeds"):
+def _residual(x, channels: int, seeds: Seeds):
     """ReLU, 3×3, ReLU, 1×1, added to the input."""
-    y = layers.Conv2D(channels, 3, 1, "same", kernel_initializer=_he(seeds))(layers.ReLU()(x))
-    y = layers.Conv2D(channels, 1, kernel_initializer=_glorot(seeds))(layers.ReLU()(y))
+    y = layers.Conv2D(channels, 3, 1, "same", kernel_initializer=he(seeds))(layers.ReLU()(x))
+    y = layers.Conv2D(channels, 1, kernel_initializer=glorot(seeds))(layers.ReLU()(y))
     return layers.Add()([x, y])
-
-
-class _Seeds:
-    """Hands out one integer after the other, so that no layer draws its seed from a global generator."""
-
-    def __init__(self, seed: int):
-        self.next = 1000 * seed
-
-    def __call__(self) -> int:
-        self.next += 1
-        return self.next
-
-
-def _he(seeds: _Seeds):
-    return keras.initializers.HeNormal(seed=seeds())
-
-
-def _glorot(seeds: _Seeds):
-    return keras.initializers.GlorotUniform(seed=seeds())
 
 
 def _unit(embedding_dim: int, seed: int):

@@ -2,24 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from replications.training.params import RunParams
 
 SIZES = ("k2", "k8", "k32", "k128", "k512")
 """The variants in the order of the codebook's size, with the paper's own quantiser."""
 
 
-class Params(BaseModel):
+class Params(RunParams):
     """One row of the ablation, complete: the section's values overridden by the variant's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    dataset: str
-    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
-    n_train: int = Field(gt=0)
-    n_test: int = Field(gt=0)
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
 
     channels: int = Field(gt=0)
     residual_blocks: int = Field(ge=0)
@@ -48,8 +40,6 @@ class Params(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self):
-        if self.n_train < self.batch_size:
-            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
         if self.codebook_size > 2**16:
             raise ValueError(
                 f"codebook_size = {self.codebook_size}: expected at most {2**16}, codes are kept as uint16"

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from replications.errors import DataError, Diverged
+from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.training.fitting import Batches, fit
+from replications.training.gaussians import sample
 from replications.vq_vae import networks
 from replications.vq_vae.params import Params
 
@@ -53,12 +55,9 @@ def train(
     }
     if params.quantiser == "gaussian":
         mean, log_var = np.split(encoded, 2, axis=-1)
-        noise = np.random.default_rng(seed).standard_normal(mean.shape)
-        outputs["sampled"] = model.decode(mean + np.exp(log_var / 2) * noise)
-        facts["rate"] = _round(bottleneck["rate"].mean())
-    for name, values in outputs.items():
-        if not np.isfinite(values).all():  # the last step's weights, which no loss has seen
-            raise Diverged(f"epoch {params.epochs}: {name} is not a number everywhere")
+        outputs["sampled"] = model.decode(sample(mean, log_var, np.random.default_rng(seed)))
+        facts["rate"] = six_digits(bottleneck["rate"].mean())
+    check_finite(outputs, params.epochs)
     images = {name: to_uint8(values) for name, values in outputs.items()} | {"target": test}
     if "codes" in bottleneck:
         images["codes"] = bottleneck["codes"].astype(np.uint16)
@@ -85,7 +84,7 @@ class VQVAE(keras.Model):
         through = self.bottleneck(self.encoder(x, training=training), training=training)
         return {"output": self.decoder(through["quantised"], training=training), **through}
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
         """Equation 3, or distortion + β · rate.
 
         The squared error is divided by the variance of the training pixels, so that it is of the order of 1 like the
@@ -103,16 +102,16 @@ class VQVAE(keras.Model):
 
     def encode(self, photos: np.ndarray) -> np.ndarray:
         """uint8 (N, H, W, 3) → z_e (N, h, w, D); for the VAE mean and log variance (N, h, w, 2 D)."""
-        return _joined([self.encoder(to_float(piece), training=False) for piece in pieces(photos)])
+        return joined([self.encoder(to_float(piece), training=False) for piece in pieces(photos)])
 
     def through_bottleneck(self, encoded: np.ndarray) -> dict[str, np.ndarray]:
         """What the bottleneck says of each row of (N, h, w, …); without its losses."""
         said = [self.bottleneck(piece, training=False) for piece in pieces(encoded)]
-        return {name: _joined([one[name] for one in said]) for name in said[0] if name != "loss"}
+        return {name: joined([one[name] for one in said]) for name in said[0] if name != "loss"}
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """(N, h, w, D) → pictures in [0, 1] (N, H, W, 3)."""
-        return _joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
+        return joined([self.decoder(piece, training=False) for piece in pieces(z.astype(np.float32))])
 
 
 def bottleneck(params: Params, seed: int) -> keras.layers.Layer:
@@ -132,33 +131,3 @@ def bottleneck(params: Params, seed: int) -> keras.layers.Layer:
             return networks.EMAWithRestarts(
                 **codebook, **learned, decay=params.decay, restart_below=params.restart_below
             )
-
-
-def check_counts(params: Params, data: dict[str, np.ndarray]) -> None:
-    """Raises DataError before any training where the data set has fewer images than asked for."""
-    for split, n in {"train": params.n_train, "test": params.n_test}.items():
-        if n > len(data[f"{split}_photo"]):
-            raise DataError(f"n_{split} = {n}: the data set has {len(data[f'{split}_photo'])} images; ask for no more")
-
-
-def pieces(x: np.ndarray) -> list[np.ndarray]:
-    """At most 100 rows at a time."""
-    return np.array_split(x, range(100, len(x), 100))
-
-
-def to_float(z: np.ndarray) -> np.ndarray:
-    """uint8 → [0, 1] float32."""
-    return z.astype(np.float32) / 255
-
-
-def to_uint8(z: np.ndarray) -> np.ndarray:
-    """[0, 1] → uint8."""
-    return np.clip(np.round(z * 255), 0, 255).astype(np.uint8)
-
-
-def _joined(results) -> np.ndarray:
-    return np.concatenate([ops.convert_to_numpy(one) for one in results])
-
-
-def _round(value) -> float:
-    return float(f"{value:.6g}")

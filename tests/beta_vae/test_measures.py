@@ -7,12 +7,13 @@ import pytest
 from ruamel.yaml import YAML
 from scipy import ndimage
 
-from replications.beta_vae import claims, measures
+from replications.beta_vae import measures
 from replications.beta_vae.params import BETAS, Params
 from replications.datasets import world
 from replications.instruments import classification, recognition
 from replications.instruments.sharpness import SHARPNESS
 from tests import tiny
+from tests.rooms import recipes
 
 N, N_DRAWN, N_DRAWS, N_PROBE, SIZE = 24, 8, 6, 160, 4
 STUDIES = [".", *(f for f in ("real",) if "beta_vae" in YAML(typ="safe").load(tiny.ROOT / f / "params.yaml"))]
@@ -263,29 +264,8 @@ def known(request, perfect, real) -> dict[str, set[str]]:
     return MEASURED[request.param]
 
 
-def test_metrics_name_variants_and_instruments_that_exist(known):
-    for name, (variant, instrument) in measures.METRICS.items():
-        assert instrument in known[variant], name
-
-
-def test_curves_name_variants_and_instruments_that_exist(known):
-    of_the_world = known["beta_1"] >= OF_THE_WORLD
-    for curve in measures.CURVES:
-        for variant in (one for variants in curve.series.values() for one in variants):
-            assert curve.x in Params.model_fields or curve.x in known[variant], f"{curve.title}: {variant}"
-            there = curve.y in known[variant] or (curve.y in OF_THE_WORLD and not of_the_world)
-            assert there, f"{curve.title}: {variant}"
-
-
-def test_claims_and_tables_read_scores_that_exist(known):
-    study = "root" if known["beta_1"] >= OF_THE_WORLD else "real"
-    for claim in (one for one in claims.CLAIMS if study in one.studies):
-        for variant, instrument in claim.needs:
-            assert instrument in known[variant], f"{claim.id}: {instrument} of {variant}"
-    for table in claims.TABLES:
-        assert set(table.rows) <= set(known), table.title
-        for instrument in table.instruments:
-            assert any(instrument in known[variant] for variant in table.rows), f"{table.title}: {instrument}"
+def test_metrics_curves_claims_and_tables_name_what_is_scored(known):
+    recipes.announced("beta_vae", known, "root" if known["beta_1"] >= OF_THE_WORLD else "real")
 
 
 @pytest.mark.parametrize("folder", STUDIES)

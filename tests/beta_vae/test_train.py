@@ -1,9 +1,7 @@
 """The β-VAE recipe: its loss by hand, its noise, its facts by other formulas, and the entry that the suite uses."""
 
-import json
 import random
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -16,9 +14,8 @@ from pydantic import ValidationError
 from replications.beta_vae import networks, train
 from replications.beta_vae.params import Params
 from replications.datasets import facade_world, world
-from replications.environment import ONE_THREAD
 from replications.errors import DataError, Diverged
-from tests import tiny
+from tests.rooms import recipes
 
 N_TRAIN, N_PROBE, N_TEST, N_DRAWN = 8, 20, 6, 3
 SMALL = {
@@ -72,26 +69,6 @@ def step_by_step(monkeypatch):
 
 
 # The rate.
-
-
-def test_the_kl_divergence_by_hand():
-    """To N(0, 1) from itself 0; from N(2, 1) 2; from N(0, 4) (4 − ln 4 − 1) / 2; from N(−1, 1/4) (1/4 + ln 4) / 2."""
-    mean, log_var = np.array([0, 2, 0, -1.0]), np.log([1, 1, 4, 0.25])
-    expected = [0, 2, 0.8068528, 0.8181472]
-    np.testing.assert_allclose(train.kl_to_standard_normal(mean, log_var), expected, atol=1e-6)
-    of_tensors = train.kl_to_standard_normal(tf.constant(mean), tf.constant(log_var), ops.exp)
-    np.testing.assert_allclose(of_tensors, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize(("mean", "log_var"), [(0.0, 0.0), (1.5, 0.0), (0.0, -3.0), (-0.7, 1.2), (2.0, -1.0)])
-def test_the_kl_divergence_agrees_with_monte_carlo(mean, log_var):
-    """E[log q(z) − log p(z)] over z from q."""
-    deviation = np.exp(log_var / 2)
-    z = mean + deviation * np.random.default_rng(1).standard_normal(100_000)
-    log_q = -((z - mean) ** 2) / (2 * deviation**2) - np.log(deviation)
-    samples = log_q + z**2 / 2
-    standard_error = samples.std() / np.sqrt(len(samples))
-    assert abs(samples.mean() - train.kl_to_standard_normal(mean, log_var)) <= 5 * standard_error + 1e-12
 
 
 # The loss.
@@ -293,18 +270,6 @@ def test_encoding_and_decoding_go_piece_by_piece_and_lose_no_row(n):
     decoded = model.decode(mean.astype(np.float64))
     assert decoded.shape == (n, 32, 32, 3)
     np.testing.assert_allclose(decoded, model.decoder(mean), atol=1e-5)
-    pieces = train.pieces(x)
-    assert max(map(len, pieces)) <= 100
-    np.testing.assert_array_equal(np.concatenate(pieces), x)
-
-
-def test_every_intensity_survives_the_way_there_and_back_and_others_are_clipped():
-    z = np.arange(256, dtype=np.uint8)
-    there = train.to_float(z)
-    assert there.dtype == np.float32
-    assert (there[0], there[255]) == (0, 1)
-    np.testing.assert_array_equal(train.to_uint8(there), z)
-    np.testing.assert_array_equal(train.to_uint8(np.array([-0.5, 1.5, 0.5 / 255 + 1e-6])), [0, 255, 1])
 
 
 @pytest.fixture
@@ -467,49 +432,6 @@ def test_variants_of_one_seed_are_paired(steps_seen):
         assert same_noise == (name != "autoencoder"), name
 
 
-def test_the_two_nets_and_other_seeds_start_from_other_weights():
-    def drawn(seed: int) -> list[bytes]:
-        model = train.BetaVAE(params(), 32, seed)
-        weights = [*model.encoder.get_weights(), *model.decoder.get_weights()]
-        return [np.sort(w.ravel() / w.std())[-3:].round(5).tobytes() for w in weights if w.ndim > 1]
-
-    assert len({*drawn(1), *drawn(2)}) == 2 * len(drawn(1))
-
-
-def numbered(n: int = 7) -> np.ndarray:
-    """Pictures each of whose pixels tells the picture's number."""
-    return np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None, None], (n, 4, 4, 3))
-
-
-def orders(seed: int, epochs: int = 3) -> list[list[int]]:
-    """The numbers of the pictures in the order in which they are shown."""
-    given, seen = train.Batches(numbered(), 2, seed), []
-    assert len(given) == 3
-    for _ in range(epochs):
-        given[0]  # looking twice changes nothing
-        shown = [given[batch] for batch in range(len(given))]
-        for x, y in shown:
-            np.testing.assert_array_equal(x, y)
-        seen.append([round(255 * float(one[0, 0, 0])) for x, _ in shown for one in x])
-        given.on_epoch_end()
-    return seen
-
-
-def test_every_picture_is_shown_at_most_once_in_an_epoch_and_in_another_order_in_the_next():
-    for epoch in orders(1):
-        assert len(set(epoch)) == len(epoch) == 6, "what fills no batch is left out"
-    assert len({tuple(epoch) for epoch in orders(1)}) == 3
-    assert {number for epoch in orders(1, 20) for number in epoch} == set(range(7)), "not always the same one"
-
-
-def test_the_order_follows_from_the_seed_alone():
-    keras.utils.set_random_seed(1)
-    first = orders(1)
-    keras.utils.set_random_seed(2)
-    assert orders(1) == first
-    assert orders(2) != first
-
-
 # What is refused, and what ends a training.
 
 
@@ -526,19 +448,6 @@ def test_more_images_than_there_are_are_refused_before_any_training(changes, wor
     assert not models
 
 
-def test_a_loss_that_is_no_number_names_its_epoch():
-    with pytest.raises(Diverged, match=r"^epoch 1: .*loss is (nan|inf)"):
-        train.train(params(learning_rate=1e30), 1, arrays(), silent)
-
-
-def test_the_epoch_is_that_in_which_it_happened(monkeypatch):
-    late = keras.optimizers.schedules.PiecewiseConstantDecay([2], [1e-3, 1e30])  # at the second epoch's second step
-    adam = keras.optimizers.Adam
-    monkeypatch.setattr(keras.optimizers, "Adam", lambda _: adam(late))
-    with pytest.raises(Diverged, match=r"^epoch 3: .*loss is (nan|inf)"):
-        train.train(params(epochs=4), 1, arrays(), silent)
-
-
 @pytest.mark.filterwarnings("ignore:invalid value encountered")
 def test_an_output_that_is_no_number_though_the_last_loss_was_one():
     with pytest.raises(Diverged, match=r"^epoch 1: \w+ is not a number everywhere"):
@@ -549,7 +458,6 @@ def test_an_output_that_is_no_number_though_the_last_loss_was_one():
     ("changes", "words"),
     [
         ({"encoder": "deterministic"}, r"beta = 1\.0 with a deterministic encoder, .*; set it to 0"),
-        ({"batch_size": N_TRAIN + 1}, "n_train = 8 is less than one batch of 9"),
         ({"encoder": "discrete"}, "'gaussian' or 'deterministic'"),
         ({"variance": "learned"}, "'unit' or 'optimal'"),
         ({"beta": -0.1}, "greater than or equal to 0"),
@@ -560,8 +468,6 @@ def test_an_output_that_is_no_number_though_the_last_loss_was_one():
         ({"n_probe": 19}, "greater than or equal to 20"),
         ({"n_samples": 1}, "greater than or equal to 2"),
         ({"n_draws": 1}, "greater than or equal to 2"),
-        ({"learning_rate": 0.0}, "greater than 0"),
-        ({"betta": 1.0}, "betta\n.*not permitted"),
     ],
 )
 def test_hyper_parameters_that_are_refused(changes, words):
@@ -577,55 +483,17 @@ def test_hyper_parameters_that_are_not():
 # Through the entry of the suite, each run in a process of its own.
 
 VARIANTS = {"beta_1": {}, "sigma": {"variance": "optimal"}, "autoencoder": AUTOENCODER}
-TRAIN = """
-import json, os, random, sys
-from pathlib import Path
-folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
-from replications.training import process as training
-from replications.beta_vae import train
-for name, params in jobs.items():
-    for time in ("first", "again"):
-        random.seed(time)
-        if child := os.fork():
-            if os.waitpid(child, 0)[1]:
-                sys.exit(f"{name} failed")
-            continue
-        told = []
-        images, facts = training.train("beta_vae", params, 3, (folder / "data.npz").read_bytes(),
-                                       lambda *seen: told.append(seen))
-        (folder / time / f"{name}.npz").write_bytes(images)
-        (folder / time / f"{name}.json").write_text(json.dumps({**facts, "told": told}))
-        os._exit(0)
-"""
 
 
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
     """Two folders: `first` and `again`, each with every variant."""
-    return made_once("beta_vae-trained", train_all)
-
-
-def train_all(folder: Path) -> None:
-    (folder / "data.npz").write_bytes(tiny.npz(arrays()))
-    for time in ("first", "again"):
-        (folder / time).mkdir()
-    jobs = json.dumps({variant: {**SMALL, **changes} for variant, changes in VARIANTS.items()})
-    command = [sys.executable, "-c", TRAIN, str(folder), jobs]
-    environment = tiny.environment(**ONE_THREAD)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_repetition_gives_the_same_bytes(variant, trained):
-    for name in (f"{variant}.npz", f"{variant}.json"):
-        assert (trained / "first" / name).read_bytes() == (trained / "again" / name).read_bytes()
+    return made_once("beta_vae-trained", partial(recipes.train_twice, "beta_vae"))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_a_run_leaves(variant, trained):
-    with np.load(trained / "first" / f"{variant}.npz") as archive:
-        images = dict(archive)
+    images = recipes.images(trained, variant)
     shapes = {
         "target": (N_TEST, 32, 32, 3),
         "output": (N_TEST, 32, 32, 3),
@@ -645,7 +513,7 @@ def test_what_a_run_leaves(variant, trained):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_a_run_tells(variant, trained):
-    told = json.loads((trained / "first" / f"{variant}.json").read_text())
+    told = recipes.told(trained, variant)
     facts, losses = told["facts"], told["facts"]["losses"]
     assert told["told"] == [[N_TRAIN, N_TRAIN]]
     assert losses.keys() == {"loss", "distortion"} | (set() if variant == "autoencoder" else {"rate"})
@@ -665,7 +533,6 @@ def test_what_a_run_tells(variant, trained):
         "active_units",
         "losses",
     }
-    assert told["environment"]["threads"] == 1
 
 
 def test_the_distortion_falls():

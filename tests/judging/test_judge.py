@@ -55,6 +55,11 @@ PREDICATES = [
 ]
 
 
+def kind(predicate) -> str:
+    """A pytest id: the class, with a minus where it points the other way."""
+    return "-" * (getattr(predicate, "sign", 1) == -1) + type(predicate).__name__
+
+
 def scores_of(arms, instrument="sharpness", seeds=SEEDS):
     """Scores from {variant: [one per seed]}."""
     return Scores({(name, instrument): dict(zip(seeds, arm, strict=True)) for name, arm in arms.items()})
@@ -123,7 +128,7 @@ def test_log_ratio():
     np.testing.assert_allclose(ratio, np.log([0.5, 2]))
 
 
-@pytest.mark.parametrize("predicate", PREDICATES, ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize("predicate", PREDICATES, ids=kind)
 def test_opposite_and_other_instruments(predicate):
     scores = scores_of(ARMS)
     parts = list(predicate.effects(scores, SEEDS).values())
@@ -499,7 +504,7 @@ def test_import_pulls_in_nothing_heavy():
     assert not heavy & set(loaded.stdout.split())
 
 
-@pytest.mark.parametrize("predicate", PREDICATES, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("predicate", PREDICATES, ids=kind)
 def test_effects_are_symmetric_where_the_predicate_says_so(predicate):
     """Alike arms of skewed scores: the median effect is the mean one just where each winner has a counterpart."""
     rng = np.random.default_rng(4)

@@ -65,7 +65,8 @@ def arms(draw, values=eighths, variants="abcd"):
 def name(predicate):
     """A short pytest id."""
     arms = len(predicate.weights) if isinstance(predicate, Contrast) else ""
-    return f"{type(predicate).__name__}{arms}"
+    falls = "-" * (getattr(predicate, "sign", 1) == -1)
+    return f"{falls}{type(predicate).__name__}{arms}"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -174,7 +175,7 @@ def test_the_order_and_the_names_of_seeds_do_not_matter(predicate, scores, small
 def rescaled(predicate, factor):
     """The predicate whose constants are counted in the other unit."""
     match predicate:
-        case Above() | Below():
+        case Above():
             return replace(predicate, level=factor * predicate.level)
         case Both(first, first_smallest, second, second_smallest):
             halves = (rescaled(first, factor), factor * first_smallest, rescaled(second, factor))

@@ -1,6 +1,5 @@
 """Flat and spatial nets: what goes in and out, what they weigh, and where every number comes from."""
 
-import random
 from pathlib import Path
 
 import keras
@@ -159,25 +158,3 @@ def test_the_frozen_net_shows_four_layers_and_answers_each_label():
 
 
 # Seeds.
-
-
-@pytest.mark.parametrize("latent", ["flat", "spatial"])
-def test_weights_follow_from_the_seed_alone(latent):
-    def weights(global_seed: int, seed: int) -> list[np.ndarray]:
-        random.seed(global_seed)
-        keras.utils.set_random_seed(global_seed)
-        return [w for net in nets(latent, seed=seed) for w in net.get_weights()]
-
-    for a, b in zip(weights(1, 7), weights(2, 7), strict=True):
-        np.testing.assert_array_equal(a, b)
-    drawn = [(a, c) for a, c in zip(weights(1, 7), weights(1, 8), strict=True) if np.ptp(a) > 0]
-    assert len(drawn) >= 8
-    assert all((a != c).any() for a, c in drawn)
-
-
-@pytest.mark.parametrize("latent", ["flat", "spatial"])
-def test_no_two_layers_start_alike(latent):
-    kernels = [w for net in nets(latent, latent_size=128) for w in net.get_weights() if w.ndim > 1 and np.ptp(w) > 0]
-    firsts = [kernel.ravel()[:8] / kernel.std() for kernel in kernels]
-    for i, one in enumerate(firsts):
-        assert not any(np.allclose(one, other, rtol=1e-3) for other in firsts[:i])

@@ -1,8 +1,6 @@
 """The Spatial-Z-VAE recipe: its losses against numbers by hand, and through the entry that the suite trains with."""
 
-import json
-import subprocess
-import sys
+from functools import partial
 from math import log
 from pathlib import Path
 
@@ -11,11 +9,10 @@ import numpy as np
 import pytest
 
 from replications.datasets import world
-from replications.environment import ONE_THREAD
-from replications.errors import DataError, Diverged
+from replications.errors import DataError
 from replications.spatial_z_vae import networks, train
 from replications.spatial_z_vae.params import Params
-from tests import tiny
+from tests.rooms import recipes
 
 N_TRAIN, N_TEST, N_SAMPLES = 16, 6, 5
 SMALL = {
@@ -70,14 +67,6 @@ def model(**changes) -> train.SpatialZVAE:
 
 
 # The KL divergence.
-
-
-@pytest.mark.parametrize(
-    ("mean", "log_var", "nats"),
-    [(0, 0, 0), (2, 0, 2), (0, log(4), 1.5 - log(2)), (1, -log(2), (1 + 0.5 + log(2) - 1) / 2)],
-)
-def test_the_kl_divergence_by_hand(mean, log_var, nats):
-    assert train.kl_to_standard_normal(np.float64(mean), np.float64(log_var)) == pytest.approx(nats)
 
 
 def loss_of(net: train.SpatialZVAE, means: list[float]) -> float:
@@ -207,8 +196,6 @@ def test_the_frozen_net_learns_the_labels_that_name_a_few_classes():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"n_train": 17}, r"n_train = 17: the data set has 16 images"),
-        ({"n_test": 7}, r"n_test = 7: the data set has 6 images"),
         ({"latent": "spatial", "latent_size": 100}, r"latent_size = 100 .* take a multiple of 64"),
     ],
 )
@@ -235,61 +222,20 @@ def test_params_that_say_something_impossible(changes):
         params(**changes)
 
 
-def test_a_run_that_diverges_says_so():
-    with pytest.raises(Diverged, match="epoch 1"):
-        train.train(params(learning_rate=1e12, epochs=1), 1, arrays(), silent)
-
-
 # The entry that the suite trains with, in processes of their own.
 
-TRAIN = """
-import json, random, sys
-from pathlib import Path
-folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
-random.seed(str(folder))
-from replications.training import process as training
-for name, params in jobs.items():
-    random.random()
-    told = []
-    images, facts = training.train("spatial_z_vae", params, 3, (folder.parent / "data.npz").read_bytes(),
-                                   lambda *seen: told.append(seen))
-    (folder / f"{name}.npz").write_bytes(images)
-    (folder / f"{name}.json").write_text(json.dumps({**facts, "told": told}))
-"""
-REPEATED = "flat_perceptual"
+PERCEPTUAL = "flat_perceptual"
 
 
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
-    """Two folders: `all`, every variant by one process, and `again`, one of them by another at the same time."""
-    return made_once("spatial_z_vae-trained", train_all)
-
-
-def train_all(folder: Path) -> None:
-    (folder / "data.npz").write_bytes(tiny.npz(arrays()))
-    processes = []
-    for name, variants in {"all": VARIANTS, "again": {REPEATED: VARIANTS[REPEATED]}}.items():
-        (folder / name).mkdir()
-        jobs = json.dumps({variant: {**SMALL, **changes} for variant, changes in variants.items()})
-        command = [sys.executable, "-c", TRAIN, str(folder / name), jobs]
-        environment = tiny.environment(**ONE_THREAD)
-        processes.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        )
-    for process in processes:
-        said, _ = process.communicate(timeout=600)
-        assert process.returncode == 0, said
-
-
-def test_a_repetition_gives_the_same_bytes(trained):
-    for name in (f"{REPEATED}.npz", f"{REPEATED}.json"):
-        assert (trained / "all" / name).read_bytes() == (trained / "again" / name).read_bytes()
+    """Two folders: `first` and `again`, each with every variant."""
+    return made_once("spatial_z_vae-trained", partial(recipes.train_twice, "spatial_z_vae"))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_a_run_leaves(variant, trained):
-    with np.load(trained / "all" / f"{variant}.npz") as archive:
-        images = dict(archive)
+    images = recipes.images(trained, variant)
     assert images.keys() == {"target", "output", "sampled", "prior", "mean_image"}
     assert all(image.dtype == np.uint8 for image in images.values())
     for name in ("target", "output", "sampled"):
@@ -305,13 +251,8 @@ def test_what_a_run_leaves(variant, trained):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_a_run_tells(variant, trained):
-    told = json.loads((trained / "all" / f"{variant}.json").read_text())
-    progress, facts = told["told"], told["facts"]
-    assert progress[-1] == [SMALL["epochs"] * N_TRAIN] * 2
+    facts = recipes.told(trained, variant)["facts"]
     assert facts["losses"].keys() == {"loss", "distortion", "rate"}
-    for name, losses in facts["losses"].items():
-        assert len(losses) == SMALL["epochs"], name
-        assert np.isfinite(losses).all(), name
     assert facts["encoder_parameters"] > 0
     assert facts["decoder_parameters"] > 0
     assert facts["rate"] > 0
@@ -322,7 +263,7 @@ def test_what_a_run_tells(variant, trained):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_total_is_the_sum_of_its_terms(variant, trained):
     """At 64 values a nat weighs twice as much by the mean that counts as 128."""
-    losses = json.loads((trained / "all" / f"{variant}.json").read_text())["facts"]["losses"]
+    losses = recipes.told(trained, variant)["facts"]["losses"]
     beta = SMALL["beta"] * (2 if VARIANTS[variant].get("kl") == "mean" else 1)
     total = np.array(losses["distortion"]) + beta * np.array(losses["rate"])
     np.testing.assert_allclose(losses["loss"], total, rtol=1e-4)
@@ -331,7 +272,7 @@ def test_the_total_is_the_sum_of_its_terms(variant, trained):
 
 def test_the_distortion_that_is_reported_is_that_of_the_samples_pixels(trained):
     """Also where the loss looks at features."""
-    facts = json.loads((trained / "all" / f"{REPEATED}.json").read_text())["facts"]
-    with np.load(trained / "all" / f"{REPEATED}.npz") as archive:
-        error = archive["sampled"] / 255 - archive["target"] / 255
+    facts = recipes.told(trained, PERCEPTUAL)["facts"]
+    images = recipes.images(trained, PERCEPTUAL)
+    error = images["sampled"] / 255 - images["target"] / 255
     assert facts["distortion"] == pytest.approx((error**2).sum(axis=(1, 2, 3)).mean() / 2, rel=0.01)

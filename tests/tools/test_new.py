@@ -95,7 +95,7 @@ def test_it_is_a_stage_beside_the_others(begun):
 
 
 def test_the_new_room_keeps_the_rules_of_the_house_and_passes_its_own_tests(begun):
-    tests = [f"tests/{NAME}", "tests/test_house_rules.py"]
+    tests = [f"tests/{NAME}", "tests/rooms", "tests/test_house_rules.py"]
     done = tiny.command(
         "-q",
         "-p",

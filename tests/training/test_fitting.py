@@ -1,6 +1,7 @@
 """How all rooms train: what a run that is cut off leaves behind, and that it comes to the same bytes in the end."""
 
 import importlib
+import random
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -166,3 +167,37 @@ def test_short_runs_leave_nothing(checkpoint, monkeypatch, often):
 
 def test_tensorflow_on_a_processor_is_not_compiled():
     assert not fitting.jit_compile()
+
+
+# Batches.
+
+
+def orders(seed: int, epochs: int = 3) -> list[list[int]]:
+    """The numbers of seven pictures in the order in which they are shown, two at a time."""
+    numbered = np.broadcast_to(np.arange(7, dtype=np.uint8)[:, None, None, None], (7, 4, 4, 3))
+    given, seen = fitting.Batches(numbered, 2, seed), []
+    assert len(given) == 3
+    for _ in range(epochs):
+        given[0]  # looking twice changes nothing
+        shown = [given[batch] for batch in range(len(given))]
+        assert all(x is y for x, y in shown), "the picture is its own target"
+        seen.append([round(255 * float(one[0, 0, 0])) for x, _ in shown for one in x])
+        given.on_epoch_end()
+    return seen
+
+
+def test_every_picture_is_shown_at_most_once_in_an_epoch_and_in_another_order_in_the_next():
+    for epoch in orders(1):
+        assert len(set(epoch)) == len(epoch) == 6, "what fills no batch is left out"
+    assert len({tuple(epoch) for epoch in orders(1)}) == 3
+    assert {number for epoch in orders(1, 20) for number in epoch} == set(range(7)), "not always the same one"
+
+
+def test_the_order_follows_from_the_seed_alone():
+    random.seed(1)
+    keras.utils.set_random_seed(1)
+    first = orders(1)
+    random.seed(2)
+    keras.utils.set_random_seed(2)
+    assert orders(1) == first
+    assert orders(2) != first

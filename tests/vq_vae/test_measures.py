@@ -12,6 +12,7 @@ from replications.instruments.sharpness import SHARPNESS
 from replications.vq_vae import claims, measures
 from replications.vq_vae.params import SIZES, Params
 from tests import tiny
+from tests.rooms import recipes
 
 N, K = 12, 10
 STUDIES = [".", *(f for f in ("real",) if "vq_vae" in YAML(typ="safe").load(tiny.ROOT / f / "params.yaml"))]
@@ -231,27 +232,8 @@ def known(request) -> dict[str, set[str]]:
     return {name: by_kind[one.quantiser] for name, one in declared(request.param).items()}
 
 
-def test_metrics_name_variants_and_instruments_that_exist(known):
-    for name, (variant, instrument) in measures.METRICS.items():
-        assert instrument in known[variant], name
-
-
-def test_curves_name_variants_and_instruments_that_exist(known):
-    for curve in measures.CURVES:
-        for variants in curve.series.values():
-            for variant in variants:
-                assert curve.y in known[variant], f"{curve.title}: {variant}"
-                assert curve.x in Params.model_fields or curve.x in known[variant], f"{curve.title}: {variant}"
-
-
-def test_claims_and_tables_read_scores_that_exist(known):
-    for claim in claims.CLAIMS:
-        for variant, instrument in claim.needs:
-            assert instrument in known[variant], f"{claim.id}: {instrument} of {variant}"
-    for table in claims.TABLES:
-        assert set(table.rows) <= set(known), table.title
-        for instrument in table.instruments:
-            assert any(instrument in known[variant] for variant in table.rows), f"{table.title}: {instrument}"
+def test_metrics_curves_claims_and_tables_name_what_is_scored(known):
+    recipes.announced("vq_vae", known)
 
 
 @pytest.mark.parametrize("folder", STUDIES)

@@ -1,6 +1,5 @@
 """The nets and the bottlenecks between them, against numbers worked out by hand and against NumPy."""
 
-import random
 from functools import partial
 
 import keras
@@ -81,7 +80,7 @@ def test_the_encoder_is_two_strides_and_its_residual_blocks():
 def test_a_residual_block_adds_to_what_it_is_given():
     """With its last convolution silenced it hands its input on; else it is ReLU, 3×3, ReLU, 1×1 beside it."""
     inputs = keras.Input((6, 6, 4))
-    net = keras.Model(inputs, networks._residual(inputs, 4, networks._Seeds(1)))
+    net = keras.Model(inputs, networks._residual(inputs, 4, networks.Seeds(1)))
     x = np.random.default_rng(1).normal(size=(2, 6, 6, 4)).astype(np.float32)
     three, one = [layer for layer in net.layers if isinstance(layer, layers.Conv2D)]
     hidden = np.maximum(ops.convert_to_numpy(three(np.maximum(x, 0))), 0)
@@ -89,30 +88,6 @@ def test_a_residual_block_adds_to_what_it_is_given():
     np.testing.assert_allclose(net(x), by_hand, atol=1e-5)
     one.kernel.assign(0 * one.kernel)
     np.testing.assert_array_equal(net(x), x)
-
-
-def kernels(net: keras.Model) -> list[np.ndarray]:
-    """All weights that are drawn; biases start at 0."""
-    return [weight.numpy() for weight in net.trainable_variables if weight.name == "kernel"]
-
-
-@pytest.mark.parametrize("build", [encoder, decoder])
-def test_initial_weights_follow_from_the_seed_alone(build):
-    keras.utils.set_random_seed(1)
-    first = build(seed=5)
-    keras.utils.set_random_seed(2)
-    random.random()
-    again, another = build(seed=5), build(seed=6)
-    for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    for a, b in zip(kernels(first), kernels(another), strict=True):
-        assert (a != b).all()
-
-
-@pytest.mark.parametrize("build", [encoder, decoder])
-def test_no_two_layers_start_alike(build):
-    drawn = [np.sort(weight.ravel() / weight.std())[-3:].round(5).tobytes() for weight in kernels(build())]
-    assert len(set(drawn)) == len(drawn)
 
 
 def test_a_picture_is_treated_alike_in_any_company():

@@ -1,0 +1,25 @@
+"""What every replication's hyper-parameters have in common. Values and sources stand in params.yaml."""
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class RunParams(BaseModel):
+    """One row of an ablation, complete: the section's values overridden by the variant's. Each room adds its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    dataset: str
+    """A file of arrays: the builder's name and configuration, joined by a hyphen."""
+    n_train: int = Field(gt=0)
+    """Images, the first of the split; `n_test` likewise."""
+    n_test: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    """Of Adam."""
+
+    @model_validator(mode="after")
+    def _one_batch(self):
+        if self.n_train < self.batch_size:
+            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
+        return self

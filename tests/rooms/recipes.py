@@ -1,0 +1,109 @@
+"""The rooms' recipes as tests train them: tests/ROOM/test_train.py says SMALL, VARIANTS and arrays() of its own."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from replications.environment import ONE_THREAD
+from tests import tiny
+
+SEED = 3
+TRAIN = """
+import json, os, random, sys
+from pathlib import Path
+room, folder, jobs = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+from replications.training import process
+def one(time, name, params):
+    random.seed(time)
+    told = []
+    images, facts = process.train(room, params, int(sys.argv[4]), (folder / "data.npz").read_bytes(),
+                                  lambda *seen: told.append(seen))
+    (folder / time / f"{name}.npz").write_bytes(images)
+    (folder / time / f"{name}.json").write_text(json.dumps({**facts, "told": told}))
+for name, params in jobs.items():
+    children = []
+    for time in ("first", "again"):
+        if child := os.fork():
+            children.append(child)
+        else:
+            one(time, name, params)
+            os._exit(0)
+    if any([os.waitpid(child, 0)[1] for child in children]):
+        sys.exit(f"{name} failed")
+"""
+"""Through the entry of the suite, each run in a process of its own, and each variant twice at the same time."""
+
+
+def of(room: str) -> ModuleType:
+    """What the room's tests train: SMALL, the hyper-parameters; VARIANTS, what each changes; arrays(), the data set."""
+    return importlib.import_module(f"tests.{room}.test_train")
+
+
+def params(room: str, variant: str, **changes) -> Any:
+    """The Params of one variant."""
+    schema = importlib.import_module(f"replications.{room}.params").Params
+    return schema(**{**of(room).SMALL, **of(room).VARIANTS[variant], **changes})
+
+
+def train(room: str, variant: str, seed: int = SEED, **changes) -> tuple[dict[str, np.ndarray], dict]:
+    """Trains in this process."""
+    recipe = importlib.import_module(f"replications.{room}.train")
+    return recipe.train(params(room, variant, **changes), seed, of(room).arrays(), lambda seen, total: None)
+
+
+def train_twice(room: str, folder: Path) -> None:
+    """Fills two folders, `first` and `again`, each with every variant of the room."""
+    (folder / "data.npz").write_bytes(tiny.npz(of(room).arrays()))
+    for time in ("first", "again"):
+        (folder / time).mkdir()
+    jobs = json.dumps({name: params(room, name).model_dump() for name in of(room).VARIANTS})
+    command = [sys.executable, "-W", "error::UserWarning", "-c", TRAIN, room, str(folder), jobs, str(SEED)]
+    environment = tiny.environment(**ONE_THREAD)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def images(folder: Path, variant: str) -> dict[str, np.ndarray]:
+    """What the first run of a variant left."""
+    with np.load(folder / "first" / f"{variant}.npz") as archive:
+        return dict(archive)
+
+
+def told(folder: Path, variant: str) -> dict:
+    """What the first run of a variant told: its facts, environment and, as `told`, its progress."""
+    return json.loads((folder / "first" / f"{variant}.json").read_text())
+
+
+def announced(room: str, known: dict[str, set[str]], study: str = "root") -> None:
+    """Metrics, curves, claims and tables name variants and instruments that exist.
+
+    Args:
+        room: its name.
+        known: variant → the instruments that its runs are measured by.
+        study: that of which claims are looked at.
+    """
+    measures, claims, schema = (
+        importlib.import_module(f"replications.{room}.{name}") for name in ("measures", "claims", "params")
+    )
+    anywhere = set().union(*known.values())
+    for name, (variant, instrument) in measures.METRICS.items():
+        assert instrument in known[variant], name
+    for curve in measures.CURVES:
+        for variant in (one for variants in curve.series.values() for one in variants):
+            where = f"{curve.title}: {variant}"
+            assert curve.x in schema.Params.model_fields or curve.x in known[variant], where
+            assert curve.y in known[variant] or (curve.where_known and curve.y not in anywhere), where
+    for claim in (one for one in claims.CLAIMS if study in one.studies):
+        for variant, instrument in claim.needs:
+            assert instrument in known[variant], f"{claim.id}: {instrument} of {variant}"
+    for table in claims.TABLES:
+        assert set(table.rows) <= set(known), table.title
+        assert all(len(row) == len(table.instruments) for row in table.rows.values()), table.title
+        for instrument in table.instruments:
+            assert any(instrument in known[variant] for variant in table.rows), f"{table.title}: {instrument}"

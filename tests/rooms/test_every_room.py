@@ -1,0 +1,190 @@
+"""What every room's recipe has to do, whatever it trains: the rooms' own tests stand in tests/ROOM."""
+
+import importlib
+import random
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from replications.errors import DataError, Diverged
+from replications.study import REPLICATIONS
+from tests.rooms import recipes
+
+VARIANTS = [(room, variant) for room in REPLICATIONS for variant in recipes.of(room).VARIANTS]
+rooms = pytest.mark.parametrize("room", REPLICATIONS)
+variants = pytest.mark.parametrize(("room", "variant"), VARIANTS, ids=["-".join(one) for one in VARIANTS])
+
+
+def first_of(room: str) -> str:
+    return next(iter(recipes.of(room).VARIANTS))
+
+
+@pytest.fixture
+def trained(room, made_once) -> Path:
+    """Two folders of the room: `first` and `again`, each with every variant."""
+    return made_once(f"{room}-trained", partial(recipes.train_twice, room))
+
+
+# Through the entry of the suite.
+
+
+@variants
+def test_a_repetition_gives_the_same_bytes(room, variant, trained):
+    for name in (f"{variant}.npz", f"{variant}.json"):
+        assert (trained / "first" / name).read_bytes() == (trained / "again" / name).read_bytes()
+
+
+@variants
+def test_what_every_run_leaves(room, variant, trained):
+    images, params = recipes.images(trained, variant), recipes.params(room, variant)
+    assert images["target"].dtype == np.uint8
+    assert images["target"].shape == (params.n_test, 32, 32, 3)
+    if getattr(params, "direction", "") != "photo_to_labels":
+        np.testing.assert_array_equal(images["target"], recipes.of(room).arrays()["test_photo"][: params.n_test])
+    for name, image in images.items():
+        assert image.size, name
+        assert image.shape[-1] != 3 or image.dtype == np.uint8 or name in ("encoded", "codebook", "latent"), name
+
+
+@variants
+def test_what_every_run_tells(room, variant, trained):
+    told, params = recipes.told(trained, variant), recipes.params(room, variant)
+    seen = [one for one, _ in told["told"]]
+    assert seen == sorted(set(seen))
+    assert told["told"][-1] == [params.epochs * params.n_train] * 2
+    losses = told["facts"]["losses"]
+    assert "loss" in losses
+    for name, values in losses.items():
+        assert len(values) == params.epochs, name
+        assert np.isfinite(values).all(), name
+    counts = {name: n for name, n in told["facts"].items() if name.endswith("parameters")}
+    assert sum(counts.values()) > 0
+    assert told["environment"]["threads"] == 1
+    assert {"keras", "numpy"} <= told["environment"]["packages"].keys()
+
+
+# Where initial weights come from.
+
+
+class BuiltError(Exception):
+    """Stands for the training of a model that a test wants as it is before."""
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """(Room, variant, seed) → the model that its recipe trains, before the first step."""
+
+    def built(room: str, variant: str, seed: int) -> keras.Model:
+        kept = []
+
+        def fit(model, *_):
+            kept.append(model)
+            raise BuiltError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(importlib.import_module(f"replications.{room}.train"), "fit", fit)
+            with pytest.raises(BuiltError):
+                recipes.train(room, variant, seed)
+        return kept[0]
+
+    return built
+
+
+def drawn(model: keras.Model) -> Iterator[np.ndarray]:
+    """All weights but those that are the same number everywhere, as shifts and biases are, and a codebook's `total`.
+
+    A moving sum, it starts as the codebook does.
+    """
+    return (w.numpy() for w in model.weights if w.name != "total" and np.ptp(w.numpy()) > 0)
+
+
+@variants
+def test_initial_weights_follow_from_the_seed_alone(room, variant, built):
+    keras.utils.set_random_seed(1)
+    first = built(room, variant, 5)
+    keras.utils.set_random_seed(2)
+    random.random()
+    again, another = built(room, variant, 5), built(room, variant, 6)
+    for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(drawn(first), drawn(another), strict=True):
+        assert (a != b).all()
+
+
+@variants
+def test_no_two_layers_start_alike_in_any_net_and_under_any_seed(room, variant, built):
+    of_seeds = [list(drawn(built(room, variant, seed))) for seed in (1, 2)]
+    starts = {np.sort(w.ravel() / w.std())[-3:].round(5).tobytes() for weights in of_seeds for w in weights}
+    assert len(starts) == sum(map(len, of_seeds)) >= 8
+
+
+# What is refused, and what ends a training.
+
+
+@rooms
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_more_images_than_there_are_are_refused_before_any_training(room, split, monkeypatch):
+    recipe = importlib.import_module(f"replications.{room}.train")
+    monkeypatch.setattr(recipe, "fit", lambda *_: pytest.fail("it trains"))
+    there = len(recipes.of(room).arrays()[f"{split}_photo"])
+    said = rf"n_{split}( \+ n_\w+)? = \d+: the data set has {there} (images|pairs); ask for no more$"
+    with pytest.raises(DataError, match=said):
+        recipes.train(room, first_of(room), **{f"n_{split}": there + 1})
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Steps one by one: no time goes into compiling what is run a few times."""
+    compile_ = keras.Model.compile
+    monkeypatch.setattr(keras.Model, "compile", lambda self, *a, **k: compile_(self, *a, **{**k, **EAGERLY}))
+
+
+EAGERLY = {"run_eagerly": True, "jit_compile": False}
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+@variants
+def test_a_loss_that_is_no_number_names_its_epoch(room, variant):
+    with pytest.raises(Diverged, match=r"^epoch \d+: .*(is (nan|inf|not a number)|are not numbers)"):
+        recipes.train(room, variant, learning_rate=1e30)
+
+
+@rooms
+def test_the_epoch_is_that_in_which_it_happened(room, monkeypatch):
+    params = recipes.params(room, first_of(room))
+    steps = params.n_train // params.batch_size
+    late = keras.optimizers.schedules.PiecewiseConstantDecay([2 * steps - 2], [1e-3, 1e30])  # late in the second epoch
+    adam = keras.optimizers.Adam
+
+    def diverging(_, **settings):
+        return adam(late, **settings)
+
+    monkeypatch.setattr(keras.optimizers, "Adam", diverging)
+    with pytest.raises(Diverged, match=r"^epoch [23]: .*(is (nan|inf|not a number)|are not numbers)"):
+        recipes.train(room, first_of(room), epochs=4)
+
+
+@rooms
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"n_train": 3, "batch_size": 4}, "n_train = 3 is less than one batch of 4"),
+        ({"n_test": 0}, "n_test\n.*greater than 0"),
+        ({"epochs": 0}, "epochs\n.*greater than 0"),
+        ({"epochs": 1.0}, "epochs\n.*valid integer"),
+        ({"batch_size": 0}, "batch_size\n.*greater than"),
+        ({"learning_rate": 0.0}, "learning_rate\n.*greater than 0"),
+        ({"learning_rate": float("nan")}, "learning_rate\n.*finite number"),
+        ({"learning_rate": float("inf")}, "learning_rate\n.*finite number"),
+        ({"learning_rat": 0.1}, "learning_rat\n.*not permitted"),
+    ],
+)
+def test_hyper_parameters_that_are_refused_everywhere(room, changes, said):
+    with pytest.raises(ValidationError, match=said):
+        recipes.params(room, first_of(room), **changes)
