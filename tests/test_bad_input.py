@@ -378,9 +378,10 @@ BUILD = "datasets build cmp_facades/64 --data-dir new"
 EXPORT = "datasets export facade_world/32 --data-dir data --out out"
 IT = "correct it there"
 CLAIMS_FILE = "correct it in replications/pix2pix/claims.py"
-MEASURE_AGAIN = "run `dvc repro dvc.yaml:measure@pix2pix`"
-TRAIN_AGAIN = "run `dvc repro --single-item --force dvc.yaml:train@pix2pix`"
-JUDGE_AGAIN = "run `dvc repro dvc.yaml:judge`"
+MEASURE_AGAIN = "run `dvc repro --pull measure@pix2pix`"
+TRAIN_AGAIN = "run `dvc repro --pull --single-item --force train@pix2pix`"
+BEGIN = "begin (generated, do not edit) -->"
+JUDGE_AGAIN = "run `dvc repro --pull judge`"
 ARCHIVE_AGAIN, IMAGE_AGAIN = "get facades.tar.gz again", "get the archive again"
 TRUSTED = "get facades.tar.gz from a trusted source"
 BUILD_AGAIN = "build it with `python -m replications datasets build facade_world/32"
@@ -477,9 +478,9 @@ ARGUMENTS = [
     Case("export-what", "datasets export --data-dir a --out b", nothing, "NAME", "arguments are required", HELP),
 ]
 TRAINING = [
-    Case("no-arrays", "train pix2pix", gone(ARRAYS), ARRAYS, "no such file", "run `dvc repro dvc.yaml:arrays`"),
-    Case("cut-arrays", "train pix2pix", cut(ARRAYS, 0.9), ARRAYS, "not a zip file", "run `dvc repro dvc.yaml:arrays`"),
-    Case("flipped-arrays", "train pix2pix", flip(ARRAYS, 0.5), ARRAYS, "is damaged", "run `dvc repro dvc.yaml:arrays`"),
+    Case("no-arrays", "train pix2pix", gone(ARRAYS), ARRAYS, "no such file", "run `dvc repro --pull arrays`"),
+    Case("cut-arrays", "train pix2pix", cut(ARRAYS, 0.9), ARRAYS, "not a zip file", "run `dvc repro --pull arrays`"),
+    Case("flipped-arrays", "train pix2pix", flip(ARRAYS, 0.5), ARRAYS, "is damaged", "run `dvc repro --pull arrays`"),
     Case("arrays-are-a-page", "train pix2pix", text(ARRAYS, "<html>"), ARRAYS, "not a zip file", "delete it if it is"),
     Case("arrays-are-a-folder", "train pix2pix", folder(ARRAYS), ARRAYS, "is a directory", "delete it if it is there"),
 ]
@@ -526,11 +527,11 @@ CLAIMS = [
     Case("claims-nothing", "judge --study other", other_study,
          "no claim is about a study called 'other'", "named by their folder", "`--study .`"),
     Case("claims-variant", "judge", claimed(predicate=Greater("ssim", "l3", "l1")),
-         "no scores of variant 'l3'", "there are scores of ['l1', 'l1_cgan']", "dvc repro measure@pix2pix"),
+         "no scores of variant 'l3'", "there are scores of ['l1', 'l1_cgan']", "dvc repro --pull measure@pix2pix"),
     Case("claims-instrument", "judge", claimed(predicate=Greater("taste", "l1_cgan", "l1")),
-         "no score by instrument 'taste'", "it has [", "dvc repro measure@pix2pix"),
+         "no score by instrument 'taste'", "it has [", "dvc repro --pull measure@pix2pix"),
     Case("claims-replication", "judge", claimed(replication="cyclegan"),
-         "no scores of replication 'cyclegan'", "there are ['pix2pix']", "dvc repro measure@cyclegan"),
+         "no scores of replication 'cyclegan'", "there are ['pix2pix']", "dvc repro --pull measure@cyclegan"),
     Case("claims-explanation", "judge", claimed(explanation=("E9",)),
          "('E9',)", "there are E1, E2, E3, E4, E5", CLAIMS_FILE),
     Case("claims-nameless", "judge", claimed(id="it sharpens"),
@@ -590,12 +591,12 @@ READ = [
     Case("score-in-words", "judge", first_row(score="good"), "'good'", "needs variant, seed, instrum", MEASURE_AGAIN),
     Case("score-twice", "judge", rows(lambda r: [r[0], *r]), "score row 2", "the second score of", MEASURE_AGAIN),
     Case("score-gone", "judge", rows(lambda r: [one for one in r if one is not r[0]]), "'l1'", "declared seeds [1]",
-         "dvc repro measure@pix2pix"),
+         "dvc repro --pull measure@pix2pix"),
     Case("score-negative", "judge", rows(lambda r: [{**one, "score": "-1"} for one in r]), "got -1", "positive scores",
-         "dvc repro measure@pix2pix"),
+         "dvc repro --pull measure@pix2pix"),
 ]  # fmt: skip
 REPORTED = [
-    Case("no-verdicts", "report", gone(VERDICTS), VERDICTS, "no such file", "run `dvc repro` to judge first"),
+    Case("no-verdicts", "report", gone(VERDICTS), VERDICTS, "no such file", "run `dvc repro --pull` to judge first"),
     Case("verdicts-are-a-folder", "report", folder(VERDICTS), VERDICTS, "is a directory", "mend it and run again"),
     Case("cut-verdicts", "report", cut(VERDICTS, 0.9), VERDICTS, "damaged", JUDGE_AGAIN),
     Case("verdicts-are-no-text", "report", raw(VERDICTS, b"\xff"), VERDICTS, "damaged", JUDGE_AGAIN),
@@ -605,19 +606,19 @@ REPORTED = [
     Case("verdict-is-other", "report", verdict(colour="red"), VERDICTS, "differs in colour", JUDGE_AGAIN),
     Case("verdict-is-maybe", "report", verdict(verdict="maybe"), "verdict = 'maybe'", "expected", JUDGE_AGAIN),
     Case("effect-is-large", "report", verdict(effect="large"), "effect = 'large'", "expected", JUDGE_AGAIN),
-    Case("explained-otherwise", "report", verdict(explanation=["E9"]), "['E9']", "expected", JUDGE_AGAIN),
-    Case("no-markers", "report", text("README.md", "mine\n"), "README.md", report.BEGIN, "put them back"),
+    Case("explained-otherwise", "report", verdict(explanation=["E9"]), "= 'E9'", "expected", JUDGE_AGAIN),
+    Case("no-markers", "report", text("README.md", "mine\n"), "README.md", BEGIN, "put them back"),
     Case("no-readme", "report", gone("README.md"), "README.md", "no such file", "run this in the repository's folder"),
-    Case("no-rooms-markers", "report", text("replications/vq_vae/README.md", "mine\n"), "README.md", report.BEGIN,
+    Case("no-rooms-markers", "report", text("replications/vq_vae/README.md", "mine\n"), "vq_vae/README.md", BEGIN,
          "put"),
     Case("no-means", "report", swap("results/pix2pix/summary.csv", ",mean,", ",moan,"), "summary.csv", "mean",
          MEASURE_AGAIN),
-    Case("no-ceilings", "report", gone("results/readers.json"), "readers.json", "no such file", "dvc.yaml:readers`"),
-    Case("no-origins", "report", gone("results/pix2pix/runs.csv"), "runs.csv", "no such file", "run `dvc repro`"),
+    Case("no-ceilings", "report", gone("results/readers.json"), "readers.json", "no such file", " readers`"),
+    Case("no-origins", "report", gone("results/pix2pix/runs.csv"), "runs.csv", "no such file", "run `dvc repro --pull`"),
     Case("other-origins", "report", swap("results/pix2pix/runs.csv", "seed", "sow"), "runs.csv", "'seed'", "dvc repro"),
     Case("cut-environments", "report", cut("results/pix2pix/environments.json", 0.5), "environments.json", "damaged",
-         "run `dvc repro`"),
-    Case("cut-ceilings", "report", cut("results/readers.json", 0.5), "readers.json", "damaged", "dvc.yaml:readers`"),
+         "run `dvc repro --pull`"),
+    Case("cut-ceilings", "report", cut("results/readers.json", 0.5), "readers.json", "damaged", " readers`"),
 ]  # fmt: skip
 READERS = [
     Case("reads-nothing", "readers", gone(ARRAYS), ARRAYS, "expected exported arrays", "datasets export`"),
@@ -702,7 +703,7 @@ CASES = [
 
 # --- the repository that is spoilt ---------------------------------------------------------------------------------
 
-README = f"# It\n\n{report.BEGIN}\n{report.END}\n"
+README = f"# It\n\n{tiny.markers('replications', 'results')}"
 
 
 class InThisProcess:

@@ -142,9 +142,9 @@ def test_a_verdict_altered_in_the_readme_is_noticed(tree):
 
 def test_a_mean_altered_in_a_replications_readme_is_noticed(tree):
     path = tree / "replications" / "pix2pix" / "README.md"
-    before, generated = path.read_text(encoding="utf-8").split(report.BEGIN)
+    before, generated = path.read_text(encoding="utf-8").split(report.markers("results")[0])
     assert " [" in generated
-    path.write_text(before + report.BEGIN + generated.replace(" [", " [9", 1), encoding="utf-8")
+    path.write_text(before + report.markers("results")[0] + generated.replace(" [", " [9", 1), encoding="utf-8")
     said = failure_of(check_tables, tree)
     assert "replications/pix2pix/README.md shows" in said
     assert " [9" in said
