@@ -423,7 +423,7 @@ class Claim:
     blurred_without: tuple[str, ...] = ()
     """The explanations whose cause is absent where the claim finds blur: replicated, it shows them not to be needed."""
     crisp_with: tuple[str, ...] = ()
-    """The explanations whose cause is present where the claim finds no blur: replicated, it shows them not to be enough."""
+    """The explanations whose cause is present where it finds no blur: replicated, it shows them not to be enough."""
 
     def __post_init__(self) -> None:
         for problem in _problems(self):
