@@ -289,10 +289,44 @@ def test_what_is_open_is_printed_and_no_control(opened):
     assert opened.locator("tr.details:visible").count() == 1
 
 
+WIDTHS = (360, 390, 768, 820, 1280)
+
+
 def test_nothing_is_wider_than_the_window(opened):
-    for width in (360, 768, 1280):
+    for width in WIDTHS:
         opened.set_viewport_size({"width": width, "height": 900})
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
+        for region in opened.locator(".scroll").all():
+            name = region.get_attribute("aria-label")
+            wide, there = region.evaluate("one => [one.scrollWidth, one.clientWidth]")
+            assert wide <= there, f"{name} scrolls sideways in {width} pixels: {wide} > {there}"
+
+
+CELLS = """() => [...document.querySelectorAll("#explanations table tr")].map(row => {
+  const ruler = document.createElement("canvas").getContext("2d");
+  return [...row.children].map(cell => {
+    const style = getComputedStyle(cell), box = cell.getBoundingClientRect();
+    ruler.font = `${style.fontSize} ${style.fontFamily}`;
+    const inside = box.width - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const text = cell.textContent, whole = ruler.measureText(text).width <= inside + 1;
+    return { text, whole, characters: inside / ruler.measureText("n").width, left: box.left, right: box.right };
+  });
+})"""
+"""Row by row, the cells of the table of explanations: how many letters fit beside each other, and whether all do."""
+
+
+@in_both_themes
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_explanations_can_be_read_in_a_window_of_any_width(opened, width):
+    """A cell that does not hold its text in one line is at least eight letters wide, and no row leaves the window."""
+    opened.set_viewport_size({"width": width, "height": 900})
+    rows = opened.evaluate(CELLS)
+    assert len(rows) == 6
+    for row in rows[1:]:
+        for cell in row:
+            assert cell["whole"] or cell["characters"] >= 8, cell
+            assert 0 <= cell["left"] <= cell["right"] <= width, cell
+        assert row[-1]["characters"] >= 24, f"a conclusion is no column of single words: {row[-1]}"
 
 
 @in_both_themes

@@ -13,7 +13,6 @@ from replications.reporting import report
 from replications.reporting.report import ReportError, markers, table, with_blocks
 from tests import tiny
 
-
 TODAY = code.code_hash("pix2pix")
 
 

@@ -160,7 +160,8 @@ def test_an_altered_lock_is_noticed(tree, name):
 
 def test_a_result_that_is_gone_is_noticed(tree, name):
     for file in chain.result_files(study.load(ROOT / name)):
-        (tree / name / "results" / file).unlink()
+        gone = tree / name / "results" / file
+        shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
         assert f"{Path(name, 'results', file)}: no such file, stage" in failure_of(check_file, tree, name, file)
 
 
