@@ -90,12 +90,15 @@ def versions(folder: Path, replication: str) -> dict[str, int]:
     """Commit whose code trained runs of a replication → how many; today's code is "", undeclared code "?"."""
     declared = read(folder).get(replication, {"trained": {}})["trained"]
     today = code.code_hash(replication)
-    rows = read_runs(folder, replication).values()
-    return Counter("" if row["code_sha256"] == today else declared.get(row["code_sha256"], "?") for row in rows)
+    digests = [row.get("code_sha256") for row in read_runs(folder, replication).values()]
+    return Counter("" if digest == today else declared.get(digest, "?") for digest in digests)
 
 
 def in_words(folder: Path, replications: list[str]) -> list[str]:
-    """A sentence for each earlier version of the code that the runs of a study rest on; none: all are of today's."""
+    """A sentence for each earlier version of the code that the runs of a study rest on; none: all are of today's.
+
+    It names the runs where they rest on several versions.
+    """
     found: dict[str, Counter] = {}
     for name in replications:
         for commit, n in versions(folder, name).items():
@@ -103,10 +106,11 @@ def in_words(folder: Path, replications: list[str]) -> list[str]:
     sentences = []
     for commit, counts in found.items():
         runs = ", ".join(f"{name} ({n} runs)" for name, n in counts.items())
+        of = f": {runs}" if len(found) > 1 else ""
         if commit == "?":
-            sentences.append(f"Trained by code that no commit is named for: {runs}.")
+            sentences.append(f"Trained by code that no commit is named for{of}.")
         elif commit:
-            sentences.append(f"Trained by the code of commit {commit[:12]}, which today's differs from: {runs}.")
+            sentences.append(f"Trained by the code of commit {commit[:12]}, which today's differs from{of}.")
     return sentences
 
 

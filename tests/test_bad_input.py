@@ -390,6 +390,7 @@ IT = "correct it there"
 CLAIMS_FILE = "correct it in replications/pix2pix/claims.py"
 MEASURE_AGAIN = "run `dvc repro --pull measure@pix2pix`"
 TRAIN_AGAIN = "run `dvc repro --pull --single-item --force train@pix2pix`"
+BEGIN = "begin (generated, do not edit) -->"
 JUDGE_AGAIN = "run `dvc repro --pull judge`"
 ARCHIVE_AGAIN, IMAGE_AGAIN = "get facades.tar.gz again", "get the archive again"
 TRUSTED = "get facades.tar.gz from a trusted source"
@@ -619,19 +620,19 @@ REPORTED = [
     Case("verdict-is-other", "report", verdict(colour="red"), VERDICTS, "differs in colour", JUDGE_AGAIN),
     Case("verdict-is-maybe", "report", verdict(verdict="maybe"), "verdict = 'maybe'", "expected", JUDGE_AGAIN),
     Case("effect-is-large", "report", verdict(effect="large"), "effect = 'large'", "expected", JUDGE_AGAIN),
-    Case("explained-otherwise", "report", verdict(explanation=["E9"]), "['E9']", "expected", JUDGE_AGAIN),
-    Case("no-markers", "report", text("README.md", "mine\n"), "README.md", report.BEGIN, "put them back"),
+    Case("explained-otherwise", "report", verdict(explanation=["E9"]), "= 'E9'", "expected", JUDGE_AGAIN),
+    Case("no-markers", "report", text("README.md", "mine\n"), "README.md", BEGIN, "put them back"),
     Case("no-readme", "report", gone("README.md"), "README.md", "no such file", "run this in the repository's folder"),
-    Case("no-rooms-markers", "report", text("replications/vq_vae/README.md", "mine\n"), "README.md", report.BEGIN,
+    Case("no-rooms-markers", "report", text("replications/vq_vae/README.md", "mine\n"), "vq_vae/README.md", BEGIN,
          "put"),
     Case("no-means", "report", swap("results/pix2pix/summary.csv", ",mean,", ",moan,"), "summary.csv", "mean",
          MEASURE_AGAIN),
-    Case("no-ceilings", "report", gone("results/readers.json"), "readers.json", "no such file", "--pull readers`"),
-    Case("no-origins", "report", gone("results/pix2pix/runs.csv"), "runs.csv", "no such file", "dvc repro --pull"),
+    Case("no-ceilings", "report", gone("results/readers.json"), "readers.json", "no such file", " readers`"),
+    Case("no-origins", "report", gone("results/pix2pix/runs.csv"), "runs.csv", "no such file", "run `dvc repro --pull`"),
     Case("other-origins", "report", swap("results/pix2pix/runs.csv", "seed", "sow"), "runs.csv", "'seed'", "dvc repro"),
     Case("cut-environments", "report", cut("results/pix2pix/environments.json", 0.5), "environments.json", "damaged",
          "run `dvc repro --pull`"),
-    Case("cut-ceilings", "report", cut("results/readers.json", 0.5), "readers.json", "damaged", "--pull readers`"),
+    Case("cut-ceilings", "report", cut("results/readers.json", 0.5), "readers.json", "damaged", " readers`"),
 ]  # fmt: skip
 READERS = [
     Case("reads-nothing", "readers", gone(ARRAYS), ARRAYS, "expected exported arrays", "datasets export`"),
@@ -716,7 +717,7 @@ CASES = [
 
 # --- the repository that is spoilt ---------------------------------------------------------------------------------
 
-README = f"# It\n\n{report.BEGIN}\n{report.END}\n"
+README = f"# It\n\n{tiny.markers('replications', 'results')}"
 
 
 class InThisProcess:

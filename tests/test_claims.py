@@ -123,9 +123,9 @@ def check_holds(verdict: Verdict) -> None:
 def check_tables(tree: Path) -> None:
     """The README files show these verdicts and scores."""
     with there(tree):
-        for path, table in report.generated(Path()).items():
+        for path, blocks in report.generated(Path()).items():
             readme = path.read_text(encoding="utf-8")
-            expected = report.with_table(readme, table)
+            expected = report.with_blocks(readme, blocks, path)
             lines = zip_longest(expected.splitlines(), readme.splitlines())
             for should, shown in lines:
                 assert should == shown, f"{path} shows {shown!r}, the results say {should!r}; run `dvc repro --pull`"

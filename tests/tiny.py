@@ -169,6 +169,11 @@ CLASSIFICATION = {
 """The readers of labels; no part of HEAD, so that tests which need none do not wait for one."""
 
 
+def markers(*blocks: str) -> str:
+    """The lines of a README between which the report writes."""
+    return "".join(f"<!-- {one}: begin (generated, do not edit) -->\n<!-- {one}: end -->\n" for one in blocks)
+
+
 def params(room: str = "pix2pix", **head) -> dict:
     """What params.yaml says with one room's section; keyword arguments replace whole keys."""
     return json.loads(json.dumps({**HEAD, room: ROOMS[room], **head}))

@@ -1,1 +1,1 @@
-"""beta_vae: the weight of the KL term (Higgins et al. 2017; Rybkin et al. 2021, sigma-VAE)."""
+"""beta_vae: Higgins et al. 2017, beta-VAE; Rybkin et al. 2021, calibrated decoders (sigma-VAE)."""

@@ -21,6 +21,9 @@ from replications.judging.claims import (
     PublishedTable,
 )
 
+VARIED = "weight of the KL term, variance of the decoder"
+"""In a few words, for the list of the replications."""
+
 SHARPER = log(1.25)
 OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": log(1.1), "-blur_effect": log(1.05)}
 EVERYWHERE = ("root", "real", "paper")
@@ -103,6 +106,7 @@ CLAIMS = (
         source="the antagonism explanation, turned round: if the KL term alone blurred, this would be crisp",
         explanation=("E1", "E2"),
         against=("E3", "E4"),
+        blurred_without=("E3", "E4"),
         predicate=Below("laplacian_variance", "autoencoder", 1.0, "log_ratio"),
         smallest_effect=SHARPER,
         unit="times as sharp are photographs as the autoencoder's reconstructions",

@@ -87,6 +87,15 @@ CURVES = (
     Curve("KID of prior samples against β", "beta", "kid_prior", {"β": BETAS}),
 )
 
+COMPARED = ("beta 1", "beta 0001")
+"""The two columns of the sample sheet that the page shows first."""
+
+TIMED = "beta_1"
+"""The variant that `bench` trains."""
+
+PASSES = {"encoder": (3, 1), "decoder": (3, 0)}
+"""Net → passes for each training image, and of how many the first layer is spared (bench.py says what counts)."""
+
 
 def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
     """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant."""

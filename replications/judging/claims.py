@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Literal, Self, cast, get_args
 import numpy as np
 
 from replications.errors import ReplicationError
-from replications.judging.explanations import EXPLANATIONS
+from replications.judging.explanations import EXPLANATIONS, Cause
 from replications.judging.scores import ScoreError, Scores
 from replications.statistics import (
     EXACT_LEVEL,
@@ -47,6 +47,8 @@ from replications.statistics import (
 Scale = Literal["difference", "log_ratio"]
 Outcome = Literal["replicated", "contradicted", "inconclusive"]
 OUTCOMES: dict[int, Outcome] = {1: "replicated", -1: "contradicted", 0: "inconclusive"}
+READ_STRICTLY = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+"""How pydantic reads a verdict from JSON: no field more, and no text where a number is meant."""
 
 
 class ClaimError(ReplicationError, ValueError):
@@ -324,6 +326,8 @@ SIGNS: dict[str, str] = {"the claim": "▲", "its opposite": "▼", "either": "�
 class Deviation:
     """Something we do otherwise than the source, and which way that is expected to move a claim."""
 
+    __pydantic_config__: ClassVar = READ_STRICTLY
+
     kind: Literal["data", "size", "steps", "metric", "method"]
     what: str
     effect: str
@@ -367,6 +371,10 @@ class Claim:
     studies: tuple[str, ...] = ("root", "real")
     does_not_hold: Mapping[str, str] = field(default_factory=dict)
     """Study → why the claim is known not to be replicated there."""
+    blurred_without: tuple[str, ...] = ()
+    """The explanations whose cause is absent where the claim finds blur: replicated, it shows them not to be needed."""
+    crisp_with: tuple[str, ...] = ()
+    """The explanations whose cause is present where it finds no blur: replicated, it shows them not to be enough."""
 
     def __post_init__(self) -> None:
         for problem in _problems(self):
@@ -393,6 +401,8 @@ def _problems(claim: Claim) -> Iterator[str]:
         yield f"names explanations {claim.explanation}; there are {', '.join(EXPLANATIONS)}"
     if not set(claim.against) <= set(EXPLANATIONS) or set(claim.against) & set(claim.explanation):
         yield f"speaks against {claim.against}; there are {', '.join(EXPLANATIONS)}, and none is both for and against"
+    if not {*claim.blurred_without, *claim.crisp_with} <= set(EXPLANATIONS):
+        yield f"decides about {(*claim.blurred_without, *claim.crisp_with)}; there are {', '.join(EXPLANATIONS)}"
     if not math.isfinite(claim.smallest_effect):
         yield f"the smallest effect must be a finite number, got {claim.smallest_effect}"
     if not set(claim.does_not_hold) <= set(claim.studies):
@@ -430,17 +440,19 @@ class PublishedTable:
 class Verdict:
     """What came out for one claim in one study. Effects, interval and smallest effect are on the scale `scale`."""
 
+    __pydantic_config__: ClassVar = READ_STRICTLY
+
     id: str
     replication: str
     statement: str
     source: str
-    explanation: tuple[str, ...]
-    against: tuple[str, ...]
+    explanation: tuple[Cause, ...]
+    against: tuple[Cause, ...]
     verdict: Outcome
     effect: float
     """The mean over seeds."""
-    interval: tuple[float, float]
-    """95 %, Student's t over seeds, not adjusted for multiplicity."""
+    interval: tuple[float | None, float | None]
+    """95 %, Student's t over seeds, not adjusted for multiplicity; None in JSON: no bound."""
     smallest_effect: float
     unit: str
     scale: Scale

@@ -1,12 +1,19 @@
 """The five explanations on trial, and what the verdicts say about each: derived from the verdicts, never written.
 
 A claim speaks for the explanations in its `explanation` and against those in its `against`, once it is replicated; a
-contradicted claim speaks the other way round. Besides, two claims can decide what counts alone cannot: blur where the
-cause is absent shows that it is not needed, crispness where it is present shows that it is not enough.
+contradicted claim speaks the other way round. Besides, some claims can decide what counts alone cannot: blur where the
+cause is absent (`blurred_without`) shows that it is not needed, crispness where it is present (`crisp_with`) shows that
+it is not enough.
 """
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+from replications import study
+
+Cause = Literal["E1", "E2", "E3", "E4", "E5"]
 
 
 @dataclass(frozen=True)
@@ -15,40 +22,14 @@ class Explanation:
 
     name: str
     says: str
-    blurred_without: tuple[str, ...] = ()
-    """Claims (replication/id) of blur where this cause is absent; any of them replicated: it is not needed."""
-    crisp_with: tuple[str, ...] = ()
-    """Claims of crispness where this cause is present; any of them replicated: it is not enough."""
 
 
-EXPLANATIONS = {
-    "E1": Explanation(
-        "bottleneck",
-        "the latent is too small to carry the image",
-        blurred_without=("pix2pix/l1_outputs_are_blurrier_than_photos",),  # a U-Net's skips carry every pixel
-        crisp_with=("vae_vs_gan/equal_bottleneck_yet_crisp",),
-    ),
-    "E2": Explanation(
-        "averaging",
-        "L1 and L2 are minimised by averaging all plausible outputs",
-    ),
-    "E3": Explanation(
-        "noise",
-        "sampling blurs and buys diversity; an adversary forbids blur and drops modes",
-        blurred_without=("beta_vae/an_autoencoder_without_kl_is_blurred_too",),
-        crisp_with=("vae_vs_gan/adversarial_term_sharpens_the_vae",),
-    ),
-    "E4": Explanation(
-        "antagonism",
-        "the KL term works against the reconstruction",
-        blurred_without=("beta_vae/an_autoencoder_without_kl_is_blurred_too",),
-        crisp_with=("vae_vs_gan/adversarial_term_sharpens_the_vae",),
-    ),
-    "E5": Explanation(
-        "quantisation",
-        "a limited codebook maps many inputs to one code",
-        blurred_without=("vq_vae/without_a_quantiser_outputs_are_blurred_too",),
-    ),
+EXPLANATIONS: dict[Cause, Explanation] = {
+    "E1": Explanation("bottleneck", "the latent is too small to carry the image"),
+    "E2": Explanation("averaging", "L1 and L2 are minimised by averaging all plausible outputs"),
+    "E3": Explanation("noise", "sampling blurs and buys diversity; an adversary forbids blur and drops modes"),
+    "E4": Explanation("antagonism", "the KL term works against the reconstruction"),
+    "E5": Explanation("quantisation", "a limited codebook maps many inputs to one code"),
 }
 
 
@@ -70,10 +51,22 @@ class Finding:
 
 def findings(verdicts: Sequence[Mapping]) -> dict[str, Finding]:
     """E1 … E5 → what all verdicts, of all studies, say about it. Verdicts are those of verdicts.json."""
-    return {name: _finding(name, explanation, verdicts) for name, explanation in EXPLANATIONS.items()}
+    return {name: _finding(name, verdicts) for name in EXPLANATIONS}
 
 
-def _finding(name: str, explanation: Explanation, verdicts: Sequence[Mapping]) -> Finding:
+def deciding(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The claims (replication/id) of all rooms that can show an explanation not to be needed, and not to be enough."""
+    every = [
+        claim for room in study.REPLICATIONS for claim in importlib.import_module(f"replications.{room}.claims").CLAIMS
+    ]
+    return (
+        tuple(f"{claim.replication}/{claim.id}" for claim in every if name in claim.blurred_without),
+        tuple(f"{claim.replication}/{claim.id}" for claim in every if name in claim.crisp_with),
+    )
+
+
+def _finding(name: str, verdicts: Sequence[Mapping]) -> Finding:
+    blurred_without, crisp_with = deciding(name)
     bearing = [
         (v, 1 if name in v["explanation"] else -1) for v in verdicts if name in (*v["explanation"], *v["against"])
     ]
@@ -83,17 +76,15 @@ def _finding(name: str, explanation: Explanation, verdicts: Sequence[Mapping]) -
     contradicting = tuple(claim for claim, sign in said if sign < 0)
     undecided = sum(sign == 0 for _, sign in said)
     parts = [_weight(len(supporting), len(contradicting), undecided)]
-    parts += _decisive(explanation.blurred_without, verdicts, "not needed for blur", "blur without it was not shown")
-    parts += _decisive(
-        explanation.crisp_with, verdicts, "not enough for blur", "crispness in spite of it was not shown"
-    )
+    parts += _decisive(blurred_without, verdicts, "not needed for blur", "blur without it was not shown")
+    parts += _decisive(crisp_with, verdicts, "not enough for blur", "crispness in spite of it was not shown")
     replicated = {_claim(v) for v in verdicts if v["verdict"] == "replicated"}
     return Finding(
         supporting,
         contradicting,
         undecided,
-        not_needed=not replicated.isdisjoint(explanation.blurred_without),
-        not_enough=not replicated.isdisjoint(explanation.crisp_with),
+        not_needed=not replicated.isdisjoint(blurred_without),
+        not_enough=not replicated.isdisjoint(crisp_with),
         conclusion=f"{'; '.join(parts)}.",
     )
 

@@ -2,8 +2,8 @@
 
 Writes results/REPLICATION/: scores.csv (one row per run and instrument), summary.csv (means with intervals, for
 `dvc plots`), curves.csv (the room's curves, likewise), metrics.json (a few numbers for `dvc metrics`), sheet.png (the
-same inputs through every variant), and where all of it comes from: runs.csv (a row of hashes per run) and
-environments.json (the machines and packages that they name).
+same inputs through every variant) and columns/ (its pictures, of which the page is made). And where all of it comes
+from: runs.csv (a row of hashes per run) and environments.json (the machines and packages that they name).
 """
 
 import importlib
@@ -104,7 +104,7 @@ def measure(declared: study.Study, replication: str) -> None:
     means = {(row["variant"], row["instrument"]): row["mean"] for row in summary}
     metrics = {name: means[arm] for name, arm in room.METRICS.items() if arm in means}
     write_text(results / "metrics.json", json.dumps(metrics, indent=1) + "\n")
-    sheets.write(declared, replication, results / "sheet.png")
+    sheets.write(declared, replication, results)
     print(f"{replication}: {len(rows)} scores in {results / 'scores.csv'}, sample sheet in {results / 'sheet.png'}")
 
 

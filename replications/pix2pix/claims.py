@@ -21,6 +21,9 @@ from replications.judging.claims import (
     Similar,
 )
 
+VARIED = "L1, L2, adversary, its receptive field, skips"
+"""In a few words, for the list of the replications."""
+
 SHARPER = log(1.25)
 EVERYWHERE = ("root", "real", "paper")
 """The studies of claims whose arms have been run at the paper's own size, too."""
@@ -86,6 +89,7 @@ CLAIMS = (
         source="Isola et al. 2017, section 4.2, figure 4",
         explanation=("E2",),
         against=("E1",),  # the U-Net's skips carry every pixel
+        blurred_without=("E1",),
         predicate=Below("laplacian_variance", "l1", 1.0, "log_ratio"),
         smallest_effect=SHARPER,
         unit="times as sharp are photographs as L1's outputs",

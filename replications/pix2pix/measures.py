@@ -115,6 +115,26 @@ CURVES = (
     ),
 )
 
+GLANCE = {
+    "input": "labels",
+    "photograph": "photo",
+    "L2": "l2",
+    "what L2 aims at:\nthe mean": "conditional mean (best under L2)",
+    "L1": "l1",
+    "L1 + cGAN": "l1+cgan",
+    "U-Net without skips,\nL1": "l1 no skips",
+}
+"""Title → column of the sample sheet, of the picture in the README."""
+
+COMPARED = ("l1", "l1+cgan")
+"""The two columns of the sample sheet that the page shows first."""
+
+TIMED = "l1_cgan"
+"""The variant that `bench` trains."""
+
+PASSES = {"generator": (3, 1), "discriminator": (8, 2)}
+"""Net → passes for each training image, and of how many the first layer is spared (bench.py says what counts)."""
+
 
 def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
     """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant."""

@@ -10,15 +10,17 @@ import csv
 import importlib
 import io
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from ruamel.yaml import YAML
 
 from replications import command, study
@@ -28,6 +30,7 @@ from replications.drawing import plain, plt
 from replications.errors import ReplicationError
 from replications.judging import claims
 from replications.judging.explanations import EXPLANATIONS, Finding, findings
+from replications.measuring import sheets
 from replications.reporting import report
 from replications.results import write_bytes, write_text
 from replications.statistics import detectable
@@ -37,24 +40,6 @@ COLOURS = {"replicated": "#23895a", "contradicted": "#c9453c", "inconclusive": "
 """Of verdicts, readable on white and on black."""
 GREY = "#808080"
 LINES = ("#2f7fc1", "#d0672c", "#23895a", "#9a5fb5", "#8a7a2c")
-SIDE_BY_SIDE = {
-    "pix2pix": ("l1", "l1+cgan"),
-    "spatial_z_vae": ("flat 8", "spatial 512"),
-    "beta_vae": ("beta 1", "beta 0001"),
-    "vq_vae": ("k2", "k512"),
-    "vae_vs_gan": ("prior vae", "prior gan"),
-}
-"""Replication → the two columns of its sample sheet that the page shows first; of any other the last two."""
-GLANCE = {
-    "input": "labels",
-    "photograph": "photo",
-    "L2": "l2",
-    "what L2 aims at:\nthe mean": "conditional mean (best under L2)",
-    "L1": "l1",
-    "L1 + cGAN": "l1+cgan",
-    "U-Net without skips,\nL1": "l1 no skips",
-}
-"""Title → column of pix2pix's sample sheet, of the picture in the README."""
 INPUTS = 4
 """Of a sample sheet's eight, on the page."""
 STANDS = "stands"
@@ -66,9 +51,6 @@ OTHERS = (
     "not decided by these verdicts",
 )
 """What the verdicts make of an explanation that does not stand."""
-MARGINS = {"left": 0.005, "right": 0.995, "top": 0.94, "bottom": 0.005}
-GAP = 0.04
-"""Of a sample sheet's grid (sheets.py): margins as shares of the picture, gaps as shares of a cell."""
 
 
 class PageError(ReplicationError):
@@ -80,11 +62,25 @@ def main(argv: list[str] | None = None) -> int:
     parser = command.Parser(prog="python -m replications page", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/report.html"), help="default: results/report.html")
     arguments = parser.parse_args(argv)
-    text = page(Path())
+    check(arguments.out)
+    text, picture = page(Path()), at_a_glance(study.load(Path()))
     write_text(arguments.out, text)
-    write_bytes(arguments.out.with_name("answer.png"), at_a_glance(study.load(Path())))
+    if picture:
+        write_bytes(arguments.out.with_name("answer.png"), picture)
     print(f"{arguments.out}: {len(text.encode()) / 2**20:.1f} MB, open it in a browser")
     return 0
+
+
+def check(out: Path) -> None:
+    """Raises PageError where a page could not be written, which takes half a minute to find out otherwise."""
+    if not out.parent.is_dir():
+        raise PageError(
+            f"--out {out}: there is no folder {out.parent}, expected one; make it, or name one that is there"
+        )
+    if out.is_dir():
+        raise PageError(f"--out {out}: a folder, expected the name of a file; say {out / 'report.html'}, perhaps")
+    if not os.access(out.parent, os.W_OK):
+        raise PageError(f"--out {out}: {out.parent} may not be written to; name a folder that may, or change its mode")
 
 
 def page(root: Path) -> str:
@@ -93,7 +89,7 @@ def page(root: Path) -> str:
     if not every.verdicts:
         raise PageError(f"{root / 'results/verdicts.json'}: no verdicts there; run {repro(root)} to judge first")
     found = findings(every.verdicts)
-    sheets = {
+    pictures = {
         f"{room} · {name}": one
         for name, folder in every.folders.items()
         for room, one in sheets_of(name, study.load(folder)).items()
@@ -125,10 +121,11 @@ def page(root: Path) -> str:
         plot=plot,
         flags=lambda name: "" if name == "root" else f" --study {name}",
         pipeline=lambda name: "dvc.yaml" if name == "root" else f"{name}/dvc.yaml",
-        sheets={name: one["first"] for name, one in sheets.items()},
-        pictures=Markup(json.dumps({name: one["columns"] for name, one in sheets.items()}).replace("<", "\\u003c")),
+        sheets={name: one["first"] for name, one in pictures.items()},
+        pictures=Markup(json.dumps({name: one["columns"] for name, one in pictures.items()}).replace("<", "\\u003c")),
         curves=curves(every.folders),
         environments=every.environments,
+        of_code=every.of_code,
         citation=citation(root),
     )
 
@@ -277,27 +274,32 @@ def sheets_of(name: str, declared: study.Study) -> dict[str, dict]:
     """Replication → {columns: title → picture as a data URI, first: the two to be shown first} of its sample sheet."""
     found = {}
     for room in declared.variants:
-        path = declared.folder / "results" / room / "sheet.png"
-        if not path.exists():
+        if not (declared.folder / "results" / room / "sheet.png").exists():
             continue
-        columns = columns_of(declared, room)
-        if name == "root" and room == "pix2pix":
-            columns |= known(columns["labels"])
-        wanted = SIDE_BY_SIDE.get(room, tuple(columns)[-2:])
+        sheet = sheets.load(declared, room)
+        columns = sheet.strips | (known(sheet) if name == "root" and "labels" in sheet.strips else {})
+        wanted = _of_room(room).COMPARED
         first = [title if title in columns else next(reversed(columns)) for title in wanted]
-        found[room] = {"columns": {title: _uri(_top(picture)) for title, picture in columns.items()}, "first": first}
+        height = min(sheet.rows, INPUTS) * sheet.height
+        shown = {title: _uri(strip.crop((0, 0, sheet.width, height))) for title, strip in columns.items()}
+        found[room] = {"columns": shown, "first": first}
     return found
 
 
 @plain()
-def at_a_glance(declared: study.Study) -> bytes:
-    """The answer as a picture for the README: inputs, photographs, and what nets trained otherwise make of them."""
-    columns = columns_of(declared, "pix2pix")
-    columns |= known(columns["labels"])
-    figure, axes = plt.subplots(1, len(GLANCE), figsize=(1.35 * len(GLANCE), 4.6), dpi=110)
-    for panel, (title, name) in zip(axes, GLANCE.items(), strict=True):
-        side = columns[name].width
-        panel.imshow(columns[name].crop((0, 0, side, 3 * side)), interpolation="nearest")
+def at_a_glance(declared: study.Study) -> bytes | None:
+    """The answer as a picture for the README: inputs, photographs, and what nets trained otherwise make of them.
+
+    Of the columns that a room names in its GLANCE; None where no room does.
+    """
+    room = next((room for room in declared.variants if hasattr(_of_room(room), "GLANCE")), None)
+    if room is None:
+        return None
+    sheet, glance = sheets.load(declared, room), _of_room(room).GLANCE
+    columns = sheet.strips | known(sheet)
+    figure, axes = plt.subplots(1, len(glance), figsize=(1.35 * len(glance), 4.6), dpi=110)
+    for panel, (title, name) in zip(axes, glance.items(), strict=True):
+        panel.imshow(columns[name].crop((0, 0, sheet.width, 3 * sheet.height)), interpolation="nearest")
         panel.set_title(title, fontsize=9)
         panel.axis("off")
     figure.subplots_adjust(left=0.01, right=0.99, top=0.88, bottom=0.01, wspace=0.05)
@@ -307,69 +309,20 @@ def at_a_glance(declared: study.Study) -> bytes:
     return picture.getvalue()
 
 
-def columns_of(declared: study.Study, room: str) -> dict[str, Image.Image]:
-    """Title → the column of a sample sheet, its pictures below each other."""
-    path = declared.folder / "results" / room / "sheet.png"
-    remedy = f"run {repro(declared.folder, f'measure@{room}')}"
-    try:
-        with Image.open(path) as sheet:
-            strips = list(cut(sheet.convert("RGB")))
-    except (UnidentifiedImageError, OSError, SyntaxError, ZeroDivisionError) as error:
-        raise PageError(f"{path}: no sample sheet ({error}); {remedy}") from None
-    names = titles(declared, room)
-    if len(names) != len(strips):
-        raise PageError(f"{path}: {len(strips)} columns, expected {len(names)} ({', '.join(names)}); {remedy}")
-    return dict(zip(names, strips, strict=True))
+def _of_room(room: str) -> ModuleType:
+    return importlib.import_module(f"replications.{room}.measures")
 
 
-def titles(declared: study.Study, room: str) -> list[str]:
-    """Of the columns of a sample sheet, in one line each: the room is asked for a sheet of nothing."""
-    nothing = {variant: _Nothing(params) for variant, params in declared.variants[room].items()}
-    columns = importlib.import_module(f"replications.{room}.measures").sheet(nothing)
-    return [title.replace("\n", " ") for title, _ in columns]
-
-
-class _Nothing(dict):
-    """The images of a run that nobody has: every name is there, but what a net without encoder cannot have."""
-
-    def __init__(self, params):
-        super().__init__()
-        self.absent = {"output"} if getattr(params, "encoder", None) == "none" else set()
-
-    def __contains__(self, name: object) -> bool:
-        return name not in self.absent
-
-    def __missing__(self, name: str) -> None:
-        return None
-
-
-def cut(sheet: Image.Image) -> Iterator[Image.Image]:
-    """The columns of a sample sheet, by the geometry that sheets.py gave it: 95 × 90 pixels a cell, squares within."""
-    n = round(sheet.width / 95)
-    n_rows = round((sheet.height - 40) / 90)
-    wide = sheet.width * (MARGINS["right"] - MARGINS["left"]) / (n + GAP * (n - 1))
-    tall = sheet.height * (MARGINS["top"] - MARGINS["bottom"]) / (n_rows + GAP * (n_rows - 1))
-    side = int(min(wide, tall))
-    for column in range(n):
-        strip = Image.new("RGB", (side, n_rows * side))
-        x = sheet.width * MARGINS["left"] + column * wide * (1 + GAP) + (wide - side) / 2
-        for row in range(n_rows):
-            y = sheet.height * (1 - MARGINS["top"]) + row * tall * (1 + GAP) + (tall - side) / 2
-            box = (round(x), round(y), round(x) + side, round(y) + side)
-            strip.paste(sheet.crop(box), (0, row * side))
-        yield strip
-
-
-def known(labels: Image.Image, size: int = 32) -> dict[str, Image.Image]:
-    """What the best nets would put out for these label maps, known exactly: the conditional mean and median."""
-    side = labels.width
+def known(sheet: sheets.Columns, size: int = 32) -> dict[str, Image.Image]:
+    """What the best nets would put out for a sheet's label maps, known exactly: the conditional mean and median."""
+    side, labels = sheet.width, sheet.strips["labels"]
     centres = ((np.arange(size) + 0.5) * side / size).astype(int)
     strips = {"conditional mean (best under L2)": [], "conditional median (best under L1)": []}
-    for row in range(labels.height // side):
+    for row in range(sheet.rows):
         pixels = np.asarray(labels)[row * side + centres][:, centres].astype(int)
         distance = np.abs(pixels[:, :, None] - world.PALETTE[None, None].astype(int)).sum(axis=-1)
         if distance.min(axis=-1).any():
-            raise PageError("a label map of pix2pix's sample sheet has other colours than world.PALETTE; measure again")
+            raise PageError("a label map of a sample sheet has other colours than world.PALETTE; measure again")
         of = world.conditional(distance.argmin(axis=-1).astype(np.uint8))
         for values, picture in zip(strips.values(), (of.mean, of.median), strict=True):
             values.append(
@@ -381,11 +334,6 @@ def known(labels: Image.Image, size: int = 32) -> dict[str, Image.Image]:
         for row, picture in enumerate(values):
             joined[title].paste(picture, (0, row * side))
     return joined
-
-
-def _top(strip: Image.Image) -> Image.Image:
-    """As many inputs as the page has room for."""
-    return strip.crop((0, 0, strip.width, min(strip.height, INPUTS * strip.width)))
 
 
 def _uri(picture: Image.Image) -> str:

@@ -1,6 +1,7 @@
-"""Writes the verdicts for people: `python -m replications report` makes results/verdicts.md and README.md's table.
+"""Writes the verdicts for people: `python -m replications report` makes results/verdicts.md and README.md's tables.
 
-The table in README.md stands between two markers and shows every study whose verdicts are there, side by side.
+What it writes into a README stands between two markers: in README.md the list of the replications, and the verdicts of
+every study that has some, side by side; in a replication's README the published numbers beside ours.
 """
 
 import csv
@@ -8,21 +9,25 @@ import dataclasses
 import importlib
 import json
 import re
-from collections.abc import Iterable
+import reprlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import get_args
 
 from jinja2 import Environment, StrictUndefined
+from pydantic import TypeAdapter, ValidationError
 
-from replications import command, study
+from replications import command, evidence, study
 from replications.command import repro
 from replications.errors import ReplicationError
 from replications.judging import claims
-from replications.judging.claims import Scale, in_words, number
+from replications.judging.claims import in_words, number
 from replications.judging.explanations import EXPLANATIONS, findings
 from replications.results import environment_words, read_environments, read_runs, write_text
 
-BEGIN, END = "<!-- results: begin (generated, do not edit) -->", "<!-- results: end -->"
+RESULTS, REPLICATIONS = "results", "replications"
+"""What stands between markers in a README: the verdicts or numbers, and, in README.md, the list of the replications."""
+VERDICTS = TypeAdapter(list[claims.Verdict])
 SIGNS = {"replicated": "✔ replicated", "contradicted": "✘ contradicted", "inconclusive": "? inconclusive"}
 
 
@@ -41,9 +46,10 @@ _ENVIRONMENT.filters["short"] = lambda number: "–" if number is None else shor
 _SUMMARY = _ENVIRONMENT.from_string(
     """\
 {% for study, counts in totals.items() %}
-**{{ study }}** study: {{ counts.replicated }} replicated, {{ counts.contradicted }} contradicted, \
+- **{{ study }}** study: {{ counts.replicated }} replicated, {{ counts.contradicted }} contradicted, \
 {{ counts.inconclusive }} inconclusive. Runs: {% for words, runs in environments[study].items() %}\
-{{ runs.values() | sum }} in {{ words }}{{ "; " if not loop.last else "." }}{% endfor %}
+{{ runs.values() | sum }} in {{ words }}{{ "; " if not loop.last else "." }}{% endfor %}\
+{% for sentence in of_code[study] %} {{ sentence }}{% endfor %}
 
 {% endfor %}
 
@@ -87,6 +93,9 @@ _STUDY = _ENVIRONMENT.from_string(
 
 Runs were made in {{ environments | length }} environment{{ "s" if environments | length > 1 }}\
 {{ ": they are not all comparable byte for byte." if environments | length > 1 else "." }}
+{% for sentence in of_code %}
+{{ sentence }}
+{% endfor %}
 
 | runs | of | environment |
 |---|---|---|
@@ -110,6 +119,7 @@ chance that fresh seeds give another verdict {{ "%.2f" % v.flip_chance }}.
 {% endif %}
 - By each instrument:{% for i in v.instruments %} {{ i.instrument }} {{ i.verdict }}{{ "," if not loop.last else "." }}\
 {% endfor %}{% if v.disagreement %} **The instruments disagree.**{% endif %}
+
 
 | deviation | | expected effect | favours |
 |---|---|---|---|
@@ -143,6 +153,17 @@ _TABLES = _ENVIRONMENT.from_string(
 )
 
 
+_REPLICATIONS = _ENVIRONMENT.from_string(
+    """\
+| | replication | what is varied | bears on |
+|---|---|---|---|
+{% for one in rooms %}
+| [{{ one.name }}](replications/{{ one.name }}/README.md) | {{ one.source }} | {{ one.varied }} | {{ one.bears_on }} |
+{% endfor %}
+"""
+)
+
+
 class ReportError(ReplicationError):
     """A README that lost its markers, or verdicts that are not there."""
 
@@ -163,29 +184,53 @@ def main(argv: list[str] | None = None) -> int:
         study=declared.name,
         verdicts=verdicts,
         environments=environments(declared.folder, declared.variants),
+        of_code=evidence.in_words(declared.folder, list(declared.variants)),
         effect=effect,
         smallest=smallest,
         bearing=bearing,
         signs=claims.SIGNS,
     )
     written = {path: page}
-    for readme, content in generated(Path()).items():
+    for readme, blocks in generated(Path()).items():
         if not readme.exists():
             raise ReportError(f"{readme}: no such file; run this in the repository's folder")
-        written[readme] = with_table(readme.read_text(encoding="utf-8"), content)
+        written[readme] = with_blocks(readme.read_text(encoding="utf-8"), blocks, readme)
     for file, text in written.items():  # all of them, or none
         write_text(file, text)
     print(f"{len(verdicts)} verdicts in {path}, tables in README.md and the replications' READMEs")
     return 0
 
 
-def generated(root: Path) -> dict[Path, str]:
-    """README → what stands between its markers, for the suite and for each replication."""
-    texts = {root / "README.md": table(root)}
+def generated(root: Path) -> dict[Path, dict[str, str]]:
+    """README → block → what stands between its markers, for the suite and for each replication."""
+    texts = {root / "README.md": {REPLICATIONS: listed(), RESULTS: table(root)}}
     for name in study.REPLICATIONS:
         tables = importlib.import_module(f"replications.{name}.claims").TABLES
-        texts[root / "replications" / name / "README.md"] = _TABLES.render(tables=tables, studies=means(root, name))
+        numbers = _TABLES.render(tables=tables, studies=means(root, name))
+        texts[root / "replications" / name / "README.md"] = {RESULTS: numbers}
     return texts
+
+
+def listed() -> str:
+    """The Markdown table of the replications: what each of them says of itself.
+
+    Its source is the first line of its package, what it varies and what its claims bear on stand in its claims.py; what
+    most of its claims bear on comes first.
+    """
+    rooms = []
+    for name in study.REPLICATIONS:
+        said = (importlib.import_module(f"replications.{name}").__doc__ or "").strip().partition("\n")[0]
+        of_room = importlib.import_module(f"replications.{name}.claims")
+        bears = Counter(cause for claim in of_room.CLAIMS for cause in (*claim.explanation, *claim.against))
+        rooms.append(
+            {
+                "name": name,
+                "source": said.removeprefix(f"{name}: ").removesuffix("."),
+                "varied": of_room.VARIED,
+                "bears_on": ", ".join(sorted(bears, key=lambda cause: (-bears[cause], cause))),
+            }
+        )
+    return _REPLICATIONS.render(rooms=rooms)
 
 
 def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]:
@@ -232,57 +277,40 @@ def environments(folder: Path, replications: Iterable[str]) -> dict[str, dict[st
 def read_verdicts(folder: Path) -> list[dict] | None:
     """The verdicts of the study in a folder, None where there are none."""
     path = folder / "results" / "verdicts.json"
-    remedy = f"run {repro(folder, 'judge')} to judge again"
+    if not path.exists():
+        return None
+    content = path.read_bytes()
     try:
-        verdicts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    except (ValueError, RecursionError) as error:
-        raise ReportError(f"{path}: damaged ({error}); {remedy}") from None
-    if verdicts is not None and not (isinstance(verdicts, list) and all(isinstance(one, dict) for one in verdicts)):
-        raise ReportError(f"{path}: expected a list of verdicts, found something else; {remedy}")
-    for verdict in verdicts or ():
-        other = _unlike(claims.Verdict, verdict) or [
-            f"deviations.{name}" for one in verdict["deviations"] for name in _unlike(claims.Deviation, one)
-        ]
-        if other:
-            raise ReportError(
-                f"{path}: written by another version of the suite, which differs in {', '.join(other)}; {remedy}"
-            )
-        for name, (fits, expected) in _FIELDS.items():
-            if not fits(verdict[name]):
-                said = f"{verdict['replication']}/{verdict['id']}: {name} = {verdict[name]!r}"
-                raise ReportError(f"{path}: {said}, expected {expected}; {remedy}")
-    return verdicts
+        VERDICTS.validate_json(content)
+    except ValidationError as error:
+        remedy = f"run {repro(folder, 'judge')} to judge again"
+        raise ReportError(f"{path}: {_first_problem(error, content)}; {remedy}") from None
+    return json.loads(content)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _first_problem(error: ValidationError, content: bytes) -> str:
+    """What is wrong with a verdicts.json: the claim, its field, the value, and what was expected."""
+    found = error.errors(include_url=False)
+    first = found[0]
+    if first["type"] == "json_invalid":
+        return f"damaged ({first['msg'].removeprefix('Invalid JSON: ')})"
+    if len(first["loc"]) < 2:
+        return "expected a list of verdicts, found something else"
+    differs = ("missing", "unexpected_keyword_argument")
+    fields = {_field(one["loc"]) for one in found if one["type"] in differs and isinstance(one["loc"][-1], str)}
+    if fields:
+        return f"written by another version of the suite, which differs in {', '.join(sorted(fields))}"
+    verdict = json.loads(content)[first["loc"][0]]
+    expected = (
+        first["msg"].replace("Input should be ", "expected ").replace("Field required", "expected one value more")
+    )
+    value = reprlib.repr(first["input"])
+    return f"{verdict['replication']}/{verdict['id']}: {_field(first['loc'])} = {value}, {expected}"
 
 
-def _are_explanations(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) and one in EXPLANATIONS for one in value)
-
-
-_FIELDS = {
-    "verdict": (lambda value: value in list(SIGNS), f"one of {', '.join(SIGNS)}"),
-    "scale": (lambda value: value in get_args(Scale), f"one of {', '.join(get_args(Scale))}"),
-    "explanation": (_are_explanations, f"names from {', '.join(EXPLANATIONS)}"),
-    "against": (_are_explanations, f"names from {', '.join(EXPLANATIONS)}"),
-    "interval": (
-        lambda value: isinstance(value, list) and len(value) == 2 and all(x is None or _is_number(x) for x in value),
-        "two numbers, or null for no bound",
-    ),
-    **dict.fromkeys(("effect", "smallest_effect", "p_value", "p_beyond", "p_adjusted"), (_is_number, "a number")),
-    **dict.fromkeys(
-        ("id", "replication", "study", "statement", "source", "unit", "part"),
-        (lambda value: isinstance(value, str), "a text"),
-    ),
-}
-"""Field of a verdict → whether a value fits, and what does: of those that a page is made of."""
-
-
-def _unlike(kind: type, entry: object) -> list[str]:
-    """The fields that a dataclass and an entry of verdicts.json do not share."""
-    return sorted({field.name for field in dataclasses.fields(kind)} ^ set(entry if isinstance(entry, dict) else ()))
+def _field(place: tuple) -> str:
+    """'deviations.effect': where a verdict has it, whichever of several it is."""
+    return ".".join(part for part in place[1:] if isinstance(part, str))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -298,11 +326,13 @@ class Everything:
     """Study → verdict → how many."""
     environments: dict[str, dict[str, dict[str, int]]]
     """Study → environment, in words → replication → runs."""
+    of_code: dict[str, list[str]]
+    """Study → a sentence for each earlier version of the code that its runs rest on."""
 
 
 def everything(root: Path) -> Everything:
     """Of every study below the repository's root that has verdicts."""
-    every = Everything({}, [], {}, {}, {})
+    every = Everything({}, [], {}, {}, {}, {})
     for folder in study.STUDIES:
         verdicts = read_verdicts(root / folder)
         if not verdicts:
@@ -313,6 +343,7 @@ def everything(root: Path) -> Everything:
         every.totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}
         rooms = dict.fromkeys(verdict["replication"] for verdict in verdicts)
         every.environments[name] = environments(root / folder, rooms)
+        every.of_code[name] = evidence.in_words(root / folder, list(rooms))
         for verdict in verdicts:
             every.by_claim.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
     return every
@@ -331,6 +362,7 @@ def table(root: Path) -> str:
         ],
         totals=every.totals,
         environments=every.environments,
+        of_code=every.of_code,
         signs=SIGNS,
         effect=effect,
         bearing=bearing,
@@ -340,14 +372,22 @@ def table(root: Path) -> str:
     )
 
 
-def with_table(readme: str, table: str) -> str:
-    """README text with the table between its markers replaced."""
-    try:
-        before, rest = readme.split(BEGIN)
-        _, after = rest.split(END)
-    except ValueError:
-        raise ReportError(f"README.md: expected each of the lines {BEGIN} and {END} once; put them back") from None
-    return f"{before}{BEGIN}\n{table}{END}{after}"
+def markers(block: str) -> tuple[str, str]:
+    """The lines between which a generated block of a README stands."""
+    return f"<!-- {block}: begin (generated, do not edit) -->", f"<!-- {block}: end -->"
+
+
+def with_blocks(readme: str, blocks: Mapping[str, str], path: Path = Path("README.md")) -> str:
+    """README text with what stands between the markers of these blocks replaced."""
+    for block, text in blocks.items():
+        begin, end = markers(block)
+        try:
+            before, rest = readme.split(begin)
+            _, after = rest.split(end)
+        except ValueError:
+            raise ReportError(f"{path}: expected each of the lines {begin} and {end} once; put them back") from None
+        readme = f"{before}{begin}\n{text}{end}{after}"
+    return readme
 
 
 def effect(verdict: dict) -> str:

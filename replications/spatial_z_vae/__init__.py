@@ -1,1 +1,1 @@
-"""spatial_z_vae: the size and the layout of the latent (github.com/seasonyc/Spatial-Z-VAE, January 2019)."""
+"""spatial_z_vae: seasonyc 2019, Spatial-Z-VAE (github.com/seasonyc/Spatial-Z-VAE)."""

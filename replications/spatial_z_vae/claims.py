@@ -24,6 +24,9 @@ from replications.judging.claims import (
 )
 from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN
 
+VARIED = "size and layout of the latent, form of the KL term, perceptual loss"
+"""In a few words, for the list of the replications."""
+
 PERCEPTUAL = ("flat_128_perceptual", "spatial_128_perceptual")
 UNNORMALISED = ("spatial_128_unnormalised", "spatial_512_unnormalised")
 ALL = (

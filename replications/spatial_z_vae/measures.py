@@ -82,6 +82,15 @@ CURVES = (
     Curve("rate (nats) against latent size", "latent_size", "rate", SERIES),
 )
 
+COMPARED = ("flat 8", "spatial 512")
+"""The two columns of the sample sheet that the page shows first."""
+
+TIMED = "spatial_128"
+"""The variant that `bench` trains."""
+
+PASSES = {"encoder": (3, 1), "decoder": (3, 0)}
+"""Net → passes for each training image, and of how many the first layer is spared (bench.py says what counts)."""
+
 
 def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
     """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant."""

@@ -3,6 +3,12 @@
 Writes bench.json and bench.md. Best on a machine that does nothing else: times are of the clock. Of each replication
 one variant is trained as the study trains it, in a process of its own on one thread. Beside pix2pix and VQ-VAE, and in
 turns with them, the same step is timed in plain PyTorch (bench_torch.py), if that is installed.
+
+A replication's measures.py names that variant (`TIMED`) and counts (`PASSES`), for each net, its passes for each
+training image, and of how many the first layer is spared, since nobody asks for gradients of pictures. A pass forward,
+one for the gradients of weights and one for those of inputs make 3; for a discriminator, the real and the fake (3
+each), and the fake again with still weights (2). Beside a VAE the decoder also decodes the prior, and its discriminator
+sees both.
 """
 
 import datetime
@@ -33,25 +39,6 @@ from replications.runs import read_arrays
 from replications.training.train import seconds_of
 from replications.trust import chain
 
-VARIANTS = {
-    "pix2pix": "l1_cgan",
-    "spatial_z_vae": "spatial_128",
-    "beta_vae": "beta_1",
-    "vq_vae": "k512",
-    "vae_vs_gan": "vae_gan",
-}
-"""Replication → the variant that stands for it."""
-PASSES = {
-    "pix2pix": {"generator": (3, 1), "discriminator": (8, 2)},
-    "spatial_z_vae": {"encoder": (3, 1), "decoder": (3, 0)},
-    "beta_vae": {"encoder": (3, 1), "decoder": (3, 0)},
-    "vq_vae": {"encoder": (3, 1), "decoder": (3, 0)},
-    "vae_vs_gan": {"encoder": (3, 1), "decoder": (6, 0), "discriminator": (13, 3)},
-}
-"""Replication → net → passes for each training image, and of how many the first layer is spared, since nobody asks for
-gradients of pictures. A pass forward, one for the gradients of weights and one for those of inputs make 3; for a
-discriminator, the real and the fake (3 each), and the fake again with still weights (2). Beside a VAE the decoder also
-decodes the prior, and its discriminator sees both."""
 REFERENCES = ("pix2pix", "vq_vae")
 """What bench_torch.py has, too."""
 WAYS = {
@@ -76,8 +63,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = command.Parser(prog="python -m replications bench", description=__doc__)
     parser.add_argument("--out", default="validation", help="where to write to (default: validation)")
     parser.add_argument("--repetitions", type=int, default=3, help="of the comparisons, in turns (default: 3)")
-    parser.add_argument("--only", choices=VARIANTS, action="append", help="this replication alone; may be repeated")
-    parser.add_argument("--run", choices=VARIANTS, help="one training in this process; prints JSON (used by itself)")
+    parser.add_argument(
+        "--only", choices=study.REPLICATIONS, action="append", help="this replication alone; may be repeated"
+    )
+    parser.add_argument(
+        "--run", choices=study.REPLICATIONS, help="one training in this process; prints JSON (used by itself)"
+    )
     parser.add_argument("--short", action="store_true", help=f"of --run: {STEPS} steps, nothing but the speed")
     parser.add_argument(
         "--compiled", choices=("yes", "no"), help="of --run: by XLA or not, whatever the suite would do"
@@ -92,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
         found = one_run(declared, arguments.run, short=arguments.short, compiled=compiled, widest=arguments.widest)
         print(json.dumps(found))
         return 0
-    rooms = arguments.only or list(VARIANTS)
+    rooms = arguments.only or list(declared.variants)
     found = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": environment_words(chain.environment_now()),
@@ -142,7 +133,7 @@ def one_run(
 
     Args:
         declared: the bundled study.
-        room: one of `VARIANTS`.
+        room: a replication of the study.
         short: `STEPS` steps and those before them, and nothing but the speed.
         compiled: by XLA or not; None: as the suite would.
         widest: oneDNN may use the widest instructions of the processor, not AVX2 alone.
@@ -165,9 +156,9 @@ def one_run(
     if compiled is not None:
         fitting.jit_compile = lambda: compiled
     imported = time.perf_counter()
-    run = study.Run(
-        room, VARIANTS[room], (declared.tuning_seeds or declared.seeds)[0], declared.variants_of(room)[VARIANTS[room]]
-    )
+    of_room = importlib.import_module(f"replications.{room}.measures")
+    seed = (declared.tuning_seeds or declared.seeds)[0]
+    run = study.Run(room, of_room.TIMED, seed, declared.variants_of(room)[of_room.TIMED])
     params = run.params.model_dump()
     if short:
         params |= {"epochs": 1, "n_train": min(params["n_train"], (STEPS + 40) * params["batch_size"])}
@@ -197,8 +188,8 @@ def one_run(
         "after": ended - t_last,
         "measuring": measured,
     }
-    nets = {net: macs(getattr(models[0], net)) for net in PASSES[room]}
-    flops = 2 * sum(n * sum(nets[net]) - spared * nets[net][0] for net, (n, spared) in PASSES[room].items())
+    nets = {net: macs(getattr(models[0], net)) for net in of_room.PASSES}
+    flops = 2 * sum(n * sum(nets[net]) - spared * nets[net][0] for net, (n, spared) in of_room.PASSES.items())
     return {
         "images_per_second": round(rate, 1),
         "seconds": {name: round(value, 1) for name, value in seconds.items()},

@@ -23,7 +23,7 @@ from replications.judging.claims import Verdict
 from replications.study import Run, Study
 
 ROOM_FILES = (
-    *("scores.csv", "summary.csv", "curves.csv", "metrics.json", "sheet.png"),
+    *("scores.csv", "summary.csv", "curves.csv", "metrics.json", "sheet.png", "columns"),
     *("runs.csv", "environments.json"),
 )
 """The results of one replication."""
@@ -71,7 +71,7 @@ def file_problems(folder: Path, file: str) -> Iterator[str]:
     stage, wanted = outs[path]
     if not path.exists():
         yield f"{path}: no such file, stage {stage} should have written it; {remedy}"
-    elif (found := md5(path)) != wanted:
+    elif (found := md5_of_folder(path) if path.is_dir() else md5(path)) != wanted:
         yield (
             f"{path}: its bytes are not those that stage {stage} wrote "
             f"(md5 {found}, {folder / 'dvc.lock'} says {wanted}); {remedy}"

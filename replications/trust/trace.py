@@ -111,10 +111,10 @@ def _shown_to_people(declared: study.Study, claim: Claim) -> Link:
 
 
 def _readme_problems(declared: study.Study) -> Iterator[str]:
-    for path, table in report.generated(Path()).items():
+    for path, blocks in report.generated(Path()).items():
         if path.parent.name in ("", *declared.variants):
             readme = path.read_text(encoding="utf-8")
-            lines = zip_longest(report.with_table(readme, table).splitlines(), readme.splitlines())
+            lines = zip_longest(report.with_blocks(readme, blocks, path).splitlines(), readme.splitlines())
             for should, is_ in lines:
                 if should != is_:
                     yield f"{path} shows {is_!r}, the results say {should!r}; run {repro(declared.folder)}"

@@ -1,1 +1,1 @@
-"""vae_vs_gan: one decoder, one latent size, trained as autoencoder, VAE, GAN and both at once: the question itself."""
+"""vae_vs_gan: the question itself; Larsen et al. 2016, autoencoding beyond pixels."""

@@ -11,6 +11,9 @@ from math import log
 
 from replications.judging.claims import Above, Below, Claim, Deviation, Greater, Less, Peaks, PublishedTable
 
+VARIED = "one decoder and latent, trained as autoencoder, VAE, GAN and both"
+"""In a few words, for the list of the replications."""
+
 SHARPER = log(1.25)
 OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": log(1.1), "-blur_effect": log(1.05)}
 OTHER_SHARPNESS_PRIOR = {
@@ -101,6 +104,7 @@ CLAIMS = (
         source="the bottleneck explanation, turned round: if the latent's size alone blurred, this would blur too",
         explanation=("E2", "E3"),
         against=("E1",),
+        crisp_with=("E1",),
         predicate=Peaks("laplacian_variance_shown", "gan", ("autoencoder", "vae"), "log_ratio"),
         smallest_effect=SHARPER,
         unit="times as sharp as the sharper of the two",
@@ -132,6 +136,7 @@ CLAIMS = (
         source="Larsen et al. 2016 (said and shown, without a number of sharpness)",
         explanation=("E2", "E3"),
         against=("E1", "E4"),
+        crisp_with=("E3", "E4"),
         predicate=Greater("laplacian_variance", "vae_gan", "vae", "log_ratio"),
         smallest_effect=SHARPER,
         unit="times as sharp as the VAE",

@@ -109,6 +109,15 @@ CURVES = (
     ),
 )
 
+COMPARED = ("prior vae", "prior gan")
+"""The two columns of the sample sheet that the page shows first."""
+
+TIMED = "vae_gan"
+"""The variant that `bench` trains."""
+
+PASSES = {"encoder": (3, 1), "decoder": (6, 0), "discriminator": (13, 3)}
+"""Net → passes for each training image, and of how many the first layer is spared (bench.py says what counts)."""
+
 
 def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
     """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant.

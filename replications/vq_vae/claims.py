@@ -20,6 +20,9 @@ from replications.judging.claims import (
 )
 from replications.vq_vae.params import SIZES
 
+VARIED = "size of the codebook, how it is learned"
+"""In a few words, for the list of the replications."""
+
 VARIANTS = ("none", "vae", *SIZES, "k512_ema", "k512_restarts", "k32_commitment_01", "k32_commitment_2")
 SHARPER = log(1.25)
 EVERYWHERE = ("root", "real", "paper")
@@ -124,6 +127,7 @@ CLAIMS = (
         source="the quantisation explanation, turned round: if codes alone blurred, this would be crisp",
         explanation=("E1", "E2"),
         against=("E5",),
+        blurred_without=("E5",),
         predicate=Below("laplacian_variance", "none", 1.0, "log_ratio"),
         smallest_effect=SHARPER,
         unit="times as sharp are photographs",

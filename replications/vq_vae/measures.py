@@ -103,6 +103,15 @@ CURVES = (
     Curve("variance of the pixels below one code", "codebook_size", "patch_variance_within_code", _BY_SIZE),
 )
 
+COMPARED = ("k2", "k512")
+"""The two columns of the sample sheet that the page shows first."""
+
+TIMED = "k512"
+"""The variant that `bench` trains."""
+
+PASSES = {"encoder": (3, 1), "decoder": (3, 0)}
+"""Net → passes for each training image, and of how many the first layer is spared (bench.py says what counts)."""
+
 
 def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
     """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant."""

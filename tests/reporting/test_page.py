@@ -1,9 +1,11 @@
 """results/report.html: what it says follows from the results, and a browser shows it as a reader would want it."""
 
+import base64
+import importlib
+import io
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,48 +74,52 @@ def test_a_plot_of_an_interval_without_bounds_and_the_same_bytes_again():
     assert page.plot(one).startswith("<svg")
 
 
-def sheet(columns: list[np.ndarray], declared: study.Study, monkeypatch, tmp_path) -> Image.Image:
-    """As measuring would write it."""
-    room = type("Room", (), {"sheet": staticmethod(lambda images: [(f"c{i}", one) for i, one in enumerate(columns)])})
-    monkeypatch.setitem(sys.modules, "replications.pix2pix.measures", room)
-    monkeypatch.setattr(sheets.runs, "read", lambda *_: pytest.fail("no run is read"))
-    monkeypatch.setattr(type(declared), "runs", lambda *_: [])
-    sheets.write(declared, "pix2pix", tmp_path / "sheet.png")
-    return Image.open(tmp_path / "sheet.png").convert("RGB")
+def shown(columns: dict[str, np.ndarray]) -> sheets.Columns:
+    """As read from the files of a sheet."""
+    rows, height, width, _ = next(iter(columns.values())).shape
+    return sheets.Columns(
+        height, width, rows, {title: Image.fromarray(np.concatenate(one)) for title, one in columns.items()}
+    )
 
 
-@pytest.mark.parametrize("n", [2, 9, 17])
-def test_a_sheet_is_cut_into_its_columns(n, tiny_study, monkeypatch, tmp_path):
-    colours = np.random.default_rng(n).integers(0, 256, (n, 8, 3), dtype=np.uint8)
-    columns = [np.broadcast_to(one[:, None, None], (8, 32, 32, 3)) for one in colours]
-    cut = list(page.cut(sheet(columns, tiny_study, monkeypatch, tmp_path)))
-    assert len(cut) == n
-    for strip, of in zip(cut, colours, strict=True):
-        side = strip.width
-        for row, colour in enumerate(of):
-            inner = np.asarray(strip)[row * side + 2 : (row + 1) * side - 2, 2:-2]
-            assert (inner == colour).all()
-
-
-def test_what_is_known_is_that_of_the_label_maps_shown(tiny_study, monkeypatch, tmp_path):
+@pytest.mark.parametrize("larger", [1, 3])
+def test_what_is_known_is_that_of_the_label_maps_shown(larger):
     labels, _ = world.sample(np.random.default_rng(0), 8, 32)
-    strips = page.known(next(page.cut(sheet([world.PALETTE[labels]] * 2, tiny_study, monkeypatch, tmp_path))))
+    pictures = np.repeat(np.repeat(world.PALETTE[labels], larger, axis=1), larger, axis=2)
+    strips = page.known(shown({"labels": pictures}))
     for strip, name in zip(strips.values(), ("mean", "median"), strict=True):
-        side = strip.width
-        centres = ((np.arange(32) + 0.5) * side / 32).astype(int)
-        for row, of in enumerate(labels):
-            shown = np.asarray(strip)[row * side + centres][:, centres]
-            assert (shown == np.round(255 * getattr(world.conditional(of), name))).all()
+        found = np.asarray(strip).reshape(8, 32 * larger, 32 * larger, 3)[
+            :, larger // 2 :: larger, larger // 2 :: larger
+        ]
+        for picture, of in zip(found, labels, strict=True):
+            assert (picture == np.round(255 * getattr(world.conditional(of), name))).all()
 
 
 @pytest.mark.parametrize("folder", study.STUDIES)
-def test_every_column_of_every_sheet_has_its_title(folder):
+def test_every_committed_sheet_has_its_columns(folder):
     declared = study.load(tiny.ROOT / folder)
     for room in declared.variants:
-        with Image.open(declared.folder / "results" / room / "sheet.png") as picture:
-            titles = page.titles(declared, room)
-            assert len(list(page.cut(picture.convert("RGB")))) == len(titles) == len(set(titles)), room
-        assert set(page.SIDE_BY_SIDE[room]) <= set(titles) or folder != ".", room
+        columns = sheets.load(declared, room)
+        assert columns.rows >= page.INPUTS
+        assert len(columns.strips) == columns_drawn(declared, room), "as many as sheet.png shows"
+        of_room = importlib.import_module(f"replications.{room}.measures")
+        assert set(of_room.COMPARED) <= set(columns.strips) or folder != ".", room
+
+
+def columns_drawn(declared: study.Study, room: str) -> int:
+    with Image.open(declared.folder / "results" / room / "sheet.png") as picture:
+        return round(picture.width / 95)
+
+
+def test_the_page_shows_the_committed_columns_pixel_by_pixel():
+    declared = study.load(tiny.ROOT)
+    uris = page.sheets_of("root", declared)["vq_vae"]["columns"]
+    columns = sheets.load(declared, "vq_vae")
+    assert list(uris) == list(columns.strips)
+    for title, uri in uris.items():
+        with Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))) as picture:
+            top = np.asarray(columns.strips[title])[: page.INPUTS * columns.height]
+            assert (np.asarray(picture.convert("RGB")) == top).all()
 
 
 def test_the_page_holds_everything_in_itself(text):
@@ -147,8 +153,8 @@ def test_what_a_result_says_is_text_and_never_a_tag(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("sheet.png", b"no picture", "no sample sheet"),
-        ("sheet.png", None, "columns, expected 16"),
+        ("columns/03.png", b"no picture", "no picture of column 'l2'"),
+        ("columns/columns.json", b"{", "expected titles and the size"),
         ("curves.csv", b"curve,series,variant,x,y,low,high\na,b,c,1,2,3,many\n", "expected points with intervals"),
         ("curves.csv", b"curve,x\na,1\n", "expected points with intervals"),
     ],
@@ -158,25 +164,42 @@ def test_damaged_results_are_named_with_a_remedy(name, content, expected, tmp_pa
         (tmp_path / one).symlink_to(tiny.ROOT / one)
     shutil.copytree(tiny.ROOT / "results", tmp_path / "results")
     damaged = tmp_path / "results" / "pix2pix" / name
-    if content is None:
-        with Image.open(damaged) as picture:
-            picture.crop((0, 0, picture.width - 95, picture.height)).save(damaged)
-    else:
-        damaged.write_bytes(content)
+    damaged.write_bytes(content)
     monkeypatch.setattr(page, "plot", lambda _: "")
-    with pytest.raises(page.PageError, match=f"{name}.*{expected}.*run `dvc repro"):
+    with pytest.raises((page.PageError, sheets.SheetError), match=f"{name}.*{expected}.*run `dvc repro --pull"):
         page.page(tmp_path)
 
 
-def test_colours_that_are_no_label_are_not_taken_for_one(tiny_study, monkeypatch, tmp_path):
-    columns = [np.full((8, 32, 32, 3), 7, np.uint8)] * 2
+def test_colours_that_are_no_label_are_not_taken_for_one():
     with pytest.raises(page.PageError, match="other colours than world"):
-        page.known(next(page.cut(sheet(columns, tiny_study, monkeypatch, tmp_path))))
+        page.known(shown({"labels": np.full((8, 32, 32, 3), 7, np.uint8)}))
 
 
 def test_without_verdicts_there_is_no_page(tmp_path):
     with pytest.raises(page.PageError, match="no verdicts there; run `dvc repro --pull"):
         page.page(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("no/such/report.html", "--out no/such/report.html: there is no folder no/such, expected one; make it"),
+        ("there", "--out there: a folder, expected the name of a file; say there/report.html"),
+        ("file/report.html", "--out file/report.html: there is no folder file, expected one"),
+        ("closed/report.html", "--out closed/report.html: closed may not be written to; name a folder that may"),
+    ],
+)
+def test_a_page_that_could_not_be_written_is_refused_before_anything_is_made(out, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(page.os, "access", lambda path, _: path.name != "closed")  # root may write anywhere
+    monkeypatch.setattr(page, "page", lambda _: pytest.fail("nothing is made"))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(page.PageError, match=f"^{re.escape(said)}"):
+        page.main(["--out", out])
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 # --- in a browser --------------------------------------------------------------------------------------------------
@@ -214,7 +237,7 @@ def opened(browser, text, tmp_path, request):
     assert said == []
 
 
-def shown(tab) -> int:
+def visible(tab) -> int:
     return tab.locator(".claims > tbody:visible").count()
 
 
@@ -230,11 +253,11 @@ def test_a_browser_shows_it_without_a_complaint_and_every_picture_loads(opened):
 
 
 def test_filters_and_disclosures_work_by_keyboard(opened):
-    every = shown(opened)
+    every = visible(opened)
     opened.locator("select[name=replication]").focus()
     opened.keyboard.type("vq")
-    assert 0 < shown(opened) < every
-    assert opened.locator(".filters output").text_content() == f"{shown(opened)} of {every} claims"
+    assert 0 < visible(opened) < every
+    assert opened.locator(".filters output").text_content() == f"{visible(opened)} of {every} claims"
     button = opened.locator(".claims > tbody:visible .claim button").first
     button.focus()
     details = opened.locator(f"#{button.get_attribute('aria-controls')}")
@@ -266,10 +289,44 @@ def test_what_is_open_is_printed_and_no_control(opened):
     assert opened.locator("tr.details:visible").count() == 1
 
 
+WIDTHS = (360, 390, 768, 820, 1280)
+
+
 def test_nothing_is_wider_than_the_window(opened):
-    for width in (360, 768, 1280):
+    for width in WIDTHS:
         opened.set_viewport_size({"width": width, "height": 900})
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
+        for region in opened.locator(".scroll").all():
+            name = region.get_attribute("aria-label")
+            wide, there = region.evaluate("one => [one.scrollWidth, one.clientWidth]")
+            assert wide <= there, f"{name} scrolls sideways in {width} pixels: {wide} > {there}"
+
+
+CELLS = """() => [...document.querySelectorAll("#explanations table tr")].map(row => {
+  const ruler = document.createElement("canvas").getContext("2d");
+  return [...row.children].map(cell => {
+    const style = getComputedStyle(cell), box = cell.getBoundingClientRect();
+    ruler.font = `${style.fontSize} ${style.fontFamily}`;
+    const inside = box.width - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const text = cell.textContent, whole = ruler.measureText(text).width <= inside + 1;
+    return { text, whole, characters: inside / ruler.measureText("n").width, left: box.left, right: box.right };
+  });
+})"""
+"""Row by row, the cells of the table of explanations: how many letters fit beside each other, and whether all do."""
+
+
+@in_both_themes
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_explanations_can_be_read_in_a_window_of_any_width(opened, width):
+    """A cell that does not hold its text in one line is at least eight letters wide, and no row leaves the window."""
+    opened.set_viewport_size({"width": width, "height": 900})
+    rows = opened.evaluate(CELLS)
+    assert len(rows) == 6
+    for row in rows[1:]:
+        for cell in row:
+            assert cell["whole"] or cell["characters"] >= 8, cell
+            assert 0 <= cell["left"] <= cell["right"] <= width, cell
+        assert row[-1]["characters"] >= 24, f"a conclusion is no column of single words: {row[-1]}"
 
 
 @in_both_themes

@@ -2,15 +2,18 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from replications import study
+from replications import code, study
 from replications.judging.claims import Claim, Deviation, Greater, judge
 from replications.judging.scores import Scores
 from replications.reporting import report
-from replications.reporting.report import BEGIN, END, ReportError, table, with_table
+from replications.reporting.report import ReportError, markers, table, with_blocks
 from tests import tiny
+
+TODAY = code.code_hash("pix2pix")
 
 
 def verdicts(study: str, effect: float = 1.0, **changes) -> list[dict]:
@@ -39,7 +42,8 @@ def verdicts(study: str, effect: float = 1.0, **changes) -> list[dict]:
 
 def write(folder, content) -> None:
     """Verdicts, and two environments that their runs were made in."""
-    rows = [{"variant": "l1", "seed": seed, "environment": name} for seed, name in ((1, "a"), (2, "b"), (3, "b"))]
+    made = ((1, "a"), (2, "b"), (3, "b"))
+    rows = [{"variant": "l1", "seed": seed, "environment": name, "code_sha256": TODAY} for seed, name in made]
     tiny.write_rows(folder / "results" / "pix2pix" / "runs.csv", rows)
     environments = {"a": tiny.ENVIRONMENT, "b": {**tiny.ENVIRONMENT, "cpu": "another"}}
     (folder / "results" / "pix2pix" / "environments.json").write_text(json.dumps(environments))
@@ -157,18 +161,23 @@ def test_a_bar_in_a_text_does_not_break_the_table(tmp_path, field):
 
 # --- README --------------------------------------------------------------------------------------------------------
 
+BEGIN, END = markers("results")
 README = f"# Title\n\nbefore\n\n{BEGIN}\nold\n{END}\n\nafter\n"
 
 
 def test_the_table_stands_between_its_markers():
-    changed = with_table(README, "| new |\n")
+    changed = with_blocks(README, {"results": "| new |\n"})
     assert changed == f"# Title\n\nbefore\n\n{BEGIN}\n| new |\n{END}\n\nafter\n"
-    assert with_table(changed, "| new |\n") == changed
+    assert with_blocks(changed, {"results": "| new |\n"}) == changed
+    two = README + tiny.markers("replications")
+    assert with_blocks(two, {"replications": "mine\n"}) == two.replace(
+        "do not edit) -->\n<!-- repl", "do not edit) -->\nmine\n<!-- repl"
+    )
 
 
 def test_the_markers_stand_on_lines_of_their_own(tmp_path):
     write(tmp_path, verdicts("root"))
-    lines = with_table(README, table(tmp_path)).splitlines()
+    lines = with_blocks(README, {"results": table(tmp_path)}).splitlines()
     assert BEGIN in lines
     assert END in lines
 
@@ -187,9 +196,9 @@ def test_the_markers_stand_on_lines_of_their_own(tmp_path):
 )
 def test_lost_markers_are_named(readme):
     with pytest.raises(
-        ReportError, match=r"README\.md: expected each of the lines .*begin.* and .*end.* once; put them back"
+        ReportError, match=r"^a/README\.md: expected each of the lines .*begin.* and .*end.* once; put them back"
     ):
-        with_table(readme, "new\n")
+        with_blocks(readme, {"results": "new\n"}, Path("a/README.md"))
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
@@ -204,7 +213,7 @@ def repository(tmp_path, monkeypatch):
     tiny.write_params(tmp_path, tiny.params())
     for readme in READMES:
         (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / readme).write_text(README, encoding="utf-8")
+        (tmp_path / readme).write_text(README + tiny.markers("replications"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -241,7 +250,9 @@ def test_the_command_writes_page_and_table_and_repeats_its_bytes(repository, cap
 
 
 def test_missing_verdicts_are_named_with_the_remedy(repository):
-    with pytest.raises(ReportError, match=r"results/verdicts\.json: no such file; run `dvc repro --pull"):
+    with pytest.raises(
+        ReportError, match=r"results/verdicts\.json: no such file; run `dvc repro --pull` to judge first"
+    ):
         report.main([])
 
 
@@ -283,14 +294,102 @@ def test_verdicts_of_another_version_are_named_with_the_remedy(repository, field
         ReportError, match=rf"verdicts\.json: written by another version .* differs in {field}; run `dvc"
     ):
         report.main([])
-    texts = [{**verdict, "deviations": ["few epochs"]} for verdict in verdicts("root")]
-    (repository / "results" / "verdicts.json").write_text(json.dumps(texts), encoding="utf-8")
-    with pytest.raises(ReportError, match=r"differs in deviations\.effect, deviations\.favours"):
+    bare = [{**verdict, "deviations": [{"kind": "steps", "what": "few"}]} for verdict in verdicts("root")]
+    (repository / "results" / "verdicts.json").write_text(json.dumps(bare), encoding="utf-8")
+    with pytest.raises(ReportError, match=r"differs in deviations\.effect;"):
         report.main([])
     newer = [{**verdict, "colour": "red"} for verdict in verdicts("root")]
     (repository / "results" / "verdicts.json").write_text(json.dumps(newer), encoding="utf-8")
     with pytest.raises(ReportError, match="differs in colour"):
         report.main([])
+
+
+FIELDS = {
+    "verdict": ("maybe", "verdict = 'maybe', expected 'replicated', 'contradicted' or 'inconclusive'"),
+    "scale": ("other", "scale = 'other', expected 'difference' or 'log_ratio'"),
+    "effect": ("large", "effect = 'large', expected a valid number"),
+    "p_value": (True, "p_value = True, expected a valid number"),
+    "p_adjusted": (None, "p_adjusted = None, expected a valid number"),
+    "flip_chance": (float("nan"), "flip_chance = nan, expected a finite number"),
+    "interval": ([0.1], "interval = [0.1], expected one value more"),
+    "explanation": (["E9"], "explanation = 'E9', expected 'E1', 'E2', 'E3', 'E4' or 'E5'"),
+    "against": ("E1", "against = 'E1', expected a valid array"),
+    "statement": (3, "statement = 3, expected a valid string"),
+    "effects_by_seed": ([1, 2], "effects_by_seed = [1, 2], expected an object"),
+    "deviations": (["few epochs"], "deviations = 'few epochs', expected an object"),
+    "n_seeds": ("five", "n_seeds = 'five', expected a valid integer"),
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_that_holds_something_else_is_named_with_claim_value_and_remedy(repository, field):
+    value, said = FIELDS[field]
+    wrong = verdicts("root")
+    wrong[1][field] = value
+    write(repository, wrong)
+    with pytest.raises(ReportError) as caught:
+        report.main([])
+    message = str(caught.value)
+    assert message.startswith(f"results/verdicts.json: pix2pix/it_blurs: {said}")
+    assert message.endswith("; run `dvc repro --pull judge` to judge again")
+
+
+@pytest.mark.parametrize("folder", study.STUDIES)
+def test_the_committed_verdicts_are_read_as_they_are_written(folder):
+    path = tiny.ROOT / folder / "results" / "verdicts.json"
+    assert report.read_verdicts(tiny.ROOT / folder) == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_an_interval_may_have_no_bounds(repository):
+    one = verdicts("root")
+    one[0]["interval"] = [None, 2.0]
+    write(repository, one)
+    assert report.main([]) == 0
+
+
+# --- of what code --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("digests", "declared", "said"),
+    [
+        ((TODAY, TODAY), {}, []),
+        (
+            ("old", "old"),
+            {"old": "c0ffee" * 7},
+            ["Trained by the code of commit c0ffeec0ffee, which today's differs from"],
+        ),
+        (("old", TODAY), {"old": "c0ffee" * 7}, ["commit c0ffeec0ffee, which today's differs from: pix2pix (1 runs)."]),
+        (("old", "old"), {}, ["Trained by code that no commit is named for."]),
+    ],
+    ids=["todays", "earlier", "both", "nobody's"],
+)
+def test_readers_are_told_what_code_the_runs_are_of(repository, digests, declared, said):
+    write(repository, verdicts("root"))
+    rows = [{"variant": "l1", "seed": i, "environment": "a", "code_sha256": one} for i, one in enumerate(digests)]
+    tiny.write_rows(repository / "results" / "pix2pix" / "runs.csv", rows)
+    evidence = {"pix2pix": {"trained": declared, "measured": "a" * 40}}
+    (repository / "results" / "evidence.json").write_text(json.dumps(evidence), encoding="utf-8")
+    assert report.main([]) == 0
+    for file in ("README.md", "results/verdicts.md"):
+        text = (repository / file).read_text(encoding="utf-8")
+        assert [sentence in text for sentence in said] == [True] * len(said)
+        assert ("Trained by" in text) == bool(said)
+
+
+def test_every_replication_lists_itself(repository):
+    write(repository, verdicts("root"))
+    assert report.main([]) == 0
+    begin, end = markers("replications")
+    written = (repository / "README.md").read_text(encoding="utf-8").split(f"{begin}\n")[1].split(end)[0]
+    ((_, _, *rows),) = tables_of(written)
+    assert [row[0] for row in rows] == [f"[{name}](replications/{name}/README.md)" for name in study.REPLICATIONS]
+    assert all(all(row) for row in rows)
+    assert dict(zip(study.REPLICATIONS, rows, strict=True))["vq_vae"][1:] == [
+        "van den Oord et al. 2017, neural discrete representation learning",
+        "size of the codebook, how it is learned",
+        "E5, E1, E2",
+    ]
 
 
 def test_a_readme_without_markers_is_left_as_it_is(repository):

@@ -20,7 +20,6 @@ from pathlib import Path
 import psutil
 from ruamel.yaml import YAML
 
-from replications.reporting import report
 from replications.study import REPLICATIONS
 from replications.tools.mend import mend as mend_torn_files
 from tests import tiny
@@ -68,7 +67,7 @@ def write(folder: Path) -> None:
     shutil.copytree(tiny.ROOT / "replications", folder / "replications", ignore=shutil.ignore_patterns("__pycache__"))
     with (folder / "replications" / ROOM / "claims.py").open("a", encoding="utf-8") as file:
         file.write(f"\nCLAIMS = tuple(one for one in CLAIMS if {{v for v, _ in one.needs}} <= {{*{[*VARIANTS]}}})\n")
-    (folder / "README.md").write_text(f"{report.BEGIN}\n{report.END}\n", encoding="utf-8")
+    (folder / "README.md").write_text(tiny.markers("replications", "results"), encoding="utf-8")
 
     tiny.write_arrays(folder)
     (folder / "arrays" / "facade_world-tiny.npz").rename(folder / "arrays" / f"{DATASET}.npz")

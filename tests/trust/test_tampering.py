@@ -142,9 +142,9 @@ def test_a_verdict_altered_in_the_readme_is_noticed(tree):
 
 def test_a_mean_altered_in_a_replications_readme_is_noticed(tree):
     path = tree / "replications" / "pix2pix" / "README.md"
-    before, generated = path.read_text(encoding="utf-8").split(report.BEGIN)
+    before, generated = path.read_text(encoding="utf-8").split(report.markers("results")[0])
     assert " [" in generated
-    path.write_text(before + report.BEGIN + generated.replace(" [", " [9", 1), encoding="utf-8")
+    path.write_text(before + report.markers("results")[0] + generated.replace(" [", " [9", 1), encoding="utf-8")
     said = failure_of(check_tables, tree)
     assert "replications/pix2pix/README.md shows" in said
     assert " [9" in said
@@ -160,7 +160,8 @@ def test_an_altered_lock_is_noticed(tree, name):
 
 def test_a_result_that_is_gone_is_noticed(tree, name):
     for file in chain.result_files(study.load(ROOT / name)):
-        (tree / name / "results" / file).unlink()
+        gone = tree / name / "results" / file
+        shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
         assert f"{Path(name, 'results', file)}: no such file, stage" in failure_of(check_file, tree, name, file)
 
 

@@ -1,0 +1,88 @@
+"""All committed Markdown as its public host shows it: tables are tables, and no tag stands there as text."""
+
+import re
+
+import pytest
+from markdown_it import MarkdownIt
+
+from replications import study
+from replications.reporting import report
+from tests import tiny
+
+WRITTEN = ("README.md", "CONTRIBUTING.md", "paper/README.md")
+DOCUMENTS = sorted(
+    {
+        *WRITTEN,
+        *(path.relative_to(tiny.ROOT).as_posix() for path in tiny.ROOT.glob("validation/**/*.md")),
+        *(f"replications/{name}/README.md" for name in study.REPLICATIONS),
+        *(f"{folder}/results/verdicts.md".removeprefix("./") for folder in study.STUDIES),
+    }
+)
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+ALLOWED = re.compile(r"<br>|<!--.*?-->", re.DOTALL)
+"""The HTML that is meant: an end of a line in a cell, and the markers of what is generated."""
+
+
+def text_of(document: str) -> str:
+    return (tiny.ROOT / document).read_text(encoding="utf-8")
+
+
+def rendered(text: str) -> tuple[int, list[str]]:
+    """The number of tables, and every text outside of code that is no table's, with its tags."""
+    tokens = MARKDOWN.parse(text)
+    tables = sum(token.type == "table_open" for token in tokens)
+    within, texts = False, []
+    for token in tokens:
+        within = (within or token.type == "table_open") and token.type != "table_close"
+        if token.type == "inline" and not within:
+            texts.append("".join(child.content for child in token.children if child.type != "code_inline"))
+    return tables, texts
+
+
+def rulers(text: str) -> int:
+    """How many tables a text was meant to have: the lines that part their heads from their rows."""
+    outside = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return len(re.findall(r"^\|(?:\s*:?-{3,}:?\s*\|)+$", outside, re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_table_is_shown_as_one(document):
+    text = text_of(document)
+    tables, texts = rendered(text)
+    assert tables == rulers(text)
+    raw = [one for one in texts if re.search(r"\|\s*:?-{3,}|^\|.*\|$", one, re.MULTILINE)]
+    assert raw == [], f"{document}: a row of a table is shown as text: is the blank line before it missing?"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_no_tag_is_shown_as_text(document):
+    """Neither as it stands, where it is no HTML, nor escaped; and no HTML but what is meant."""
+    html = MARKDOWN.render(text_of(document))
+    shown = re.sub(r"<(pre|code)\b.*?</\1>", "", html, flags=re.DOTALL)
+    assert re.findall(r"&lt;/?(?:br|table|tr|td|th|p|em|strong|a|img|span|div|sub|sup)\b[^&]*&gt;", shown) == []
+    tokens = MARKDOWN.parse(text_of(document))
+    every = [token for one in tokens for token in (one, *(one.children or ()))]
+    html = [token.content for token in every if token.type in ("html_block", "html_inline")]
+    assert [one for one in html if ALLOWED.sub("", one).strip()] == []
+
+
+@pytest.mark.parametrize("folder", study.STUDIES)
+def test_the_verdicts_show_a_table_of_deviations_for_every_claim(folder):
+    verdicts = report.read_verdicts(tiny.ROOT / folder)
+    tables, _ = rendered(text_of(f"{folder}/results/verdicts.md"))
+    assert tables == 1 + len(verdicts)
+
+
+def test_the_readme_shows_replications_explanations_and_claims():
+    text = text_of("README.md")
+    begin, end = report.markers("results")
+    assert rendered(text.split(begin)[1].split(end)[0])[0] == 2
+    assert rendered(report.listed())[0] == 1
+
+
+def test_a_table_after_a_line_of_text_is_noticed():
+    """As in every verdicts.md until this test: a list, and a table right below it."""
+    text = "- an item\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    tables, texts = rendered(text)
+    assert (tables, rulers(text)) == (0, 1)
+    assert any("|---|" in one for one in texts)
