@@ -167,6 +167,8 @@ def run_all(
             name: client.submit(bytes, content, key=f"data-{name}-{digests[name]}", pure=False)
             for name, content in data.items()
         }
+    if client.cluster:  # where one worker alone holds the data, Dask gives the others the last runs first
+        client.replicate(list(held.values()))
 
     def key(run: Run) -> str:
         """A shared scheduler takes equal keys for the same task, whoever asks; a run's checkpoint has the same name."""
