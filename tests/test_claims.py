@@ -129,7 +129,7 @@ def check_tables(tree: Path) -> None:
             expected = report.with_blocks(readme, blocks, path)
             lines = zip_longest(expected.splitlines(), readme.splitlines())
             for should, shown in lines:
-                assert should == shown, f"{path} shows {shown!r}, the results say {should!r}; run `dvc repro`"
+                assert should == shown, f"{path} shows {shown!r}, the results say {should!r}; run `dvc repro --pull`"
             assert readme == expected
 
 
