@@ -20,7 +20,6 @@ from pathlib import Path
 import psutil
 from ruamel.yaml import YAML
 
-from replications.reporting import report
 from replications.study import REPLICATIONS
 from replications.tools.mend import mend as mend_torn_files
 from tests import tiny
