@@ -1,5 +1,5 @@
 # Two commands for a machine with nothing but Python 3.11 to 3.13 and make.
-# In an environment of your own, `dvc repro` and `pytest` are all there is.
+# In an environment of your own, `dvc repro --pull` and `pytest` are all there is.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

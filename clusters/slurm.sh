@@ -3,8 +3,8 @@
 #
 # Runs a command on a Slurm cluster, with a Dask worker on every task but the first:
 #
-#     sbatch clusters/slurm.sh dvc repro real/dvc.yaml
-#     KERAS_BACKEND=jax sbatch --ntasks=16 --gpus-per-task=1 clusters/slurm.sh dvc repro paper/dvc.yaml
+#     sbatch clusters/slurm.sh dvc repro --pull real/dvc.yaml
+#     KERAS_BACKEND=jax sbatch --ntasks=16 --gpus-per-task=1 clusters/slurm.sh dvc repro --pull paper/dvc.yaml
 #
 # from a clone on a disk that all nodes see, in the environment of the project. Data go to the workers and results come
 # back as messages. All speak TLS, with a key that is made for the job, in a folder that its owner alone can read.

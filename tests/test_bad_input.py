@@ -628,7 +628,7 @@ REPORTED = [
     Case("no-means", "report", swap("results/pix2pix/summary.csv", ",mean,", ",moan,"), "summary.csv", "mean",
          MEASURE_AGAIN),
     Case("no-ceilings", "report", gone("results/readers.json"), "readers.json", "no such file", " readers`"),
-    Case("no-origins", "report", gone("results/pix2pix/runs.csv"), "runs.csv", "no such file", "run `dvc repro --pull`"),
+    Case("no-origins", "report", gone("results/pix2pix/runs.csv"), "runs.csv", "no such file", "dvc repro --pull`"),
     Case("other-origins", "report", swap("results/pix2pix/runs.csv", "seed", "sow"), "runs.csv", "'seed'", "dvc repro"),
     Case("cut-environments", "report", cut("results/pix2pix/environments.json", 0.5), "environments.json", "damaged",
          "run `dvc repro --pull`"),

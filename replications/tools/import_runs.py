@@ -2,8 +2,8 @@
 
 FOLDER is searched for runs (a facts.json beside an images.npz) wherever they lie in it: a copy of a whole runs/, or of
 a single run. A run is taken in if it is undamaged, declared by the study, and was trained with the parameters, by the
-code and on the data that are here; a run that is here already stays as it is. `dvc repro` then trains what is still
-missing, so that short leases of other machines add up. Exits with 1 where a run was refused.
+code and on the data that are here; a run that is here already stays as it is. `dvc repro --pull` then trains what is
+still missing, so that short leases of other machines add up. Exits with 1 where a run was refused.
 """
 
 from collections import Counter

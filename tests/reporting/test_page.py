@@ -6,11 +6,13 @@ import io
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
 from replications import study
 from replications.datasets import world
@@ -200,6 +202,16 @@ def test_a_page_that_could_not_be_written_is_refused_before_anything_is_made(out
     with pytest.raises(page.PageError, match=f"^{re.escape(said)}"):
         page.main(["--out", out])
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_dvc_keeps_the_page_and_sends_it_to_no_remote():
+    """Of an output that it does not keep, `dvc repro --pull` says that it is up to date where it is missing."""
+    outs = YAML(typ="safe").load(tiny.ROOT / "dvc.yaml")["stages"]["page"]["outs"]
+    assert {"results/report.html": {"push": False}} in outs
+    listed = subprocess.run(
+        ["git", "check-ignore", "results/report.html"], cwd=tiny.ROOT, capture_output=True, check=False
+    )
+    assert listed.returncode == 0, "five megabytes that anybody can make again are no part of the history"
 
 
 # --- in a browser --------------------------------------------------------------------------------------------------
