@@ -85,7 +85,7 @@ def test_memory_that_is_freed_stays_with_the_process():
 # --- settings of the user's ----------------------------------------------------------------------------------------
 
 STEERS = {
-    "KERAS_HOME": "/home/somebody/.keras",
+    "KERAS_HOME": "/scratch/me/.keras",
     "KERAS_MAX_EPOCHS": "1",
     "KERAS_MAX_STEPS_PER_EPOCH": "1",
     "KERAS_NNX_ENABLED": "true",
@@ -124,7 +124,7 @@ STEERS = {
     "JAX_NUMPY_RANK_PROMOTION": "raise",
     "JAX_THREEFRY_PARTITIONABLE": "0",
     "JAX_DEFAULT_PRNG_IMPL": "rbg",
-    "JAX_COMPILATION_CACHE_DIR": "/tmp/cache",
+    "JAX_COMPILATION_CACHE_DIR": "/scratch/cache",
     "LIBTPU_INIT_ARGS": "--xla",
     "PJRT_NPROC": "2",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1",
@@ -161,14 +161,14 @@ STEERS = {
     "SKLEARN_ASSUME_FINITE": "1",
     "LOKY_MAX_CPU_COUNT": "1",
     "MPLBACKEND": "pony",
-    "MATPLOTLIBRC": "/home/somebody/matplotlibrc",
+    "MATPLOTLIBRC": "/scratch/me/matplotlibrc",
     "FREETYPE_PROPERTIES": "truetype:interpreter-version=35",
 }
 """Variables by which numbers or pictures could be steered, with a value that somebody might give them."""
 STAYS = {
     "PATH": "/usr/bin",
     "LD_LIBRARY_PATH": "/usr/local/cuda/lib64",
-    "HOME": "/home/somebody",
+    "HOME": "/scratch/me",
     "TMPDIR": "/scratch",
     "CUDA_VISIBLE_DEVICES": "1",
     "CUDA_HOME": "/usr/local/cuda",
