@@ -9,10 +9,10 @@ import importlib
 import io
 
 import numpy as np
-from pydantic import BaseModel
 
 from replications.datasets import arrays
 from replications.errors import DataError
+from replications.params import RunParams
 
 PICTURES = {
     "input": ("n_test",),
@@ -27,12 +27,12 @@ PICTURES = {
 """Array of images.npz → the parameters that say how many pictures it holds; none: one."""
 
 
-def declared(params: BaseModel) -> dict[str, dict[str, int]]:
+def declared(params: RunParams) -> dict[str, dict[str, int]]:
     """Net → what its training has to come to: `model`, which `fit` trains, and those that a room trains besides."""
-    steps = params.epochs * (params.n_train // params.batch_size)  # pyright: ignore[reportAttributeAccessIssue]
-    images = steps * params.batch_size  # pyright: ignore[reportAttributeAccessIssue]
-    model = {"epochs": params.epochs, "steps": steps, "images": images}  # pyright: ignore[reportAttributeAccessIssue]
-    return {"model": model, **getattr(params, "trained_besides", {})}
+    steps = params.epochs * (params.n_train // params.batch_size)
+    images = steps * params.batch_size
+    model = {"epochs": params.epochs, "steps": steps, "images": images}
+    return {"model": model, **params.trained_besides}
 
 
 def unfinished(facts: dict) -> str:
@@ -86,10 +86,10 @@ def problem(facts: dict, content: bytes) -> str:
     return ""
 
 
-def _shape(name: str, params: BaseModel, picture: list[int]) -> tuple[int, ...]:
+def _shape(name: str, params: RunParams, picture: list[int]) -> tuple[int, ...]:
     counts = [getattr(params, key) for key in PICTURES[name]] or [1]
     if name == "draws":  # of the first test inputs, as far as there are so many
-        counts[0] = min(counts[0], params.n_test)  # pyright: ignore[reportAttributeAccessIssue]
+        counts[0] = min(counts[0], params.n_test)
     return (*counts, *picture)
 
 

@@ -24,7 +24,7 @@ from pydantic import (
 from ruamel.yaml import YAML
 
 from replications.errors import ReplicationError
-from replications.training.params import RunParams
+from replications.params import RunParams
 
 REPLICATIONS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/networks.py")))
 """Every folder with networks is a replication: there is no list of them to keep."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from replications.training.params import RunParams
+from replications.params import RunParams
 
 BETAS = ("beta_0001", "beta_001", "beta_01", "beta_03", "beta_1", "beta_10")
 """The variants in the order of β, from 0.001 to 10."""

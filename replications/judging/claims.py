@@ -354,7 +354,7 @@ class Claim:
     replication: str
     statement: str
     source: str
-    explanation: tuple[str, ...]
+    explanation: tuple[Cause, ...]
     predicate: Predicate
     smallest_effect: float
     """The smallest effect that would matter, on the predicate's scale; negative: a margin that may be lost."""
@@ -366,7 +366,7 @@ class Claim:
     deviations: tuple[Deviation, ...] = ()
     deviations_in: Mapping[str, tuple[Deviation, ...]] = field(default_factory=dict)
     """Study → what is done otherwise there, in place of `deviations`."""
-    against: tuple[str, ...] = ()
+    against: tuple[Cause, ...] = ()
     """The explanations that a replication of the claim speaks against; one in `explanation` it speaks for."""
     studies: tuple[str, ...] = ("root", "real")
     does_not_hold: Mapping[str, str] = field(default_factory=dict)

@@ -49,7 +49,7 @@ class Finding:
     """One sentence."""
 
 
-def findings(verdicts: Sequence[Mapping]) -> dict[str, Finding]:
+def findings(verdicts: Sequence[Mapping]) -> dict[Cause, Finding]:
     """E1 … E5 → what all verdicts, of all studies, say about it. Verdicts are those of verdicts.json."""
     return {name: _finding(name, verdicts) for name in EXPLANATIONS}
 

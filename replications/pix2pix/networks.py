@@ -86,7 +86,7 @@ class Conv2DTranspose(layers.Conv2DTranspose):
 @cache
 def _jax_conv_transpose(strides: tuple[int, int]):
     """(x, kernel) → the transposed convolution: a convolution's gradient, so that the convolution is its own."""
-    import jax
+    import jax  # pyright: ignore[reportMissingImports]  # an extra
 
     def conv(y, kernel):
         return ops.conv(y, kernel, strides, "same")
@@ -100,7 +100,9 @@ def _jax_conv_transpose(strides: tuple[int, int]):
         towards_x, pull = jax.vjp(conv, g, kernel)
         return towards_x, pull(x)[1]
 
-    conv_transpose.defvjp(lambda x, kernel: (conv_transpose(x, kernel), (x, kernel)), backward)
+    conv_transpose.defvjp(  # pyright: ignore[reportFunctionMemberAccess]
+        lambda x, kernel: (conv_transpose(x, kernel), (x, kernel)), backward
+    )
     return conv_transpose
 
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from replications.training.params import RunParams
+from replications.params import RunParams
 
 
 class Params(RunParams):

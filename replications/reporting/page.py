@@ -29,7 +29,7 @@ from replications.datasets import world
 from replications.drawing import plain, plt
 from replications.errors import ReplicationError
 from replications.judging import claims
-from replications.judging.explanations import EXPLANATIONS, Finding, findings
+from replications.judging.explanations import EXPLANATIONS, Cause, Finding, findings
 from replications.measuring import sheets
 from replications.reporting import report
 from replications.results import write_bytes, write_text
@@ -138,9 +138,9 @@ def coded(text: str) -> Markup:
 # --- the answer ----------------------------------------------------------------------------------------------------
 
 
-def answer(found: Mapping[str, Finding]) -> str:
+def answer(found: Mapping[Cause, Finding]) -> str:
     """A paragraph that follows from the verdicts: which explanations stand, and which an experiment does without."""
-    outcomes = {name: _outcome(finding) for name, finding in found.items()}
+    outcomes: dict[Cause, str] = {name: _outcome(finding) for name, finding in found.items()}
     said = [_stands([name for name, outcome in outcomes.items() if outcome == STANDS], found)]
     for how in OTHERS:
         names = [name for name, outcome in outcomes.items() if outcome == how]
@@ -163,7 +163,7 @@ def _outcome(finding: Finding) -> str:
     return outweighed if len(finding.contradicting) > len(finding.supporting) else undecided
 
 
-def _stands(standing: Sequence[str], found: Mapping[str, Finding]) -> str:
+def _stands(standing: Sequence[Cause], found: Mapping[Cause, Finding]) -> str:
     if not standing:
         return "None of the five explanations stands: each is undecided, outweighed, or done without."
     says = "; ".join(
@@ -174,7 +174,7 @@ def _stands(standing: Sequence[str], found: Mapping[str, Finding]) -> str:
     return f"What {'stand are' if len(standing) > 1 else 'stands is'} {_listed(standing)}: {says}."
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[Cause]) -> str:
     """'bottleneck (E1), noise (E3) and antagonism (E4)'."""
     words = [f"{EXPLANATIONS[name].name} ({name})" for name in names]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from replications.training.params import RunParams
+from replications.params import RunParams
 
 FLAT = ("flat_8", "flat_32", "flat_128", "flat_512", "flat_1024")
 SPATIAL = ("spatial_64", "spatial_128", "spatial_256", "spatial_512")

@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from replications.errors import DataError, Diverged
-from replications.training.params import RunParams
+from replications.params import RunParams
 
 
 def to_float(z: np.ndarray) -> np.ndarray:

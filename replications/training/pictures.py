@@ -22,7 +22,7 @@ def check(declared: Study, wanted: list[Run], data: dict[str, bytes]) -> None:
         DataError: one is not what the replication's nets take; it names file, array, what was found and expected.
     """
     for dataset, content in data.items():
-        of_runs = [run for run in wanted if run.params.dataset == dataset]  # pyright: ignore
+        of_runs = [run for run in wanted if run.params.dataset == dataset]
         if not of_runs:
             continue
         path = declared.folder / "arrays" / f"{dataset}.npz"
@@ -37,8 +37,8 @@ def check(declared: Study, wanted: list[Run], data: dict[str, bytes]) -> None:
 
 def _check(path: Path, content: bytes, runs: list[Run], remedy: str) -> None:
     room = runs[0].replication
-    multiple = math.lcm(*(getattr(run.params, "side_multiple", 1) for run in runs))
-    maps = any(getattr(run.params, "label_maps", False) for run in runs)
+    multiple = math.lcm(*(run.params.side_multiple for run in runs))
+    maps = any(run.params.label_maps for run in runs)
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
 
         def get(name: str) -> np.ndarray:

@@ -239,7 +239,9 @@ def _workers(client: Client) -> int:
 
 
 def _where(client: Client) -> str:
-    return "the cluster on this machine" if client.cluster else f"the scheduler {client.scheduler.address}"
+    if client.cluster or client.scheduler is None:
+        return "the cluster on this machine"
+    return f"the scheduler {client.scheduler.address}"
 
 
 def supervise(name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str) -> dict:

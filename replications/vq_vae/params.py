@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from replications.training.params import RunParams
+from replications.params import RunParams
 
 SIZES = ("k2", "k8", "k32", "k128", "k512")
 """The variants in the order of the codebook's size, with the paper's own quantiser."""

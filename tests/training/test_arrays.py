@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from replications.errors import DataError, Diverged
+from replications.params import RunParams
 from replications.training import arrays
-from replications.training.params import RunParams
 
 PARAMS = RunParams(dataset="made_up-4", n_train=8, n_test=6, epochs=3, batch_size=4, learning_rate=1e-3)
 
