@@ -143,7 +143,7 @@ def answer(found: Mapping[Cause, Finding]) -> str:
     outcomes: dict[Cause, str] = {name: _outcome(finding) for name, finding in found.items()}
     said = [_stands([name for name, outcome in outcomes.items() if outcome == STANDS], found)]
     for how in OTHERS:
-        names = [name for name, outcome in outcomes.items() if outcome == how]
+        names: list[Cause] = [name for name, outcome in outcomes.items() if outcome == how]
         if names:
             be, each = ("is", "it") if len(names) == 1 else ("are", "each of them")
             called = _listed(names)

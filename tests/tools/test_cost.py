@@ -35,10 +35,11 @@ def test_more_gpus_than_runs_are_of_no_use_and_epochs_may_be_others():
     runs = len(declared.runs("pix2pix"))
     of = [cost.hours_of(declared, "pix2pix", SPEED, None, n) for n in (1, runs, 10 * runs)]
     assert of[0] > of[1] == of[2]
-    images = 400 * 20
+    epochs = declared.runs("pix2pix")[0].params.epochs
+    images = 400 * epochs
     assert of[1] == pytest.approx((10 + images / 100) / 3600)
     assert of[0] == pytest.approx((10 + runs * images / 250) / 3600)
-    assert cost.hours_of(declared, "pix2pix", SPEED, 200, runs) == pytest.approx((10 + 10 * images / 100) / 3600)
+    assert cost.hours_of(declared, "pix2pix", SPEED, 200, runs) == pytest.approx((10 + 200 / epochs * images / 100) / 3600)
 
 
 def test_the_model_is_within_a_quarter_of_what_was_measured():
@@ -52,7 +53,7 @@ def test_the_model_is_within_a_quarter_of_what_was_measured():
 def test_the_command_shows_check_hours_and_money(capsys):
     assert cost.main(["--study", str(tiny.ROOT / "paper"), "--gpus", "1", "8", "--price", "3"]) == 0
     said = capsys.readouterr().out
-    for word in ("off by", "8 GPUs", "hours of GPUs", "at 3 an hour", "15 runs of 20 epochs"):
+    for word in ("off by", "8 GPUs", "hours of GPUs", "at 3 an hour", "15 runs of 150 epochs"):
         assert word in said
 
 
