@@ -12,7 +12,7 @@ from tests import tiny
 def test_help_names_every_command_and_loads_none(tmp_path):
     done = tiny.command("--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    for name, (what, example) in COMMANDS.items():
+    for name, (_, what, example) in COMMANDS.items():
         assert f"  {name} " in done.stdout
         assert f"{what}\n" in done.stdout
         assert f" {example}\n" in done.stdout
@@ -25,7 +25,7 @@ def test_a_command_has_its_own_help(name, capsys):
     with pytest.raises(SystemExit) as caught:
         door.main([name, "--help"])
     assert caught.value.code == 0
-    assert f"example: python -m replications {COMMANDS[name][1]}\n" in capsys.readouterr().out
+    assert f"example: python -m replications {COMMANDS[name][2]}\n" in capsys.readouterr().out
 
 
 def test_a_command_gets_its_words(monkeypatch):

@@ -568,7 +568,7 @@ Student's t, of the part that was judged. Coverage in %, the lowest of 5, 8 and 
 ## Power
 
 Chance in % of "replicated" when the true effect lies so many standard deviations beyond the smallest, and the effect
-that is found with 80 % chance, of which `python -m replications train` speaks before it trains. Normal effects, one
+that is found with 80 % chance, of which the command `train` speaks before it trains. Normal effects, one
 claim; what the strictest multiplicity leaves of it is in power.csv.
 
 {_power_table(of_power)}
