@@ -153,7 +153,10 @@ def hashes_at(commit: str) -> dict[str, str]:
     archive = _git("archive", "--format=tar", commit, code.PACKAGE.name)
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=BytesIO(archive)) as files:
-            files.extractall(folder, filter="data")
+            for member in filter(tarfile.TarInfo.isfile, files):  # Git's own names, of files below the package
+                path, content = Path(folder, member.name), files.extractfile(member)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.read() if content else b"")
         names = [path.parent.name for path in Path(folder).glob(f"{code.PACKAGE.name}/*/networks.py")]
         done = subprocess.run(
             [sys.executable, "-c", AT_A_COMMIT, *names], cwd=folder, capture_output=True, text=True, check=False

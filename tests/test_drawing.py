@@ -31,7 +31,7 @@ import hashlib, sys
 from pathlib import Path
 from replications import study
 from replications.measuring import sheets
-sheets.write(study.load(sys.argv[1]), "pix2pix", Path("sheet.png"))
+sheets.write(study.load(sys.argv[1]), "pix2pix", Path())
 print(hashlib.sha256(Path("sheet.png").read_bytes()).hexdigest())
 """
 

@@ -220,7 +220,7 @@ def test_an_archive_can_write_nowhere(tmp_path, monkeypatch):
 HOSTILE = 'a | b\n\n# c <script>alert("d")</script> & [e](javascript:f)'
 
 
-KNOWN = {"verdict", "scale", "study", "explanation", "against", "replication", "favours"}
+KNOWN = {"verdict", "scale", "study", "explanation", "against", "replication", "favours", "kind"}
 """Fields of a verdict that name something known, so that nothing else can stand there."""
 
 
@@ -259,7 +259,7 @@ def test_the_page_of_a_study_escapes_every_text(tmp_path, monkeypatch):
     tiny.write_params(tmp_path, tiny.params())
     for readme in READMES:
         (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / readme).write_text(README, encoding="utf-8")
+        (tmp_path / readme).write_text(README + tiny.markers("replications"), encoding="utf-8")
     write(tmp_path, [hostile()])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(report, "environments", lambda *_: {HOSTILE: {"pix2pix": 4}})
@@ -302,8 +302,12 @@ def cut_off() -> list[str]:
 
 PIPELINE = """
 import json, pathlib, socket, sys
-from replications import judge, measure, readers, report, study, train
+from replications import study
+from replications.judging import judge
+from replications.measuring import measure, readers
 from replications.pix2pix import claims
+from replications.reporting import report
+from replications.training import train
 
 def reaches(address):
     try:
@@ -327,7 +331,7 @@ def test_the_pipeline_needs_no_network(tmp_path):
     tiny.write_study(tmp_path, seeds=[1], pix2pix={**tiny.PIX2PIX, "n_test": 2, "n_draws_inputs": 2})
     for readme in READMES:
         (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / readme).write_text(README, encoding="utf-8")
+        (tmp_path / readme).write_text(README + tiny.markers("replications"), encoding="utf-8")
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD)
     (tmp_path / "pipeline.py").write_text(textwrap.dedent(PIPELINE))

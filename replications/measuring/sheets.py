@@ -43,7 +43,6 @@ class Columns:
     """Title, in one line → the column, its pictures below each other."""
 
 
-@plain()
 def write(study: Study, replication: str, results: Path) -> None:
     """Writes sheet.png and columns/ into a folder: the room's columns for the first declared seed."""
     room = importlib.import_module(f"replications.{replication}.measures")
@@ -114,6 +113,7 @@ def _small(images: np.ndarray) -> np.ndarray:
     return images
 
 
+@plain()
 def draw(columns: list[tuple[str, np.ndarray]], path: Path) -> None:
     """The columns side by side, each below its title."""
     n_rows = min(ROWS, *(len(images) for _, images in columns))

@@ -39,7 +39,9 @@ def test_more_gpus_than_runs_are_of_no_use_and_epochs_may_be_others():
     images = 400 * epochs
     assert of[1] == pytest.approx((10 + images / 100) / 3600)
     assert of[0] == pytest.approx((10 + runs * images / 250) / 3600)
-    assert cost.hours_of(declared, "pix2pix", SPEED, 200, runs) == pytest.approx((10 + 200 / epochs * images / 100) / 3600)
+    assert cost.hours_of(declared, "pix2pix", SPEED, 200, runs) == pytest.approx(
+        (10 + 200 / epochs * images / 100) / 3600
+    )
 
 
 def test_the_model_is_within_a_quarter_of_what_was_measured():
