@@ -120,13 +120,14 @@ def declare(declared: study.Study, last: int) -> dict[str, dict]:
     Raises:
         EvidenceError: none of the last commits has the code that the runs carry.
     """
-    found = {}
+    found, before = {}, read(declared.folder)
     for name in declared.variants:
+        known = before.get(name, {"trained": {}})["trained"]  # what holds is not named anew
         digests = {row["code_sha256"] for row in read_runs(declared.folder, name).values()} - {code.code_hash(name)}
         if digests:
             scores = declared.folder / "results" / name / "scores.csv"
             found[name] = {
-                "trained": {digest: commit_with(name, digest, last) for digest in sorted(digests)},
+                "trained": {digest: known.get(digest) or commit_with(name, digest, last) for digest in sorted(digests)},
                 "measured": _git("log", "-1", "--format=%H", "--", scores.as_posix()).decode().strip(),
             }
     return found
