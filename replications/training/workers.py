@@ -167,7 +167,7 @@ def run_all(
             name: client.submit(bytes, content, key=f"data-{name}-{digests[name]}", pure=False)
             for name, content in data.items()
         }
-    if client.cluster:  # where one worker alone holds the data, Dask gives the others the last runs first
+    if client.cluster and _workers(client):  # else Dask gives the workers without the data the last runs first
         client.replicate(list(held.values()))
 
     def key(run: Run) -> str:
