@@ -128,7 +128,7 @@ def test_a_broken_link_is_named_and_no_other(tree, alter, links, words):
 def test_other_training_code_is_named(tree, monkeypatch):
     (tree / "results" / "evidence.json").write_text("{}\n", encoding="utf-8")
     said = broken()
-    assert set(said) == {"code"}
+    assert set(said) == {"README.md", "code"}, "the README says what code it is"
     assert "which is not today's, and results/evidence.json names no commit for it" in said["code"][0]
     assert "run `python -m replications evidence --study .`" in said["code"][0]
 
