@@ -135,7 +135,7 @@ def test_one_seed_decides_nothing_and_the_command_says_so(paper):
     assert {verdict["verdict"] for verdict in verdicts} == {"inconclusive"}
     for verdict in verdicts:
         of = {
-            "pix2pix": "800 steps",
+            "pix2pix": "6,000 steps",
             "spatial_z_vae": "2,343 steps",
             "beta_vae": "4,584 steps",
             "vq_vae": "1,560 steps",
