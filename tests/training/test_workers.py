@@ -3,6 +3,7 @@
 import warnings
 
 import dask
+import dask.config
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
@@ -15,6 +16,13 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
     if "l1/2" in name:
         raise workers.WorkerError("the training process died (SIGKILL); its messages are above")
     return {"seconds": 0.1, "images": data[:3], "facts": {"facts": {}}}
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path):
+    """What trainings that were killed left in the scratch folder of this machine is no test's business to clear away."""
+    with dask.config.set({"temporary-directory": str(tmp_path)}):
+        yield
 
 
 @pytest.fixture
