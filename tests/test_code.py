@@ -121,7 +121,13 @@ def test_a_moved_file_changes_no_digest(package):
     ("name", "old", "new", "stages"),
     [
         pytest.param("pix2pix/train.py", "0.5 * (ops.mean", "0.6 * (ops.mean", {"train.pix2pix"}, id="number"),
-        pytest.param("pix2pix/train.py", "ops.softplus(-real_logits)", "ops.softplus(real_logits)", {"train.pix2pix"}, id="sign"),
+        pytest.param(
+            "pix2pix/train.py",
+            "ops.softplus(-real_logits)",
+            "ops.softplus(real_logits)",
+            {"train.pix2pix"},
+            id="sign",
+        ),
         pytest.param("pix2pix/networks.py", "LeakyReLU(0.2)", "LeakyReLU(0.3)", {"train.pix2pix"}, id="layer"),
         pytest.param("pix2pix/networks.py", 'name="generator"', 'name="g"', {"train.pix2pix"}, id="text"),
         pytest.param(

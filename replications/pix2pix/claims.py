@@ -200,7 +200,10 @@ CLAIMS = (
             "real": (
                 "cGAN alone learns slowest: after twenty epochs (of the paper's 200) its artifacts hide the classes"
             ),
-            "paper": "after 6,000 steps (of the paper's 80,000) cGAN alone puts out a coloured grid in which little can be read",
+            "paper": (
+                "after 6,000 steps (of the paper's 80,000) cGAN alone puts out a coloured grid in which "
+                "little can be read"
+            ),
         },
     ),
     Claim(

@@ -20,7 +20,7 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path):
-    """What trainings that were killed left in the scratch folder of this machine is no test's business to clear away."""
+    """A scratch folder of its own: no test clears away what killed trainings left in this machine's."""
     with dask.config.set({"temporary-directory": str(tmp_path)}):
         yield
 
