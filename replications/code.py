@@ -46,6 +46,7 @@ def stages() -> dict[str, str | dict[str, str]]:
         "readers": digest("measuring.readers"),
         "train": {name: code_hash(name) for name in REPLICATIONS},
         "measure": {name: digest("measuring.measure", f"{name}.measures", f"{name}.params") for name in REPLICATIONS},
+        "controls": {name: digest("measuring.controls", f"{name}.measures", f"{name}.params") for name in REPLICATIONS},
         "claims": {name: digest(f"{name}.claims", f"{name}.params") for name in REPLICATIONS},
         "judge": digest("judging.judge"),
         "report": digest("reporting.report"),

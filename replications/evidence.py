@@ -189,7 +189,11 @@ def problems(folder: Path, replication: str, digest: str) -> list[str]:
 
 
 def accept(folder: Path, replications: set[str]) -> list[str]:
-    """Tells DVC that training and measuring these replications are up to date with today's code. Returns the stages."""
+    """Tells DVC that training and measuring these replications are up to date with today's code and nets.
+
+    Returns:
+        The stages.
+    """
     path = folder / "dvc.lock"
     if not path.exists():
         return []
@@ -198,12 +202,18 @@ def accept(folder: Path, replications: set[str]) -> list[str]:
     lock = round_trip.load(path)
     today = {f"{stage}.{name}": of[name] for stage, of in code.stages().items() if isinstance(of, dict) for name in of}
     accepted = []
+    nets = {out["path"]: out for out in lock["stages"].get("readers", {}).get("outs", ())}
     for stage, entry in lock["stages"].items():
         kind, _, name = stage.partition("@")
         used = entry.get("params", {}).get(code.FILE.as_posix(), {})
         key = f"{kind}.{name}"
-        if kind in ("train", "measure") and name in replications and used.get(key) != today.get(key) and key in used:
+        if kind not in ("train", "measure") or name not in replications or key not in used:
+            continue
+        read = [dep for dep in entry.get("deps", ()) if dep["path"] in nets and dep["md5"] != nets[dep["path"]]["md5"]]
+        if used[key] != today.get(key) or read:
             used[key] = today[key]
+            for dep in read:  # other nets judged them: those of the commit that is declared
+                dep.update({name: value for name, value in nets[dep["path"]].items() if name in dep})
             accepted.append(stage)
     if accepted:
         text = BytesIO()

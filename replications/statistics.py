@@ -99,7 +99,8 @@ def sign_test_p(effects: ArrayLike, bound: float = 0.0) -> Array:
     As `scipy.stats.binomtest`, which takes one set of effects at a time.
     """
     effects = np.asarray(effects, float)
-    beyond = (effects > bound + ROUNDING * abs(bound)).sum(-1)
+    tolerance = ROUNDING * np.maximum(np.abs(effects).max(-1, keepdims=True), abs(bound))
+    beyond = (effects > bound + tolerance).sum(-1)
     return np.where(beyond > 0, bdtrc(np.maximum(beyond, 1) - 1.0, effects.shape[-1], 0.5), 1.0)
 
 
@@ -149,6 +150,14 @@ def benjamini_hochberg(p: ArrayLike) -> Array:
     """Adjusted p-values that control the false discovery rate (Benjamini and Hochberg 1995); [claims] → [claims].
 
     adjusted_(i) = min over j ≥ i of p_(j) · claims / j, with p_(1) ≤ p_(2) ≤ …
+
+    The family is *directional*: every claim of a study enters once, with the smallest of its one-sided p-values
+    (replicated, contradicted, negligible), and is decided the way that p says. Whatever the truth, at most two of the
+    three would be wrong (an effect of exactly the smallest that matters is neither beyond it nor within it), each with
+    a chance of at most p, so that the level of 2.5 % keeps the share of wrong ones among all decisions below 5 %: the
+    argument of Benjamini and Yekutieli 2005, section 5, for signs. It asks that claims be independent or positively
+    dependent; arms that claims share are simulated in the calibration. A claim whose exact tests disagree, or whose
+    quality checks fail, was registered all the same and enters with p = 1.
     """
     return false_discovery_control(np.asarray(p, float))
 
@@ -170,10 +179,17 @@ def benjamini_hochberg_levels(p: ArrayLike, level: float = LEVEL) -> Array:
 
 # --- the rule ------------------------------------------------------------------------------------------------------
 
+REPLICATED, CONTRADICTED, NEGLIGIBLE, INCONCLUSIVE = 1, -1, 2, 0
+"""What `decide` says of a claim. Whether it can be tested at all is asked before, by its quality checks."""
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the seeds say about one claim, or about many at once: every field has the axes before [P, S] in front."""
+    """What the seeds say about one claim, or about many at once: every field has the axes before [P, S] in front.
+
+    Three things can be shown, each by a t-test: the effect is beyond the smallest that matters, it has the other sign,
+    or it is too small to matter. The exact tests beside them say whether five or ten seeds may be believed.
+    """
 
     part: NDArray[np.intp]
     """Which part speaks for the claim: the one that is hardest to establish."""
@@ -183,50 +199,94 @@ class Evidence:
     """Which part speaks most against the claim: one that has fallen refutes a conjunction, whatever the others do."""
     effects_against: Array
     """Its effects [..., S]."""
+    part_negligible: NDArray[np.intp]
+    """Which part is most surely too small to matter."""
+    effects_negligible: Array
+    """Its effects [..., S]."""
     p_beyond: Array
     """t-test of H0 "effect ≤ smallest effect"."""
     p_against: Array
     """t-test of H0 "effect ≥ min(0, smallest effect)", times the number of parts."""
+    p_negligible: Array
+    """Two one-sided t-tests of H0 "|effect| ≥ smallest effect", the larger p, times the number of parts; 1 for a
+    margin, within which an effect is what the claim says."""
     p_value: Array
     """Exact sign-flip test of H0 "effect ≤ min(0, smallest effect)"."""
     p_reverse: Array
     """Its mirror image."""
     p_typical: Array
-    """Exact sign test of H0 "median effect ≤ smallest effect"; 0 where effects are symmetric by design."""
+    """Exact sign test of H0 "median effect ≤ smallest effect"."""
     p_typical_against: Array
-    """Exact sign test of H0 "median effect ≥ min(0, smallest effect)", times the number of parts; 0 likewise."""
+    """Exact sign test of H0 "median effect ≥ min(0, smallest effect)"."""
+    p_typical_negligible: Array
+    """Exact sign tests of H0 "|median effect| ≥ smallest effect", the larger p."""
+
+    @property
+    def shown(self) -> tuple[Array, Array, Array]:
+        """The p-values of replicated, contradicted, negligible: of the t-test, 1 where an exact test disagrees."""
+        exact = (
+            np.maximum(self.p_value, self.p_typical),
+            np.maximum(self.p_reverse, self.p_typical_against),
+            self.p_typical_negligible,
+        )
+        by_t = (self.p_beyond, self.p_against, self.p_negligible)
+        beyond, against, negligible = (
+            np.where(guard <= EXACT_LEVEL, p, 1.0) for p, guard in zip(by_t, exact, strict=True)
+        )
+        return beyond, against, negligible
+
+    @property
+    def p_claim(self) -> Array:
+        """The smallest of the three: the one p with which the claim enters its family."""
+        return np.minimum.reduce(self.shown)
 
 
-def weigh(parts: ArrayLike, smallest: float, patterns: int = 2**16, symmetric: bool = True) -> Evidence:
+def weigh(parts: ArrayLike, smallest: float, patterns: int = 2**16, p_order: tuple = (0.0, 0.0)) -> Evidence:
     """Test the parts [..., P, S] of a claim against its smallest effect that matters.
 
     A conjunction is as strong as its weakest part: it holds only where every part passes at the full level (the
     intersection-union test, Berger 1982), that is, where the part with the largest p does. Against it the part is
-    taken that lies furthest on the other side of zero; having been picked among P, its p by the t-test is multiplied
-    by P. That of the exact sign-flip test is not: five seeds reach 2^-5 there, and could then contradict no
-    conjunction. It only guards the other; what both come to together is calibrated, at four parts as well as at two.
+    taken that lies furthest on the other side of zero, and for "too small to matter" the part that is most surely so;
+    having been picked among P, its p by the t-test is multiplied by P. Those of the exact tests are not: five seeds
+    reach 2^-5 there, and could then contradict no conjunction. They only guard the t-test; what all of them come to
+    together is calibrated, at four parts as well as at two.
 
-    Differences of two exchangeable arms are symmetric whatever the scores' distribution, and the t-test can rely on
-    it. Without such a balance (`symmetric` is false: one arm against a constant) a skew between seeds makes the t-test
-    err, so the sign test, which knows no skew, must agree with it at the very bound.
+    The t-test errs where effects are skewed: a GAN of which one seed in five collapses against a VAE that never does,
+    one arm against a constant. The sign test knows no skew, so it must agree at the very bound: what is claimed is
+    claimed of the typical seed, the median, too.
+
+    Args:
+        parts: effects, positive where they support the claim.
+        smallest: the smallest effect that matters; negative: a margin that may be lost.
+        patterns: how many sign patterns the exact test looks at.
+        p_order: of a trend the p of a test for order, growing and falling.
     """
-    parts, null = np.asarray(parts, float), min(0.0, smallest)
-    n_parts = parts.shape[-2]
+    parts, null, n_parts = np.asarray(parts, float), min(0.0, smallest), np.shape(parts)[-2]
     weakest, effects = _part(parts, np.argmin(t_statistic(parts, smallest), axis=-1))
     furthest, against = _part(parts, np.argmax(t_statistic(-parts, -null), axis=-1))  # a part without spread is level
+    if smallest > 0:
+        inside = np.minimum(t_statistic(parts, -smallest), t_statistic(-parts, -smallest))
+        surest, within = _part(parts, np.argmax(inside, axis=-1))
+        p_negligible = np.maximum(t_test_p(within, -smallest), t_test_p(-within, -smallest))
+        p_typical_negligible = np.maximum(sign_test_p(within, -smallest), sign_test_p(-within, -smallest))
+    else:
+        surest, within = weakest, effects
+        p_negligible = p_typical_negligible = np.ones(weakest.shape)
     return Evidence(
         part=weakest,
         effects=effects,
         part_against=furthest,
         effects_against=against,
+        part_negligible=surest,
+        effects_negligible=within,
         p_beyond=t_test_p(effects, smallest),
         p_against=np.minimum(1.0, n_parts * t_test_p(-against, -null)),
-        p_value=sign_flip_p(parts - null, patterns).max(-1),
-        p_reverse=sign_flip_p(null - against, patterns),
-        p_typical=np.zeros(weakest.shape) if symmetric else sign_test_p(parts, smallest).max(-1),
-        p_typical_against=np.zeros(weakest.shape)
-        if symmetric
-        else np.minimum(1.0, n_parts * sign_test_p(-against, -null)),
+        p_negligible=np.minimum(1.0, n_parts * p_negligible),
+        p_value=np.maximum(sign_flip_p(parts - null, patterns).max(-1), p_order[0]),
+        p_reverse=np.maximum(sign_flip_p(null - against, patterns), p_order[1]),
+        p_typical=sign_test_p(parts, smallest).max(-1),
+        p_typical_against=sign_test_p(-against, -null),
+        p_typical_negligible=p_typical_negligible,
     )
 
 
@@ -235,39 +295,24 @@ def _part(parts: Array, which: NDArray[np.intp]) -> tuple[NDArray[np.intp], Arra
     return which, np.take_along_axis(parts, which[..., None, None], axis=-2)[..., 0, :]
 
 
-def decide(
-    evidence: Evidence,
-    level_beyond: float = LEVEL,
-    level_against: float = LEVEL,
-    p_order: tuple[float, float] = (0.0, 0.0),
-) -> NDArray[np.int64]:
-    """The verdict: 1 replicated, −1 contradicted, 0 inconclusive.
+def decide(evidence: Evidence, level: Array | float = LEVEL) -> NDArray[np.int64]:
+    """The outcome: REPLICATED, CONTRADICTED, NEGLIGIBLE or INCONCLUSIVE, in this order where several are shown.
 
-    Replicated: p_beyond ≤ level, so that (before multiplicity, which lowers the level) the whole 95 % interval lies
-    beyond the smallest effect, and the exact tests agree: that there is an effect at all and, where effects are not
-    symmetric by design, that the typical one is beyond the smallest. Contradicted: the mirror image at zero (at the
-    smallest effect, where that is negative: "not worse by more than a margin").
-    `p_order` is the p of a test for order, growing and falling, where the claim is a trend.
+    Replicated: p ≤ level, so that (before multiplicity, which lowers the level) the whole 95 % interval lies beyond
+    the smallest effect. Contradicted: the whole interval lies beyond zero on the other side or, where the smallest
+    effect is a margin, beyond the margin. Negligible: it lies within the smallest effect on both sides. An effect that
+    is surely on the other side and surely small contradicts: the claim says a direction. In each case the exact tests
+    agree.
     """
-    exact = np.maximum.reduce([evidence.p_value, evidence.p_typical, np.full_like(evidence.p_value, p_order[0])])
-    exact_against = np.maximum.reduce(
-        [evidence.p_reverse, evidence.p_typical_against, np.full_like(evidence.p_value, p_order[1])]
-    )
-    holds = (evidence.p_beyond <= level_beyond) & (exact <= EXACT_LEVEL)
-    fails = (evidence.p_against <= level_against) & (exact_against <= EXACT_LEVEL)
-    return holds.astype(np.int64) - fails.astype(np.int64)
+    beyond, against, negligible = (p <= level for p in evidence.shown)
+    outcome = np.where(against, CONTRADICTED, np.where(negligible, NEGLIGIBLE, INCONCLUSIVE))
+    return np.where(beyond, REPLICATED, outcome).astype(np.int64)
 
 
 def flip_chance(
-    parts: ArrayLike,
-    smallest: float,
-    verdict: int,
-    level_beyond: float = LEVEL,
-    level_against: float = LEVEL,
-    draws: int = 2000,
-    symmetric: bool = True,
+    parts: ArrayLike, smallest: float, outcome: int, level: Array | float = LEVEL, draws: int = 2000
 ) -> float:
-    """Chance that as many fresh seeds give another verdict than `verdict`, the other claims staying as they are.
+    """Chance that as many fresh seeds give another outcome than `outcome`, the other claims staying as they are.
 
     Predictive simulation under a normal model with the usual vague prior: σ² ~ (S−1) s² / χ²(S−1),
     µ ~ N(m, σ²/S), then S new effects ~ N(µ, σ²). Deviations are drawn as random mixtures of the observed ones,
@@ -282,8 +327,8 @@ def flip_chance(
     mixtures = rng.standard_normal((draws, n, n)) + rng.standard_normal((draws, n, 1)) / np.sqrt(n)  # new + of µ
     scale = 1 / np.sqrt(rng.chisquare(n - 1, draws))
     fresh = mean + (parts - mean) @ (mixtures * scale[:, None, None])  # [draws, P, S]
-    again = decide(weigh(fresh, smallest, 2**10, symmetric), level_beyond, level_against)
-    return float((again != verdict).mean())
+    again = decide(weigh(fresh, smallest, 2**10), level)
+    return float((again != outcome).mean())
 
 
 # --- before training -----------------------------------------------------------------------------------------------
@@ -302,7 +347,7 @@ def power(n: int, effect: float, level: float = LEVEL, draws: int = 4000) -> flo
     the noncentral t distribution does not know of.
     """
     effects = np.random.default_rng(0).standard_normal((draws, 1, n)) + effect
-    return float((decide(weigh(effects, 0.0, patterns=2**10), level) == 1).mean())
+    return float((decide(weigh(effects, 0.0, patterns=2**10), level) == REPLICATED).mean())
 
 
 def detectable(n: int, power_wanted: float = 0.8, level: float = LEVEL) -> float:

@@ -106,7 +106,10 @@ class ClassificationReader(BaseModel):
 
 
 class Readers(BaseModel):
-    """The nets that some instruments read images with; trained once per study, on real training images alone."""
+    """The nets that some instruments read images with, on real training images alone.
+
+    Each is trained with every seed of the study; `seed` is added to it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -123,6 +126,16 @@ class _Head(BaseModel):
     seeds: list[int] = Field(min_length=1)
     tuning_seeds: list[int]
     readers: Readers
+    snapshots: list[float] = [1.0]
+
+    @field_validator("snapshots")
+    @classmethod
+    def _snapshots(cls, shares: list[float]) -> list[float]:
+        if sorted(set(shares)) != shares or not shares or shares[0] <= 0 or shares[-1] != 1:
+            raise ValueError(
+                "expected growing shares of the training up to its end, such as [0.25, 0.5, 1.0]; correct it"
+            )
+        return shares
 
     @field_validator("seeds", "tuning_seeds")
     @classmethod
@@ -154,6 +167,8 @@ class Study:
     readers: Readers
     variants: dict[str, dict[str, RunParams]]
     """replication → variant → the room's Params."""
+    snapshots: tuple[float, ...] = (1.0,)
+    """The shares of a training at which its outputs are kept and measured; the last is its end."""
 
     @property
     def name(self) -> str:
@@ -173,6 +188,10 @@ class Study:
                 f"declared are {sorted(self.variants)}: name one of them, or add the section"
             )
         return self.variants[replication]
+
+    def nets(self, seed: int) -> Path:
+        """Where the nets lie that instruments judge the runs of a seed with."""
+        return self.folder / "readers" / str(seed)
 
     @property
     def params_file(self) -> Path:
@@ -212,6 +231,7 @@ def load(folder: str | Path) -> Study:
         tuning_seeds=tuple(head.tuning_seeds),
         readers=head.readers,
         variants={name: _variants(name, section, path) for name, section in rooms.items()},
+        snapshots=tuple(head.snapshots),
     )
 
 

@@ -30,7 +30,8 @@ from replications.code import code_hash
 from replications.errors import ReplicationError
 from replications.instruments import recognition
 from replications.judging import judge
-from replications.judging.claims import Claim, Greater
+from replications.judging.claims import Claim
+from replications.judging.predicates import Greater
 from replications.measuring import measure
 from replications.pix2pix import claims as pix2pix_claims
 from replications.reporting import report
@@ -770,8 +771,9 @@ def finished(around, tmp_path_factory) -> Path:
             (place / name).write_text(README, encoding="utf-8")
         patch.chdir(place)
         declared = study.load(".")
-        (place / "readers").mkdir()
-        (place / "readers" / "segmentation.npz").write_bytes(b"")
+        for seed in declared.seeds:
+            (place / "readers" / str(seed)).mkdir(parents=True)
+            (place / "readers" / str(seed) / "segmentation.npz").write_bytes(b"")
         data = runs.sha256((place / ARRAYS).read_bytes())
         for run in declared.runs("pix2pix"):
             facts = {

@@ -26,10 +26,11 @@ import numpy as np
 import pytest
 
 from replications import study
-from replications.judging import claims
-from replications.judging.claims import Above, Below, Claim, Increases, Similar
+from replications.judging import verdicts as judging
+from replications.judging.claims import Claim
+from replications.judging.predicates import Above, Below, Greater, Increases, Predicate, Similar, needs
 from replications.judging.scores import Scores, read_scores
-from replications.statistics import EXACT_LEVEL, Array, decide, page_trend_p, weigh
+from replications.statistics import Array, decide, page_trend_p, weigh
 from tests.test_claims import ROOMS, ROOT, STUDIES, claims_of, there, title
 
 N = 1000
@@ -74,7 +75,7 @@ def committed(name: str, room: str) -> Room:
 def effects(claim: Claim, arms: Arms) -> Array:
     """The parts [N, P, S] of a claim from N copies of the scores: to its predicate, N · S seeds."""
     n, s = next(iter(arms.values())).shape
-    needed = {key: arms[key].ravel() for key in claims.needs(claim.predicate)}
+    needed = {key: arms[key].ravel() for key in needs(claim.predicate)}
     seeds = range(n * s)
     copies = Scores({key: dict(zip(seeds, arm.tolist(), strict=True)) for key, arm in needed.items()})
     parts = np.array(list(claim.predicate.effects(copies, seeds).values()))
@@ -82,14 +83,15 @@ def effects(claim: Claim, arms: Arms) -> Array:
 
 
 def outcomes(claim: Claim, arms: Arms) -> Array:
-    """The verdicts [N] of N copies as 1, −1 or 0, each as if the claim were the only one."""
+    """What `decide` says of each of N copies [N], as if the claim were the only one."""
     verdicts = decide(weigh(effects(claim, arms), claim.smallest_effect))
     if isinstance(claim.predicate, Increases) and claim.smallest_effect >= 0:
         predicate = claim.predicate
         x = np.stack([arms[name, predicate.instrument] for name in predicate.variants], axis=-1)  # N, S, V
-        for i in np.flatnonzero(verdicts):  # the test for order must agree
-            if page_trend_p(verdicts[i] * predicate.sign * x[i]) > EXACT_LEVEL:
-                verdicts[i] = 0
+        for i in np.flatnonzero(np.abs(verdicts) == 1):  # the test for order must agree
+            order = tuple(page_trend_p(sign * predicate.sign * x[i]) for sign in (1, -1))
+            one = {key: arm[i : i + 1] for key, arm in arms.items()}
+            verdicts[i] = decide(weigh(effects(claim, one), claim.smallest_effect, p_order=order))[0]
     return verdicts
 
 
@@ -175,7 +177,7 @@ def test_scores_mirrored_by_a_coin_replicate_nothing(name, room):
 def test_no_difference_is_not_found_where_there_is_one(name, room):
     there_ = committed(name, room)
     for claim in of_kind(there_, "no difference"):
-        verdicts = moved(claim, {key: there_.arms[key] for key in claims.needs(claim.predicate)})
+        verdicts = moved(claim, {key: there_.arms[key] for key in needs(claim.predicate)})
         assert verdicts, f"{claim.id}: no arm has a say in it"
         for arm, both in verdicts.items():
             wrong = 1 in both if isinstance(claim.predicate, Similar) else both == (1, 1)
@@ -189,10 +191,10 @@ def test_no_difference_is_not_found_where_there_is_one(name, room):
 def test_unspoilt_scores_get_the_verdicts_of_the_judge(name, room):
     """What is judged here many times at once is judged by the suite's own rule."""
     there_ = committed(name, room)
-    verdicts = claims.judge(there_.claims, {room: there_.scores}, there_.seeds, title(name))
+    verdicts = judging.judge(there_.claims, {room: there_.scores}, there_.seeds, title(name))
     unadjusted = {verdict.id: verdict.instruments[0]["verdict"] for verdict in verdicts}
     for claim in there_.claims:
-        assert claims.OUTCOMES[int(outcomes(claim, there_.arms)[0])] == unadjusted[claim.id], claim.id
+        assert judging.OUTCOMES[int(outcomes(claim, there_.arms)[0])] == unadjusted[claim.id], claim.id
 
 
 @every_room
@@ -214,7 +216,7 @@ def made_up(**arms: float) -> Room:
     return Room(Scores(scores), seeds, tuple(arms), ())
 
 
-def claim_of(predicate: claims.Predicate, smallest_effect: float) -> Claim:
+def claim_of(predicate: Predicate, smallest_effect: float) -> Claim:
     return Claim("it", "pix2pix", "It is.", "nobody", ("E2",), predicate, smallest_effect, "of it")
 
 
@@ -253,7 +255,7 @@ def test_coins_show_both_sides_about_equally_often(scale):
     ("predicate", "says"),
     [
         (Similar("x", ("a", "b")), {"a/x": (-1, -1), "b/x": (-1, -1)}),
-        (claims.Greater("x", "a", "b"), {"a/x": (-1, 1), "b/x": (1, -1)}),
+        (Greater("x", "a", "b"), {"a/x": (-1, 1), "b/x": (1, -1)}),
         (Increases("x", ("a", "c", "b")), {"a/x": (1, -1), "b/x": (-1, 1)}),
         (Above("x", "a", 1.0, "log_ratio"), {"a/x": (-1, 1)}),
     ],
@@ -261,6 +263,6 @@ def test_coins_show_both_sides_about_equally_often(scale):
 def test_an_arm_far_away_decides_a_claim_of_no_difference(predicate, says):
     there_ = made_up(a=1.0, b=1.001, c=1.002)
     claim = claim_of(predicate, -0.2)
-    arms = {key: there_.arms[key] for key in claims.needs(predicate)}
+    arms = {key: there_.arms[key] for key in needs(predicate)}
     assert outcomes(claim, arms)[0] == 1, "similar before"
     assert moved(claim, arms) == says

@@ -220,7 +220,10 @@ def test_an_archive_can_write_nowhere(tmp_path, monkeypatch):
 HOSTILE = 'a | b\n\n# c <script>alert("d")</script> & [e](javascript:f)'
 
 
-KNOWN = {"verdict", "scale", "study", "explanation", "against", "replication", "favours", "kind"}
+KNOWN = {
+    *("verdict", "if_tested", "scale", "study", "explanation", "against", "decisive", "replication", "favours", "kind"),
+    "side",
+}
 """Fields of a verdict that name something known, so that nothing else can stand there."""
 
 
@@ -304,7 +307,7 @@ PIPELINE = """
 import json, pathlib, socket, sys
 from replications import study
 from replications.judging import judge
-from replications.measuring import measure, readers
+from replications.measuring import controls, measure, readers
 from replications.pix2pix import claims
 from replications.reporting import report
 from replications.training import train
@@ -319,9 +322,11 @@ def reaches(address):
 if __name__ == "__main__":
     assert not reaches(("192.0.2.1", 80)) and not reaches(("example.org", 80)), "the network is not cut off"
     variants = set(study.load(".").variants["pix2pix"])
-    claims.CLAIMS = [c for c in claims.CLAIMS if "root" in c.studies and {v for v, _ in c.needs} <= variants]
+    known = {"exact_mean", "exact_median", *variants}
+    claims.CLAIMS = [c for c in claims.CLAIMS if "root" in c.studies and {v for v, _ in c.needs} <= known]
     assert claims.CLAIMS
-    for command, arguments in ((train, ["pix2pix", "--workers", "1"]), (readers, []), (measure, ["pix2pix"]),
+    for command, arguments in ((train, ["pix2pix", "--workers", "1"]), (readers, []), (controls, ["pix2pix"]),
+                               (measure, ["pix2pix"]),
                                (judge, []), (report, [])):
         assert command.main(arguments) == 0
 """

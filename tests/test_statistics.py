@@ -11,7 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replications.statistics import (
+    CONTRADICTED,
+    INCONCLUSIVE,
     LEVEL,
+    NEGLIGIBLE,
+    REPLICATED,
     benjamini_hochberg,
     benjamini_hochberg_levels,
     decide,
@@ -38,9 +42,9 @@ SHAPES = {
 
 
 def rates(parts, smallest=0.0):
-    """Share of (replicated, contradicted) among simulated sets of effects [draws, P, S]."""
+    """Share of (replicated, contradicted, negligible) among simulated sets of effects [draws, P, S]."""
     outcomes = decide(weigh(parts, smallest, patterns=2**10))
-    return (outcomes == 1).mean(), (outcomes == -1).mean()
+    return tuple((outcomes == outcome).mean() for outcome in (REPLICATED, CONTRADICTED, NEGLIGIBLE))
 
 
 # --- intervals and tests -------------------------------------------------------------------------------------------
@@ -86,8 +90,9 @@ def test_rounding_is_not_an_effect():
 def test_one_seed_says_nothing():
     assert mean_interval([2.0]) == (-math.inf, math.inf)
     assert t_test_p([2.0], 0.0) == 1
-    assert decide(weigh(np.array([[2.0]]), 0.0)) == 0
-    assert flip_chance([[2.0]], 0.0, 0) == 0
+    for smallest in (0.0, 1.0, 3.0, -1.0):
+        assert decide(weigh(np.array([[2.0]]), smallest)) == INCONCLUSIVE
+    assert flip_chance([[2.0]], 0.0, INCONCLUSIVE) == 0
 
 
 @pytest.mark.parametrize(
@@ -201,15 +206,134 @@ def test_levels_are_where_a_claim_begins_to_pass(p, which):
 
 # --- the rule ------------------------------------------------------------------------------------------------------
 
+SMALL = [0.1, -0.1, 0.05, -0.05, 0.02]
+
+
+@pytest.mark.parametrize(
+    ("effects", "smallest", "outcome"),
+    [
+        ([3, 4, 4, 3, 3], 2.0, REPLICATED),
+        ([3, 4, 4, 3, 3], 2.8, INCONCLUSIVE),  # the interval begins at 2.72
+        ([3, 4, 4, 3, 3], 5.0, NEGLIGIBLE),
+        ([3, 4, 4, 3, 3], 4.0, INCONCLUSIVE),  # it ends at 4.08
+        ([-3, -4, -4, -3, -3], 2.0, CONTRADICTED),
+        ([-3, -4, -4, -3, -3], 5.0, CONTRADICTED),  # surely small, and surely on the other side: a direction is claimed
+        (SMALL, 0.5, NEGLIGIBLE),
+        (SMALL, 0.0, INCONCLUSIVE),  # nothing is too small to matter where the smallest effect is zero
+        (SMALL, -0.5, REPLICATED),  # a margin: within it an effect is what is claimed
+        ([-3, -4, -4, -3, -3], -2.0, CONTRADICTED),
+        ([-3, -4, -4, -3, -3], -5.0, REPLICATED),
+        ([0.5] * 5, 0.5, INCONCLUSIVE),  # exactly the smallest is neither beyond it nor within it
+        ([-0.5] * 5, 0.5, CONTRADICTED),
+        ([0.0] * 5, 0.5, NEGLIGIBLE),
+        ([0.0] * 5, 0.0, INCONCLUSIVE),
+    ],
+)
+def test_outcomes_by_hand(effects, smallest, outcome):
+    assert decide(weigh([effects], smallest)) == outcome
+
+
+@pytest.mark.parametrize("smallest", [0.5, 1.0, 3.0, -1.0, 0.0])
+def test_the_p_values_are_scipys(smallest):
+    def one_sided(effects, bound):
+        reference: Any = scipy.stats.ttest_1samp(effects, bound, axis=-1, alternative="greater")
+        return reference.pvalue
+
+    effects = np.random.default_rng(0).normal(0.4, 1, (30, 1, 6))
+    evidence, flat, null = weigh(effects, smallest), effects[:, 0], min(0.0, smallest)
+    np.testing.assert_allclose(evidence.p_beyond, one_sided(flat, smallest))
+    np.testing.assert_allclose(evidence.p_against, one_sided(-flat, -null))
+    within = np.maximum(one_sided(flat, -smallest), one_sided(-flat, -smallest))
+    np.testing.assert_allclose(evidence.p_negligible, within if smallest > 0 else 1.0)
+    inside = [scipy.stats.binomtest(int((row < smallest).sum()), 6, alternative="greater").pvalue for row in flat]
+    above = [scipy.stats.binomtest(int((row > -smallest).sum()), 6, alternative="greater").pvalue for row in flat]
+    np.testing.assert_allclose(evidence.p_typical_negligible, np.maximum(inside, above) if smallest > 0 else 1.0)
+    beyond = [scipy.stats.binomtest(int((row > smallest).sum()), 6, alternative="greater").pvalue for row in flat]
+    np.testing.assert_allclose(evidence.p_typical, beyond)
+    against = [scipy.stats.binomtest(int((row < null).sum()), 6, alternative="greater").pvalue for row in flat]
+    np.testing.assert_allclose(evidence.p_typical_against, against)
+
+
+@pytest.mark.parametrize(
+    ("effects", "smallest", "p"),
+    [
+        ([0.01, 0.11, 0.12, 0.13, 0.14], 0.02, "p_beyond"),
+        ([-0.09, -0.11, -0.12, -0.13, 0.0], 0.0, "p_against"),
+        ([0.1, 0.12, 0.11, 0.1, 0.55], 0.5, "p_negligible"),
+        ([-0.1, 0.12, -0.11, 0.1, -0.51], 0.5, "p_negligible"),
+    ],
+)
+def test_one_seed_of_five_that_disagrees_keeps_the_typical_one_open(effects, smallest, p):
+    """The t-test passes, the sign test does not: the outcome stays open, and the claim enters its family with 1."""
+    evidence = weigh([effects], smallest)
+    assert getattr(evidence, p) <= LEVEL
+    assert evidence.p_claim == 1
+    assert decide(evidence) == INCONCLUSIVE
+
+
+def test_the_smallest_of_what_is_shown_enters_the_family():
+    effects = np.random.default_rng(1).normal(0, 1, (300, 2, 6)) + np.linspace(-2, 4, 300)[:, None, None]
+    evidence = weigh(effects, 1.5)
+    beyond, against, negligible = evidence.shown
+    np.testing.assert_array_equal(evidence.p_claim, np.minimum(np.minimum(beyond, against), negligible))
+    outcomes = decide(evidence)
+    assert ((outcomes != INCONCLUSIVE) == (evidence.p_claim <= LEVEL)).all()
+    assert set(outcomes.tolist()) == {REPLICATED, CONTRADICTED, NEGLIGIBLE, INCONCLUSIVE}
+    level = np.linspace(0, 0.05, 300)  # of each claim its own
+    each = [int(decide(weigh(one, 1.5), float(its))) for one, its in zip(effects, level, strict=True)]
+    assert decide(evidence, level).tolist() == each
+
+
+def test_a_conjunction_is_negligible_where_one_part_surely_is():
+    """Whichever one: it holds only where all parts do. Having been picked among two, its p counts twice."""
+    large, small = [3.0, 4.0, 4.0, 3.0, 3.0], SMALL
+    alone = weigh([small], 0.5)
+    for parts, which in (([large, small], 1), ([small, large], 0)):
+        evidence = weigh(parts, 0.5)
+        assert decide(evidence) == NEGLIGIBLE
+        assert evidence.part_negligible == which
+        np.testing.assert_array_equal(evidence.effects_negligible, small)
+        assert evidence.p_negligible == pytest.approx(2 * alone.p_negligible)
+    fallen = weigh([[-3.0, -4.0, -4.0, -3.0, -3.0], small], 0.5)
+    assert decide(fallen) == CONTRADICTED
+    assert fallen.p_against == pytest.approx(2 * weigh([[-3.0, -4.0, -4.0, -3.0, -3.0]], 0.5).p_against)
+    barely = [0.1, 0.1, 0.1, 0.3, 0.44]  # p = 0.013 alone
+    assert decide(weigh([barely], 0.45)) == NEGLIGIBLE
+    assert decide(weigh([barely, large, large], 0.45)) == INCONCLUSIVE
+
+
+def test_a_test_for_order_must_agree():
+    rising = [[3.0, 4.0, 4.0, 3.0, 3.0]]
+    assert decide(weigh(rising, 1.0, p_order=(0.05, 1.0))) == REPLICATED
+    assert decide(weigh(rising, 1.0, p_order=(0.06, 1.0))) == INCONCLUSIVE
+    falling = -np.array(rising)
+    assert decide(weigh(falling, 1.0, p_order=(1.0, 0.05))) == CONTRADICTED
+    assert decide(weigh(falling, 1.0, p_order=(1.0, 0.06))) == INCONCLUSIVE
+
 
 @pytest.mark.parametrize("n", range(5, 11))
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_effect_is_rarely_a_verdict(shape, n):
     rng = np.random.default_rng([n, *shape.encode()])
     scores = SHAPES[shape](rng, (2, DRAWS, 1, n))
-    replicated, contradicted = rates(scores[0] - scores[1])
+    replicated, contradicted, negligible = rates(scores[0] - scores[1])
     assert replicated <= 0.05
     assert contradicted <= 0.05
+    assert negligible == 0
+
+
+@pytest.mark.parametrize("n", range(5, 11))
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_skew_between_seeds_decides_nothing_about_the_typical_one(shape, n):
+    """One arm against a constant, at its median: nothing is there, and exactly the smallest effect is there."""
+    noise = SHAPES[shape](np.random.default_rng([n, *shape.encode()]), (DRAWS, 1, n)) - (shape == "lognormal")
+    for side in (1, -1):
+        replicated, contradicted, _ = rates(side * noise)
+        assert max(replicated, contradicted) <= 0.04
+        for smallest in (0.5, 3.0):
+            assert rates(side * noise + smallest, smallest)[0] <= 0.04
+            assert rates(side * noise + smallest, smallest)[2] <= 0.04
+            assert rates(side * noise - smallest, smallest)[2] <= 0.04
 
 
 @pytest.mark.parametrize("n", [5, 8])
@@ -218,11 +342,15 @@ def test_false_rate_at_the_smallest_effect(n):
     effects = np.random.default_rng(n).standard_normal((DRAWS, 1, n))
     assert rates(effects + 2, smallest=2.0)[0] <= 0.025 + TOLERANCE
     assert rates(effects - 2, smallest=-2.0)[0] <= 0.025 + TOLERANCE
+    assert rates(effects - 2, smallest=-2.0)[1] <= 0.025 + TOLERANCE
+    assert rates(effects + 2, smallest=2.0)[2] <= 0.025 + TOLERANCE
+    assert rates(effects - 2, smallest=2.0)[2] <= 0.025 + TOLERANCE
 
 
 def test_fewer_than_five_seeds_decide_nothing():
     for n in range(1, 5):
-        assert rates(np.full((1, 1, n), 9.0) + np.arange(n)) == (0, 0)
+        for smallest in (0.0, 1.0, 99.0, -1.0):
+            assert rates(np.full((1, 1, n), 9.0) + np.arange(n), smallest) == (0, 0, 0)
 
 
 def test_conjunction_errs_rarely_whichever_part_fails():
@@ -237,45 +365,62 @@ def test_conjunction_of_weak_truths_is_rarely_contradicted(n):
     """The minimum per seed would be below zero on average here, and "contradict" in 6 % and 14 % of the cases."""
     weak = np.random.default_rng(n).standard_normal((DRAWS, 2, n)) + 0.3
     assert rates(weak)[1] <= 0.025
-    assert rates(weak.min(axis=1, keepdims=True))[1] > 0.05
+    least = weigh(weak.min(axis=1, keepdims=True), 0.0, patterns=2**10)
+    assert (least.p_against <= LEVEL).mean() > 0.05
 
 
-def test_false_discoveries_in_a_family():
-    """30 claims, half of them empty: of those called replicated at most 2.5 % are, on average."""
-    rng, false = np.random.default_rng(0), []
+@pytest.mark.parametrize(("n", "n_parts"), [(5, 2), (5, 4), (10, 2), (10, 4)])
+def test_conjunction_of_effects_that_matter_is_rarely_negligible(n, n_parts):
+    """Picked among four parts, the one that seems the smallest would seem so three or four times as often."""
+    effects = np.random.default_rng(n).standard_normal((DRAWS, n_parts, n)) + 2
+    assert rates(effects, smallest=2.0)[2] <= 0.025 + TOLERANCE
+    evidence = weigh(effects, 2.0, patterns=2**10)
+    assert (evidence.p_negligible / n_parts <= LEVEL).mean() > 0.015 * n_parts
+
+
+def test_wrong_decisions_in_a_family():
+    """30 claims, two of three at a bound: of all decisions at most 5 % are wrong, on average."""
+    rng, wrong = np.random.default_rng(0), []
+    true = np.repeat([0.0, 2.0, 0.0, 5.0, -3.0], [10, 10, 4, 3, 3])
+    smallest = np.repeat([0.0, 2.0, 3.0, 2.0, 2.0], [10, 10, 4, 3, 3])
+    right = np.repeat([0, 0, NEGLIGIBLE, REPLICATED, CONTRADICTED], [10, 10, 4, 3, 3])
     for _ in range(150):
-        effects = rng.standard_normal((30, 1, 6)) + np.repeat([0, 3], 15)[:, None, None]
-        evidence = weigh(effects, 0.0)
-        replicated = decide(evidence, benjamini_hochberg_levels(evidence.p_beyond)) == 1  # type: ignore[arg-type]
-        false.append(replicated[:15].sum() / max(1, replicated.sum()))
-    assert np.mean(false) <= 0.025 + 0.01
+        claims = [weigh(rng.standard_normal((1, 6)) + mean, bound) for mean, bound in zip(true, smallest, strict=True)]
+        levels = benjamini_hochberg_levels([one.p_claim for one in claims])
+        found = np.array([int(decide(one, level)) for one, level in zip(claims, levels, strict=True)])
+        decided = found != INCONCLUSIVE
+        wrong.append((decided & (found != right)).sum() / max(1, decided.sum()))
+    assert 0 < np.mean(wrong) <= 0.05
 
 
 def independent_rule(effects):
-    """Replicated, with scipy's t-test and a plain loop over signs."""
+    """Replicated, with scipy's t-test, a plain loop over signs, and a count."""
     reference: Any = scipy.stats.ttest_1samp(effects, 0, alternative="greater")
     flips = [np.mean(effects * signs) >= np.mean(effects) - 1e-12 for signs in product((1, -1), repeat=len(effects))]
-    return reference.pvalue <= 0.025 and np.mean(flips) <= 0.05
+    counted = scipy.stats.binomtest(int((effects > 0).sum()), len(effects), alternative="greater")
+    return reference.pvalue <= 0.025 and np.mean(flips) <= 0.05 and counted.pvalue <= 0.05
 
 
-@pytest.mark.parametrize(("n", "effect"), [(5, 1.0), (5, 2.0), (6, 1.0)])
+@pytest.mark.parametrize(("n", "effect"), [(5, 1.0), (5, 2.0), (6, 1.0), (8, 1.0)])
 def test_power_agrees_with_an_independent_simulation(n, effect):
     effects = np.random.default_rng(99).normal(effect, 1, (400, n))
     simulated = np.mean([independent_rule(row) for row in effects])
     assert power(n, effect) == pytest.approx(simulated, abs=3.5 * 0.5 / math.sqrt(400))
 
 
-@pytest.mark.parametrize(("n", "effect"), [(8, 1.0), (9, 1.0), (10, 0.8)])
-def test_power_approaches_the_noncentral_t(n, effect):
-    critical = scipy.stats.t.ppf(0.975, n - 1)
-    exact = scipy.stats.nct.sf(critical, n - 1, effect * math.sqrt(n))
-    assert power(n, effect) == pytest.approx(exact, abs=0.03)
+@pytest.mark.parametrize(("n", "effect"), [(5, 1.0), (8, 1.0), (9, 1.0), (10, 0.8)])
+def test_power_lies_between_two_that_are_known_exactly(n, effect):
+    """Below the noncentral t's and the sign test's own, and no further below than both fail apart."""
+    by_t = scipy.stats.nct.sf(scipy.stats.t.ppf(0.975, n - 1), n - 1, effect * math.sqrt(n))
+    needed = next(k for k in range(n + 1) if scipy.stats.binom.sf(k - 1, n, 0.5) <= 0.05)
+    by_sign = scipy.stats.binom.sf(needed - 1, n, scipy.stats.norm.cdf(effect))
+    assert by_t + by_sign - 1 - 0.03 <= power(n, effect) <= min(by_t, by_sign) + 0.03
 
 
 def test_detectable_effect():
     needed = [detectable(n) for n in (5, 6, 8)]
     assert needed == sorted(needed, reverse=True)
-    assert needed == pytest.approx([1.8, 1.4, 1.15], abs=0.1)
+    assert needed == pytest.approx([1.8, 1.8, 1.3], abs=0.05)
     assert power(5, needed[0]) >= 0.8 > power(5, needed[0] - 0.05)
     assert detectable(5, level=LEVEL / 30) > needed[0]  # what multiplicity costs at worst
     assert detectable(4) == math.inf
@@ -289,13 +434,19 @@ def verdict_and_flip(effects, smallest=0.0):
 
 def test_flip_chance():
     verdict, chance = verdict_and_flip([50, 51, 49, 50, 52])
-    assert verdict == 1
+    assert verdict == REPLICATED
     assert chance < 0.01
-    assert verdict_and_flip([3, 3, 3, 3, 3]) == (1, 0)  # no spread: nothing that could change
+    assert verdict_and_flip([3, 3, 3, 3, 3]) == (REPLICATED, 0)  # no spread: nothing that could change
     verdict, chance = verdict_and_flip([0.2, 1.4, 0.9, 1.0, 2.4])  # p = 0.018, just enough
-    assert verdict == 1
+    assert verdict == REPLICATED
     assert 0.3 < chance < 0.7
-    assert flip_chance([[1, 2, 3, 4]], 0.0, 0) == 0  # four seeds: inconclusive for ever
+    verdict, chance = verdict_and_flip([3, 4, 4, 3, 3], 9.0)
+    assert verdict == NEGLIGIBLE
+    assert chance < 0.01
+    verdict, chance = verdict_and_flip(SMALL, 0.12)
+    assert verdict == NEGLIGIBLE
+    assert 0.3 < chance < 0.7
+    assert flip_chance([[1, 2, 3, 4]], 0.0, INCONCLUSIVE) == 0  # four seeds: inconclusive for ever
 
 
 @settings(max_examples=30, deadline=None)
@@ -307,12 +458,15 @@ def test_flip_chance_of_mirrored_effects(effects, smallest):
         assert verdict_and_flip([-x for x in effects])[0] == -verdict
 
 
-def test_flip_chance_agrees_with_a_plain_simulation():
+@pytest.mark.parametrize(("smallest", "which"), [(0.0, 0), (2.5, 2)])
+def test_flip_chance_agrees_with_a_plain_simulation(smallest, which):
     """The textbook recipe, seed by seed, for a claim with one part."""
     effects, n = np.array([0.5, 1.5, 0.8, 2.0, 1.2, 0.1]), 6
+    outcome = (REPLICATED, CONTRADICTED, NEGLIGIBLE)[which]
+    assert decide(weigh(effects[None], smallest)) == outcome
     rng = np.random.default_rng(7)
     variance = (n - 1) * effects.var(ddof=1) / rng.chisquare(n - 1, DRAWS)
     mean = rng.normal(effects.mean(), np.sqrt(variance / n))
     fresh = rng.normal(mean[:, None], np.sqrt(variance)[:, None], (DRAWS, n))
-    expected = 1 - rates(fresh[:, None])[0]
-    assert flip_chance(effects[None], 0.0, 1) == pytest.approx(expected, abs=0.04)
+    expected = 1 - rates(fresh[:, None], smallest)[which]
+    assert flip_chance(effects[None], smallest, outcome) == pytest.approx(expected, abs=0.04)

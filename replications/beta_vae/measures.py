@@ -5,6 +5,7 @@ name ends in `_sampled` for decoded posterior samples, in `_prior` for decoded p
 that of decoded posterior means, the usual reconstructions.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from replications.beta_vae.params import BETAS, Params
 from replications.datasets import world
 from replications.instruments import classification, distribution, diversity, fidelity, probing, sharpness
+from replications.measuring import known
 from replications.measuring.curves import Curve
 
 PROBED = ("wall_colour", "sky_shade", "door_colour", "mullion", "label")
@@ -39,6 +41,33 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     variety = diversity.variety(target).mean()
     scores["posterior_diversity"] = diversity.conditional_diversity(images["draws"] / 255.0).mean() / variety
     return scores | _prior_scores(images, params, readers) | _probe_scores(images, facts)
+
+
+def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> known.Scores:
+    """Control → instrument → score of known pictures, by a net: what photographs, blurred ones and noise reach.
+
+    Args:
+        data: the arrays of the data set.
+        params: of any variant.
+        readers: the folder with the nets of one seed.
+    """
+    samples = known.samples(data, params.n_test, params.n_samples)
+    return {name: _prior_scores(images, params, readers) for name, images in samples.items()}
+
+
+def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
+    """Control → instrument → score of known pictures that no net judges.
+
+    These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out.
+    """
+    photos = data["test_photo"][: next(iter(variants.values())).n_test]
+    scores = dict(known.reconstructions(photos))
+    for name in ("autoencoder", "beta_1"):
+        if name in variants:
+            p = variants[name]
+            output = known.linear(data["train_photo"][: p.n_train], photos, p.latent_size, p.beta)
+            scores[f"linear_{name}"] = known.of_pictures(output, photos)
+    return scores
 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:

@@ -124,7 +124,7 @@ def load_reader(path: Path | str) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
     except FileNotFoundError:
-        study = Path(path).parent.parent
+        study = Path(path).parent.parent.parent  # STUDY/readers/SEED/NET.npz
         raise DataError(f"{path}: no such file; run {repro(study, 'readers')}") from None
 
 

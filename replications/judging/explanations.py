@@ -1,17 +1,15 @@
-"""The five explanations on trial, and what the verdicts say about each: derived from the verdicts, never written.
+"""The five explanations on trial, and what the decisive claims show about each: derived from verdicts, never written.
 
-A claim speaks for the explanations in its `explanation` and against those in its `against`, once it is replicated; a
-contradicted claim speaks the other way round. Besides, some claims can decide what counts alone cannot: blur where the
-cause is absent (`blurred_without`) shows that it is not needed, crispness where it is present (`crisp_with`) shows that
-it is not enough.
+Most claims only bear on an explanation. A few are *decisive*: they put its cause in, or take it out, and leave all else
+as it was (`Claim.decisive`). Only these are told here. A claim that speaks for an explanation (`Claim.explanation`)
+counts for it where it is replicated and against it where it is contradicted or negligible; one that speaks against it
+(`Claim.against`) the other way round. Nothing is counted up: claims share their arms, and a vote among them means
+nothing.
 """
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from replications import study
 
 Cause = Literal["E1", "E2", "E3", "E4", "E5"]
 
@@ -22,100 +20,104 @@ class Explanation:
 
     name: str
     says: str
+    counts_for: str
+    """The intervention, and what of it would count for the explanation."""
+    counts_against: str
+    """What would count against it."""
 
 
 EXPLANATIONS: dict[Cause, Explanation] = {
-    "E1": Explanation("bottleneck", "the latent is too small to carry the image"),
-    "E2": Explanation("averaging", "L1 and L2 are minimised by averaging all plausible outputs"),
-    "E3": Explanation("noise", "sampling blurs and buys diversity; an adversary forbids blur and drops modes"),
-    "E4": Explanation("antagonism", "the KL term works against the reconstruction"),
-    "E5": Explanation("quantisation", "a limited codebook maps many inputs to one code"),
+    "E1": Explanation(
+        "bottleneck",
+        "the latent is too small to carry the image",
+        "at one loss and one price of a nat, a larger latent sharpens reconstructions",
+        "out of a latent of the same size another loss is crisp; or a larger latent changes nothing",
+    ),
+    "E2": Explanation(
+        "averaging",
+        "L1 and L2 are minimised by averaging all plausible outputs",
+        "the same net on the same data is sharper when the loss does not average; under L2 it puts out the mean; it is "
+        "blurred where the target is uncertain and nowhere else",
+        "a loss that averages is sharp where the target is uncertain, or blurred where it is certain; one that does "
+        "not average is no sharper",
+    ),
+    "E3": Explanation(
+        "noise",
+        "sampling blurs and buys diversity; an adversary forbids blur and drops modes",
+        "with noise in the latent, and nothing else changed, reconstructions are blurrier",
+        "with noise they are as sharp as without",
+    ),
+    "E4": Explanation(
+        "antagonism",
+        "the KL term works against the reconstruction",
+        "a larger weight of the KL term, and nothing else changed, blurs reconstructions",
+        "at the calibrated weight reconstructions are as sharp as without a KL term",
+    ),
+    "E5": Explanation(
+        "quantisation",
+        "a limited codebook maps many inputs to one code",
+        "with a codebook, or a smaller one, and nothing else changed, reconstructions are blurrier",
+        "at an equal rate codes are no blurrier than a continuous latent",
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the verdicts say about one explanation."""
+    """What the decisive claims show about one explanation; claims as 'replication/id (study)'."""
 
-    supporting: tuple[str, ...]
-    """Verdicts, as 'replication/id (study)'."""
-    contradicting: tuple[str, ...]
-    undecided: int
-    not_needed: bool
-    """Blur was shown where this cause is absent."""
-    not_enough: bool
-    """Crispness was shown in spite of it."""
+    counts_for: tuple[str, ...]
+    counts_against: tuple[str, ...]
+    inconclusive: tuple[str, ...]
+    untestable: tuple[str, ...]
     conclusion: str
-    """One sentence."""
+    """In a sentence or two."""
 
 
 def findings(verdicts: Sequence[Mapping]) -> dict[Cause, Finding]:
-    """E1 … E5 → what all verdicts, of all studies, say about it. Verdicts are those of verdicts.json."""
+    """E1 … E5 → what all verdicts, of all studies, show about it. Verdicts are those of verdicts.json."""
     return {name: _finding(name, verdicts) for name in EXPLANATIONS}
 
 
-def deciding(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The claims (replication/id) of all rooms that can show an explanation not to be needed, and not to be enough."""
-    every = [
-        claim for room in study.REPLICATIONS for claim in importlib.import_module(f"replications.{room}.claims").CLAIMS
-    ]
-    return (
-        tuple(f"{claim.replication}/{claim.id}" for claim in every if name in claim.blurred_without),
-        tuple(f"{claim.replication}/{claim.id}" for claim in every if name in claim.crisp_with),
-    )
-
-
-def _finding(name: str, verdicts: Sequence[Mapping]) -> Finding:
-    blurred_without, crisp_with = deciding(name)
-    bearing = [
-        (v, 1 if name in v["explanation"] else -1) for v in verdicts if name in (*v["explanation"], *v["against"])
-    ]
-    signs = {"replicated": 1, "contradicted": -1, "inconclusive": 0}
-    said = [(f"{_claim(v)} ({v['study']})", direction * signs[v["verdict"]]) for v, direction in bearing]
-    supporting = tuple(claim for claim, sign in said if sign > 0)
-    contradicting = tuple(claim for claim, sign in said if sign < 0)
-    undecided = sum(sign == 0 for _, sign in said)
-    parts = [_weight(len(supporting), len(contradicting), undecided)]
-    parts += _decisive(blurred_without, verdicts, "not needed for blur", "blur without it was not shown")
-    parts += _decisive(crisp_with, verdicts, "not enough for blur", "crispness in spite of it was not shown")
-    replicated = {_claim(v) for v in verdicts if v["verdict"] == "replicated"}
+def _finding(name: Cause, verdicts: Sequence[Mapping]) -> Finding:
+    told: dict[str, list[Mapping]] = {"for": [], "against": [], "inconclusive": [], "untestable": []}
+    for verdict in verdicts:
+        if name in verdict["decisive"]:
+            told[_direction(verdict, name)].append(verdict)
     return Finding(
-        supporting,
-        contradicting,
-        undecided,
-        not_needed=not replicated.isdisjoint(blurred_without),
-        not_enough=not replicated.isdisjoint(crisp_with),
-        conclusion=f"{'; '.join(parts)}.",
+        *(
+            tuple(f"{verdict['replication']}/{verdict['id']} ({verdict['study']})" for verdict in told[way])
+            for way in told
+        ),
+        conclusion=_conclusion(told),
     )
 
 
-def _weight(supporting: int, contradicting: int, undecided: int) -> str:
-    """How the counts read in words."""
-    decided = supporting + contradicting
-    if not decided:
-        return "Nothing was decided"
-    if not contradicting:
-        word = "Supported"
-    elif not supporting:
-        word = "Contradicted"
-    else:
-        word = "Mostly supported" if supporting > 2 * contradicting else "Contested"
-        word = "Mostly contradicted" if contradicting > 2 * supporting else word
-    return f"{word}: {supporting} for, {contradicting} against, {undecided} undecided"
+def _direction(verdict: Mapping, name: Cause) -> str:
+    """Which way a decisive verdict points: 'for', 'against', or why it points nowhere."""
+    speaks = {"replicated": True, "contradicted": False, "negligible": False}
+    outcome = verdict["verdict"]
+    if outcome not in speaks:
+        return outcome
+    return "for" if speaks[outcome] == (name in verdict["explanation"]) else "against"
 
 
-def _decisive(claims: Sequence[str], verdicts: Sequence[Mapping], yes: str, no: str) -> list[str]:
-    """What the claims that could show it have shown, if the studies at hand make any of them."""
-    found = [v for v in verdicts if _claim(v) in claims]
-    if not found:
-        return []
-    shown: dict[str, list[str]] = {}
-    for verdict in found:
-        if verdict["verdict"] == "replicated":
-            shown.setdefault(verdict["id"], []).append(verdict["study"])
-    names = ", ".join(f"`{name}` in {' and '.join(studies)}" for name, studies in shown.items())
-    return [f"{yes} ({names})" if shown else no]
+def _conclusion(told: Mapping[str, Sequence[Mapping]]) -> str:
+    sentences = [
+        f"{words}: {_named(told[way])}." for way, words in (("for", "For it"), ("against", "Against it")) if told[way]
+    ]
+    open_ = [f"{len(told[way])} {way}" for way in ("inconclusive", "untestable") if told[way]]
+    if not sentences:
+        sentences = ["No decisive claim could show anything yet" + (":" if open_ else ".")]
+        return f"{sentences[0]} {', '.join(open_)}." if open_ else sentences[0]
+    return " ".join(sentences + ([f"Decisive claims that are open: {', '.join(open_)}."] if open_ else []))
 
 
-def _claim(verdict: Mapping) -> str:
-    return f"{verdict['replication']}/{verdict['id']}"
+def _named(verdicts: Sequence[Mapping]) -> str:
+    """'`id` in root and real, `other` in root (negligible)'."""
+    where: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        outcome = [] if verdict["verdict"] == "replicated" else [verdict["verdict"]]
+        said = ", ".join([*outcome, *(["post hoc"] if verdict["post_hoc"] else [])])
+        where.setdefault(verdict["id"], []).append(f"{verdict['study']}{f' ({said})' if said else ''}")
+    return ", ".join(f"`{name}` in {' and '.join(studies)}" for name, studies in where.items())

@@ -1,6 +1,7 @@
 """Judges every claim of a study from its scores: `python -m replications judge`.
 
-Writes results/verdicts.json and results/metrics.json (the counts). Reads scores and claims alone, trains nothing.
+Writes results/verdicts.json and results/metrics.json (the counts). Reads scores and claims, and what the register says
+of these; trains nothing.
 """
 
 import importlib
@@ -12,11 +13,18 @@ from rich.console import Console
 from rich.table import Table
 
 from replications import command, study
-from replications.judging import claims
+from replications.judging import register, verdicts
+from replications.judging.claims import Claim
 from replications.judging.scores import read_scores
 from replications.results import write_text
 
-COLOURS = {"replicated": "green", "contradicted": "red", "inconclusive": "yellow"}
+COLOURS = {
+    "replicated": "green",
+    "contradicted": "red",
+    "negligible": "magenta",
+    "inconclusive": "yellow",
+    "untestable": "bright_black",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,19 +33,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
-    verdicts = judge(declared)
+    judged = judge(declared)
     results = declared.folder / "results"
     write_text(
         results / "verdicts.json",
-        json.dumps([verdict.as_json() for verdict in verdicts], indent=1, ensure_ascii=False) + "\n",
+        json.dumps([verdict.as_json() for verdict in judged], indent=1, ensure_ascii=False) + "\n",
     )
-    counts = Counter(verdict.verdict for verdict in verdicts)
+    counts = Counter(verdict.verdict for verdict in judged)
     write_text(results / "metrics.json", json.dumps({name: counts[name] for name in COLOURS}, indent=1) + "\n")
-    show(declared.name, verdicts)
+    show(declared.name, judged)
     return 0
 
 
-def judge(declared: study.Study) -> list[claims.Verdict]:
+def judge(declared: study.Study) -> list[verdicts.Verdict]:
     """The verdicts of a study from its committed scores."""
     of_rooms = claims_of(declared)
     if not of_rooms:
@@ -45,13 +53,14 @@ def judge(declared: study.Study) -> list[claims.Verdict]:
             f"{declared.params_file}: no claim is about a study called {declared.name!r}; studies are named by their "
             "folder, the bundled one by `--study .` in the repository's folder"
         )
-    for warning in claims.preflight(of_rooms, len(declared.seeds)):
+    for warning in verdicts.preflight(of_rooms, len(declared.seeds)):
         print(f"warning: {warning}")
     scores = {name: read_scores(declared, name) for name in declared.variants}
-    return claims.judge(of_rooms, scores, declared.seeds, declared.name)
+    told = register.registered(declared, of_rooms)
+    return verdicts.judge(of_rooms, scores, declared.seeds, declared.name, told)
 
 
-def claims_of(declared: study.Study) -> list[claims.Claim]:
+def claims_of(declared: study.Study) -> list[Claim]:
     """The claims of every replication that the study declares."""
     return [
         claim
@@ -61,14 +70,14 @@ def claims_of(declared: study.Study) -> list[claims.Claim]:
     ]
 
 
-def show(name: str, verdicts: list[claims.Verdict]) -> None:
+def show(name: str, judged: list[verdicts.Verdict]) -> None:
     """The verdict table on the terminal."""
     table = Table(title=f"Verdicts of the {name} study", title_justify="left")
     for column in ("claim", "verdict", "effect [95 % interval]", "deviations"):
         table.add_column(column, overflow="fold")
-    for verdict in verdicts:
+    for verdict in judged:
         coloured = f"[{COLOURS[verdict.verdict]}]{verdict.verdict}[/]"
-        deviations = claims.deviations_in_short(asdict(one) for one in verdict.deviations)
+        deviations = verdicts.deviations_in_short(asdict(one) for one in verdict.deviations)
         table.add_row(
             f"{verdict.replication}: {verdict.id}", coloured, verdict.in_words().replace("[", r"\["), deviations
         )

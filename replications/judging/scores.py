@@ -1,9 +1,10 @@
-"""The scores of a study: results/REPLICATION/scores.csv, read strictly."""
+"""The scores of a study, read strictly: results/REPLICATION/scores.csv of its runs, controls.csv of known pictures."""
 
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -20,9 +21,21 @@ class ScoreError(ReplicationError, ValueError):
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of one replication: (variant, instrument) → seed → score."""
+    """The scores of one replication: (variant, instrument) → seed → score.
+
+    A control (photographs, blurred photographs, noise, what is known exactly) stands among the variants, and has a
+    score for each seed as well: by the net of this seed, where a net judges.
+    """
 
     values: Mapping[tuple[str, str], Mapping[int, float]]
+    """At the end of training."""
+    earlier: Mapping[float, "Scores"] = field(default_factory=dict)
+    """Share of the training that was done → the scores there."""
+
+    @property
+    def snapshots(self) -> dict[float, "Scores"]:
+        """Share of the training → the scores there, the end (1) included."""
+        return {**self.earlier, 1.0: self}
 
     def __post_init__(self) -> None:
         for (variant, instrument), arm in self.values.items():
@@ -32,23 +45,30 @@ class Scores:
                     raise ScoreError(f"{where}: the score is {score}; did the run diverge?")
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
-        """From tidy rows with `variant, seed, instrument, score`, as `csv.DictReader` gives them."""
-        values: dict[tuple[str, str], dict[int, float]] = {}
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]], controls: Iterable[Mapping[str, Any]] = ()) -> Self:
+        """From tidy rows with `variant, seed, snapshot, instrument, score`, as `csv.DictReader` gives them.
+
+        Without `snapshot`, as the files of earlier code are, a row is of the end of training. Controls are not
+        trained: their rows, with `control` for `variant`, hold at every snapshot.
+        """
+        values: dict[float, dict[tuple[str, str], dict[int, float]]] = {1.0: {}}
+        known: dict[tuple[str, str], dict[int, float]] = {}
         for number, row in enumerate(rows, start=1):
             where = f"score row {number}: {dict(row)}"
             try:
-                variant, instrument = str(row["variant"]), str(row["instrument"])
-                seed, score = int(row["seed"]), float(row["score"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise ScoreError(f"{where}: needs variant, seed, instrument, score ({error!r})") from error
-            if not math.isfinite(score):
-                raise ScoreError(f"{where}: the score is {score}; did the run diverge?")
-            arm = values.setdefault((variant, instrument), {})
-            if seed in arm:
-                raise ScoreError(f"{where}: the second score of this variant, seed and instrument")
-            arm[seed] = score
-        return cls(values)
+                share = float(row.get("snapshot", 1))
+            except (TypeError, ValueError) as error:
+                raise ScoreError(f"{where}: snapshot is a share of the training, such as 0.5 ({error!r})") from error
+            if not 0 < share <= 1:
+                raise ScoreError(f"{where}: snapshot is {share:g}, expected a share of the training above 0, up to 1")
+            _add(values.setdefault(share, {}), row, "variant", where)
+        for number, row in enumerate(controls, start=1):
+            _add(known, row, "control", f"control row {number}: {dict(row)}")
+        both = sorted({v for v, _ in known} & {v for v, _ in values[1.0]})
+        if both:
+            raise ScoreError(f"{both[0]!r} is a control and a variant; rename the variant")
+        found = {share: cls({**known, **of_share}) for share, of_share in values.items()}
+        return cls(found.pop(1.0).values, found)
 
     def arm(self, variant: str, instrument: str, seeds: Sequence[int]) -> Array:
         """The scores [S] of a variant, in the order of the declared seeds: all of them, and no others."""
@@ -71,24 +91,54 @@ class Scores:
         return f"no scores of variant '{variant}'; there are scores of {sorted({v for v, _ in self.values})}"
 
 
+def _add(values: dict[tuple[str, str], dict[int, float]], row: Mapping[str, Any], of: str, where: str) -> None:
+    """One row, where it is whole and the first of its kind."""
+    try:
+        variant, instrument = str(row[of]), str(row["instrument"])
+        seed, score = int(row["seed"]), float(row["score"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ScoreError(f"{where}: needs {of}, seed, instrument, score ({error!r})") from error
+    if not math.isfinite(score):
+        raise ScoreError(f"{where}: the score is {score}; did the run diverge?")
+    arm = values.setdefault((variant, instrument), {})
+    if seed in arm:
+        raise ScoreError(f"{where}: the second score of this {of}, seed and instrument")
+    arm[seed] = score
+
+
 def read_scores(declared: Study, replication: str) -> Scores:
-    """The scores of one replication: of all declared runs, and of no others."""
+    """The scores of one replication: of all declared runs at all declared snapshots, and of no others."""
     path = declared.folder / "results" / replication / "scores.csv"
     remedy = f"run {repro(declared.folder, f'measure@{replication}')}"
+    rows = _read_csv(path, remedy)
+    found = {(row.get("variant"), row.get("seed"), _share(row.get("snapshot"))) for row in rows}
+    wanted = {(run.variant, str(run.seed), share) for run in declared.runs(replication) for share in declared.snapshots}
+    for problem, runs in (("has no score of", wanted - found), ("scores the undeclared run", found - wanted)):
+        if runs:
+            variant, seed, share = sorted(runs, key=str)[0]
+            at = "" if share == 1 else f" at snapshot {share}"
+            raise ScoreError(f"{path}: {problem} {variant} seed {seed}{at} ({len(runs)} such); {remedy}")
+    controls = path.with_name("controls.csv")
+    known = _read_csv(controls, f"run {repro(declared.folder, f'controls@{replication}')}") if controls.exists() else []
+    try:
+        return Scores.from_rows(rows, known)
+    except ScoreError as error:
+        raise ScoreError(f"{path}: {error}; {remedy}") from None
+
+
+def _share(snapshot: str | None) -> float | str:
+    """0.5 of '0.50'; 1 where there is none; what is no number as it stands, for the message."""
+    try:
+        return float(snapshot if snapshot is not None else 1)
+    except ValueError:
+        return str(snapshot)
+
+
+def _read_csv(path: Path, remedy: str) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
+            return list(csv.DictReader(lines))
     except FileNotFoundError:
         raise ScoreError(f"{path}: no such file; {remedy}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise ScoreError(f"{path}: damaged ({error}); {remedy}") from None
-    found = {(row.get("variant"), row.get("seed")) for row in rows}
-    wanted = {(run.variant, str(run.seed)) for run in declared.runs(replication)}
-    for problem, runs in (("has no score of", wanted - found), ("scores the undeclared run", found - wanted)):
-        if runs:
-            variant, seed = sorted(runs, key=str)[0]
-            raise ScoreError(f"{path}: {problem} {variant} seed {seed} ({len(runs)} such); {remedy}")
-    try:
-        return Scores.from_rows(rows)
-    except ScoreError as error:
-        raise ScoreError(f"{path}: {error}; {remedy}") from None

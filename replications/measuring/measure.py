@@ -25,7 +25,7 @@ from replications.measuring import curves, sheets
 from replications.results import as_csv, write_text
 from replications.statistics import mean_interval
 
-SCORES = ("variant", "seed", "instrument", "score", "n_images")
+SCORES = ("variant", "seed", "snapshot", "instrument", "score", "n_images")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def measure(declared: study.Study, replication: str) -> None:
                     {
                         "variant": run.variant,
                         "seed": run.seed,
+                        "snapshot": 1,
                         "instrument": instrument,
                         "score": f"{score:.6g}",
                         "n_images": measured.n_images,
@@ -118,7 +119,7 @@ def scores_of_run(declared: study.Study, finished: runs.Finished) -> Measured:
     run = finished.run
     room = importlib.import_module(f"replications.{run.replication}.measures")
     try:
-        scores = room.measure(finished.images, finished.facts["facts"], run.params, declared.folder / "readers")
+        scores = room.measure(finished.images, finished.facts["facts"], run.params, declared.nets(run.seed))
     except ArithmeticError as error:
         raise MeasureError(
             f"{run.name}: cannot be measured ({error}); look at the run's images, "

@@ -1,20 +1,31 @@
 """Trains the nets that instruments read images with: `python -m replications readers`.
 
-Writes readers/segmentation.npz and a readers/classification-DATASET.npz for each declared data set, and
-results/readers.json with each reader's scores on real test images: the ceiling of what it can find in outputs.
+A net's own chance is part of what a score says. So every net is trained once with each of the study's seeds, and the
+run of seed s is judged by the nets of seed s: intervals over seeds then know the nets, too. Writes
+readers/SEED/segmentation.npz and readers/SEED/classification-DATASET.npz, and results/readers.json with each net's
+scores on real test images: the ceiling of what it can find in outputs.
 """
 
 import json
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from dask.system import CPU_COUNT
 
 from replications import command, study
+from replications.command import repro
 from replications.datasets import arrays
-from replications.environment import quiet
-from replications.errors import DataError
+from replications.environment import check_backend, quiet, settle
+from replications.errors import DataError, ReplicationError
 from replications.instruments import classification, recognition
 from replications.results import write_text
+
+
+class ReadersError(ReplicationError):
+    """Nets that could not be trained."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,25 +33,52 @@ def main(argv: list[str] | None = None) -> int:
     parser = command.Parser(prog="python -m replications readers", description=__doc__)
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     arguments = parser.parse_args(argv)
-    declared = study.load(arguments.study)
-    with quiet():
-        import keras  # noqa: F401
-    (declared.folder / "readers").mkdir(exist_ok=True)
-    ceilings = {}
-    if declared.readers.segmentation:
-        ceilings["segmentation"] = _segmentation(declared, declared.readers.segmentation)
-    if declared.readers.classification:
-        ceilings["classification"] = {
-            dataset: _classification(declared, dataset, p) for dataset, p in declared.readers.classification.items()
-        }
-    write_text(declared.folder / "results" / "readers.json", json.dumps(ceilings, indent=1) + "\n")
+    train(study.load(arguments.study))
     return 0
 
 
-def _segmentation(declared: study.Study, p: study.SegmentationReader) -> dict[str, float]:
+def train(declared: study.Study) -> None:
+    """Trains every net of a study with every seed, one per core."""
+    check_backend()
+    nets = [("segmentation", "")] if declared.readers.segmentation else []
+    nets += [("classification", dataset) for dataset in declared.readers.classification]
+    wanted = [(seed, kind, dataset) for kind, dataset in nets for seed in declared.seeds]
+    for seed in declared.seeds:
+        declared.nets(seed).mkdir(parents=True, exist_ok=True)
+    settle()  # before a process of the pool imports NumPy
+    ceilings: dict[str, dict] = {}
+    with ProcessPoolExecutor(CPU_COUNT, mp_context=get_context("forkserver"), max_tasks_per_child=1) as pool:
+        pending = [pool.submit(_train_one, declared, *net) for net in wanted]
+        for (seed, kind, dataset), future in zip(wanted, pending, strict=True):
+            name = f"{kind}-{dataset}" if dataset else kind
+            try:
+                ceiling = future.result()
+            except BrokenProcessPool:
+                raise ReadersError(
+                    f"{name} seed {seed}: its process died (killed, or out of memory); "
+                    f"run {repro(declared.folder, 'readers')} again"
+                ) from None
+            told = ", ".join(f"{key} {score:.3f}" for key, score in ceiling.items())
+            print(f"{name} seed {seed}: on real test photos {told}", flush=True)
+            of_kind = ceilings.setdefault(kind, {})
+            of_net = of_kind.setdefault(dataset, {}) if dataset else of_kind
+            of_net[str(seed)] = {key: float(f"{score:.6g}") for key, score in ceiling.items()}
+    write_text(declared.folder / "results" / "readers.json", json.dumps(ceilings, indent=1) + "\n")
+
+
+def _train_one(declared: study.Study, seed: int, kind: str, dataset: str) -> dict[str, float]:
+    """One net, in a process of its own: it sets the process-wide random state."""
+    with quiet():
+        import keras  # noqa: F401
+    if kind == "segmentation":
+        assert declared.readers.segmentation
+        return _segmentation(declared, declared.readers.segmentation, seed)
+    return _classification(declared, dataset, declared.readers.classification[dataset], seed)
+
+
+def _segmentation(declared: study.Study, p: study.SegmentationReader, seed: int) -> dict[str, float]:
     data = arrays.load(declared.folder / "arrays" / f"{p.dataset}.npz")
     n_classes = len(data["palette"])
-    print(f"segmentation: training on {p.n_train} photos of {p.dataset}, {p.epochs} epochs", flush=True)
     weights = recognition.train_reader(
         data["train_photo"][: p.n_train],
         data["train_labels"][: p.n_train, ..., 0],
@@ -49,18 +87,16 @@ def _segmentation(declared: study.Study, p: study.SegmentationReader) -> dict[st
         batch_size=p.batch_size,
         learning_rate=p.learning_rate,
         channels=p.channels,
-        seed=p.seed,
+        seed=p.seed + seed,
     )
-    recognition.save_reader(declared.folder / "readers" / "segmentation.npz", weights)
+    recognition.save_reader(declared.nets(seed) / "segmentation.npz", weights)
     read = recognition.read(weights, data["test_photo"])
-    ceiling = recognition.segmentation_scores(recognition.confusion(read, data["test_labels"][..., 0], n_classes))
-    return _told("segmentation", ceiling)
+    return recognition.segmentation_scores(recognition.confusion(read, data["test_labels"][..., 0], n_classes))
 
 
-def _classification(declared: study.Study, dataset: str, p: study.ClassificationReader) -> dict[str, float]:
-    name, path = f"classification-{dataset}", declared.folder / "arrays" / f"{dataset}.npz"
+def _classification(declared: study.Study, dataset: str, p: study.ClassificationReader, seed: int) -> dict[str, float]:
+    path = declared.folder / "arrays" / f"{dataset}.npz"
     data = arrays.load(path)
-    print(f"{name}: training on {p.n_train} photos, {p.epochs} epochs", flush=True)
     weights = classification.train_classifier(
         data["train_photo"][: p.n_train],
         {head: _labels(data, "train", head, path)[: p.n_train] for head in p.heads},
@@ -68,13 +104,13 @@ def _classification(declared: study.Study, dataset: str, p: study.Classification
         batch_size=p.batch_size,
         learning_rate=p.learning_rate,
         channels=p.channels,
-        seed=p.seed,
+        seed=p.seed + seed,
         split_colours=p.split_colours,
     )
-    classification.save_reader(declared.folder / "readers" / f"{name}.npz", weights)
+    classification.save_reader(declared.nets(seed) / f"classification-{dataset}.npz", weights)
     probabilities = classification.predict(weights, data["test_photo"])
     truth = {head: _labels(data, "test", head, path) for head in p.heads}
-    return _told(name, classification.accuracy(probabilities, truth))
+    return classification.accuracy(probabilities, truth)
 
 
 def _labels(data: dict[str, np.ndarray], split: str, head: str, path: Path) -> np.ndarray:
@@ -86,9 +122,3 @@ def _labels(data: dict[str, np.ndarray], split: str, head: str, path: Path) -> n
     if head not in known:
         raise DataError(f"{path}: no label {head!r} of the {split} photos, known are {known}; correct heads in readers")
     return data[f"{split}_{head}"]
-
-
-def _told(name: str, ceiling: dict[str, float]) -> dict[str, float]:
-    """Says the scores of one reader, and rounds them for the file."""
-    print(f"{name}: on real test photos " + ", ".join(f"{key} {score:.3f}" for key, score in ceiling.items()))
-    return {key: float(f"{score:.6g}") for key, score in ceiling.items()}

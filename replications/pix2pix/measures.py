@@ -3,11 +3,14 @@
 Scores of sharpness, spread and variety are relative to the real photographs of the same test set: 1 is as they are.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from replications.datasets.world import Conditional
 from replications.instruments import colour, conditional, diversity, fidelity, recognition, sharpness
+from replications.measuring import known
 from replications.measuring.curves import Curve
 from replications.pix2pix.params import Params
 
@@ -28,6 +31,42 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     scores = _photo_scores(images) | _reader_scores(images["output"], labels, len(palette), readers)
     if params.dataset.startswith("facade_world"):
         scores |= _known_distribution_scores(images, labels)
+    return scores
+
+
+def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> known.Scores:
+    """Control → instrument → score of known pictures, by a net: what photographs and blurred ones reach.
+
+    Args:
+        data: the arrays of the data set.
+        params: of any variant.
+        readers: the folder with the nets of one seed.
+    """
+    labels, photos = data["test_labels"][: params.n_test, ..., 0], data["test_photo"][: params.n_test]
+    pictures = {"photos": photos, "photos_blurred": known.blurred(photos)}
+    return {name: _reader_scores(shown, labels, len(data["palette"]), readers) for name, shown in pictures.items()}
+
+
+def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
+    """Control → instrument → score of known pictures that no net judges.
+
+    These are blurred photographs, the most frequent class everywhere and, where the distribution is known, its exact
+    mean and median.
+    """
+    n_test = next(iter(variants.values())).n_test
+    labels, photos = data["test_labels"][:n_test, ..., 0], data["test_photo"][:n_test]
+    frequent = np.full_like(labels, np.bincount(data["train_labels"].ravel()).argmax())
+    scores = {
+        "photos_blurred": known.of_pictures(known.blurred(photos), photos),
+        "majority": recognition.segmentation_scores(recognition.confusion(frequent, labels, len(data["palette"]))),
+    }
+    if next(iter(variants.values())).dataset.startswith("facade_world"):
+        of_maps = conditional.distributions(labels)
+        best = {"exact_mean": [c.mean for c in of_maps], "exact_median": [c.median for c in of_maps]}
+        for control, pictures in best.items():
+            output = np.rint(255 * np.stack(pictures)).astype(np.uint8)  # as a run's pictures are kept
+            of_output = _output_scores(output / 255.0, photos / 255.0, labels, of_maps)
+            scores[control] = {**known.of_pictures(output, photos), **of_output}
     return scores
 
 
@@ -67,23 +106,29 @@ def _label_scores(images: dict[str, np.ndarray], palette: np.ndarray) -> dict[st
 
 def _known_distribution_scores(images: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, float]:
     """Against the exact p(photo | map), which no real data set can offer."""
-    output, known = images["output"] / 255.0, conditional.distributions(labels)
-    to_mean, to_median = conditional.distance_to_mean(output, known), conditional.distance_to_median(output, known)
-    true_diversity = conditional.true_diversity(known[: len(images["draws"])])
+    output, of_maps = images["output"] / 255.0, conditional.distributions(labels)
+    true_diversity = conditional.true_diversity(of_maps[: len(images["draws"])])
     drawn = diversity.conditional_diversity(images["draws"] / 255.0)
-    off_support = conditional.distance_to_support(output, known)
-    target = images["target"] / 255.0
-    certain = conditional.energy(output, target, labels, known, uncertain=False)
-    uncertain = conditional.energy(output, target, labels, known, uncertain=True)
-    off_support_of_mean = conditional.distance_to_support(np.stack([c.mean for c in known]), known)
+    scores = _output_scores(output, images["target"] / 255.0, labels, of_maps)
+    return scores | {"diversity_share": drawn.mean() / true_diversity.mean()}
+
+
+def _output_scores(
+    output: np.ndarray, target: np.ndarray, labels: np.ndarray, of_maps: list[Conditional]
+) -> dict[str, float]:
+    """Outputs (N, H, W, 3), in [0, 1], against the exact p(photo | map)."""
+    to_mean, to_median = conditional.distance_to_mean(output, of_maps), conditional.distance_to_median(output, of_maps)
+    off_support = conditional.distance_to_support(output, of_maps)
+    certain = conditional.energy(output, target, labels, of_maps, uncertain=False)
+    uncertain = conditional.energy(output, target, labels, of_maps, uncertain=True)
+    off_support_of_mean = conditional.distance_to_support(np.stack([c.mean for c in of_maps]), of_maps)
     return {
         "distance_to_mean": to_mean.mean(),
         "distance_to_median": to_median.mean(),
         "mean_preference": conditional.preference(to_mean, to_median),
         "distance_to_support": off_support.mean() / off_support_of_mean.mean(),
-        "l1_above_floor": conditional.l1_above_floor(output, known).mean(),
-        "mse_above_floor": conditional.mse_above_floor(output, known).mean(),
-        "diversity_share": drawn.mean() / true_diversity.mean(),
+        "l1_above_floor": conditional.l1_above_floor(output, of_maps).mean(),
+        "mse_above_floor": conditional.mse_above_floor(output, of_maps).mean(),
         "energy_certain": certain,
         "energy_uncertain": uncertain,
         "energy_certain_over_uncertain": certain / uncertain,

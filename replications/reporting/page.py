@@ -10,6 +10,7 @@ import csv
 import importlib
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ from replications.command import repro
 from replications.datasets import world
 from replications.drawing import plain, plt
 from replications.errors import ReplicationError
-from replications.judging import claims
+from replications.judging import claims, verdicts
 from replications.judging.explanations import EXPLANATIONS, Cause, Finding, findings
 from replications.measuring import sheets
 from replications.reporting import report
@@ -36,21 +37,12 @@ from replications.results import write_bytes, write_text
 from replications.statistics import detectable
 
 QUESTION = "Why is a VAE’s output blurred while a GAN’s is crisp?"
-COLOURS = {"replicated": "#23895a", "contradicted": "#c9453c", "inconclusive": "#8a7a2c"}
-"""Of verdicts, readable on white and on black."""
+INK = "#010203"
+"""Stands for the colour of the text around a plot: what is readable on white and what is on black are two colours."""
 GREY = "#808080"
 LINES = ("#2f7fc1", "#d0672c", "#23895a", "#9a5fb5", "#8a7a2c")
 INPUTS = 4
 """Of a sample sheet's eight, on the page."""
-STANDS = "stands"
-OTHERS = (
-    "neither needed nor enough: outputs are blurred without {each}, and crisp in spite of {each}",
-    "not needed: outputs are blurred without {each}, too",
-    "not enough: outputs are crisp in spite of {each}",
-    "outweighed: more verdicts speak against {each} than for {each}",
-    "not decided by these verdicts",
-)
-"""What the verdicts make of an explanation that does not stand."""
 
 
 class PageError(ReplicationError):
@@ -83,9 +75,9 @@ def check(out: Path) -> None:
         raise PageError(f"--out {out}: {out.parent} may not be written to; name a folder that may, or change its mode")
 
 
-def page(root: Path) -> str:
-    """The page of all studies below the repository's root."""
-    every = report.everything(root)
+def page(root: Path, withdrawn: report.Withdrawn | None = None) -> str:
+    """The page of all studies below the repository's root, and of the claims that were withdrawn."""
+    every = report.everything(root, withdrawn)
     if not every.verdicts:
         raise PageError(f"{root / 'results/verdicts.json'}: no verdicts there; run {repro(root)} to judge first")
     found = findings(every.verdicts)
@@ -112,13 +104,27 @@ def page(root: Path) -> str:
         studies=list(every.folders),
         replications=[room for room in study.REPLICATIONS if any(key.startswith(f"{room}/") for key in every.by_claim)],
         signs=report.SIGNS,
+        means=verdicts.MEANS,
+        settled=report.SETTLED,
+        decisive=report.DECISIVE,
+        data={name: report.data(name) for name in every.folders},
+        withdrawn=every.withdrawn,
         favours=claims.SIGNS,
         effect=report.effect,
-        smallest=report.smallest,
+        shown=report.shown,
+        at=report.at,
+        matters=report.matters,
         bearing=report.bearing,
-        number=claims.number,
+        compared=report.compared,
+        checked=report.checked,
+        learned=report.learned,
+        settling=report.settling,
+        chance=report.chance,
+        written_down=report.written_down,
+        number=verdicts.number,
         detectable=cache(detectable),
         plot=plot,
+        course=course,
         flags=lambda name: "" if name == "root" else f" --study {name}",
         pipeline=lambda name: "dvc.yaml" if name == "root" else f"{name}/dvc.yaml",
         sheets={name: one["first"] for name, one in pictures.items()},
@@ -138,40 +144,32 @@ def coded(text: str) -> Markup:
 # --- the answer ----------------------------------------------------------------------------------------------------
 
 
+POINTS = {
+    "for": "decisive claims speak for {names}",
+    "against": "decisive claims speak against {names}",
+    "both": "decisive claims point both ways about {names}",
+    "nowhere": "no decisive claim could show anything yet about {names}",
+}
+"""Where the decisive claims on an explanation point, and how that is said."""
+
+
 def answer(found: Mapping[Cause, Finding]) -> str:
-    """A paragraph that follows from the verdicts: which explanations stand, and which an experiment does without."""
-    outcomes: dict[Cause, str] = {name: _outcome(finding) for name, finding in found.items()}
-    said = [_stands([name for name, outcome in outcomes.items() if outcome == STANDS], found)]
-    for how in OTHERS:
-        names: list[Cause] = [name for name, outcome in outcomes.items() if outcome == how]
+    """A paragraph that follows from the verdicts: which explanations the decisive claims speak for, and against."""
+    points = {name: _points(finding) for name, finding in found.items()}
+    said = []
+    for way, words in POINTS.items():
+        names: list[Cause] = [name for name in found if points[name] == way]
         if names:
-            be, each = ("is", "it") if len(names) == 1 else ("are", "each of them")
-            called = _listed(names)
-            said.append(f"{called[0].upper()}{called[1:]} {be} {how.format(each=each)}.")
+            says = "" if way == "nowhere" else f": {'; '.join(EXPLANATIONS[name].says for name in names)}"
+            sentence = f"{words.format(names=_listed(names))}{says}."
+            said.append(f"{sentence[0].upper()}{sentence[1:]}")
     return " ".join(said)
 
 
-def _outcome(finding: Finding) -> str:
-    """STANDS or one of OTHERS."""
-    neither, not_needed, not_enough, outweighed, undecided = OTHERS
-    if finding.not_needed or finding.not_enough:
-        return (
-            neither if finding.not_needed and finding.not_enough else not_needed if finding.not_needed else not_enough
-        )
-    if len(finding.supporting) > 2 * len(finding.contradicting):
-        return STANDS
-    return outweighed if len(finding.contradicting) > len(finding.supporting) else undecided
-
-
-def _stands(standing: Sequence[Cause], found: Mapping[Cause, Finding]) -> str:
-    if not standing:
-        return "None of the five explanations stands: each is undecided, outweighed, or done without."
-    says = "; ".join(
-        f"{EXPLANATIONS[name].says} ({len(found[name].supporting)} verdicts for it, {len(found[name].contradicting)} "
-        f"against, {found[name].undecided} undecided)"
-        for name in standing
-    )
-    return f"What {'stand are' if len(standing) > 1 else 'stands is'} {_listed(standing)}: {says}."
+def _points(finding: Finding) -> str:
+    if finding.counts_for and finding.counts_against:
+        return "both"
+    return "for" if finding.counts_for else "against" if finding.counts_against else "nowhere"
 
 
 def _listed(names: Sequence[Cause]) -> str:
@@ -194,17 +192,42 @@ def plot(verdict: Mapping) -> Markup:
     figure, axes = plt.subplots(figsize=(1.7, 0.32))
     axes.axvline(0, color=GREY, linewidth=1)
     axes.axvline(verdict["smallest_effect"], color=GREY, linewidth=1, linestyle=(0, (1, 1)))
-    colour = COLOURS[verdict["verdict"]]
     ends = [left if low is None else low, right if high is None else high]
-    axes.plot(ends, [0, 0], color=colour, linewidth=2.2, solid_capstyle="butt")
-    axes.plot(seeds, [-0.55] * len(seeds), linestyle="", marker="|", markersize=5, color=colour, markeredgewidth=1)
-    axes.plot([verdict["effect"]], [0], marker="o", markersize=5.5, color=colour)
+    axes.plot(ends, [0, 0], color=INK, linewidth=2.2, solid_capstyle="butt")
+    axes.plot(seeds, [-0.55] * len(seeds), linestyle="", marker="|", markersize=5, color=INK, markeredgewidth=1)
+    axes.plot([verdict["effect"]], [0], marker="o", markersize=5.5, color=INK)
     axes.set(xlim=(left, right), ylim=(-1, 0.7))
     for line in axes.lines:  # a path to clip by would be one for all plots, and gone with a row that is hidden
         line.set_clip_on(False)
     axes.axis("off")
     figure.subplots_adjust(left=0, right=1, top=1, bottom=0)
     return svg(figure)
+
+
+def course(verdict: Mapping) -> Markup:
+    """The effect at each snapshot of the training, with the smallest effect as a dotted line; empty if there is one.
+
+    From left to right the training doubles, evenly. The smaller end of the scale is at the bottom.
+    """
+    snapshots, smallest = verdict["snapshots"], verdict["smallest_effect"]
+    if len(snapshots) < 2:
+        return Markup()
+    steps = [math.log2(one["share"]) for one in snapshots]
+    effects = [one["effect"] for one in snapshots]
+    low, high = min(*effects, smallest), max(*effects, smallest)
+
+    def height(value: float) -> str:
+        return f"{24 - 20 * (value - low) / (high - low or 1):.1f}"
+
+    places = [
+        (f"{4 + 56 * (step - steps[0]) / (steps[-1] - steps[0]):.1f}", height(effect))
+        for step, effect in zip(steps, effects, strict=True)
+    ]
+    points = "".join(f'<circle cx="{x}" cy="{y}" r="2.5" fill="currentColor"/>' for x, y in places)
+    line = f'<polyline points="{" ".join(f"{x},{y}" for x, y in places)}" fill="none" stroke="currentColor"/>'
+    matters = height(smallest)
+    dotted = f'<path d="M0 {matters}H64" stroke="{GREY}" stroke-dasharray="1.5 1.5"/>'
+    return Markup(f'<svg aria-hidden="true" focusable="false" viewBox="0 0 64 28">{dotted}{line}{points}</svg>')
 
 
 def svg(figure) -> Markup:
@@ -215,6 +238,7 @@ def svg(figure) -> Markup:
     plt.close(figure)
     picture = text.getvalue()
     picture = re.sub(r' id="[a-z0-9]+_\d+"', "", picture)  # names of groups, the same in every plot
+    picture = picture.replace(INK, "currentColor")
     return Markup(picture[picture.index("<svg") :].replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))
 
 

@@ -8,10 +8,11 @@ import csv
 import dataclasses
 import importlib
 import json
+import math
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
@@ -20,15 +21,39 @@ from pydantic import TypeAdapter, ValidationError
 from replications import command, evidence, study
 from replications.command import repro
 from replications.errors import ReplicationError
-from replications.judging import claims
-from replications.judging.claims import in_words, number
+from replications.judging import claims, register
 from replications.judging.explanations import EXPLANATIONS, findings
+from replications.judging.verdicts import MEANS, CheckResult, Verdict, deviations_in_short, in_words, number
 from replications.results import environment_words, read_environments, read_runs, write_text
+from replications.statistics import mean_interval
 
 RESULTS, REPLICATIONS = "results", "replications"
 """What stands between markers in a README: the verdicts or numbers, and, in README.md, the list of the replications."""
-VERDICTS = TypeAdapter(list[claims.Verdict])
-SIGNS = {"replicated": "✔ replicated", "contradicted": "✘ contradicted", "inconclusive": "? inconclusive"}
+VERDICTS = TypeAdapter(list[Verdict])
+SIGNS = {
+    "replicated": "✔ replicated",
+    "contradicted": "✘ contradicted",
+    "negligible": "≈ negligible",
+    "inconclusive": "? inconclusive",
+    "untestable": "⊘ untestable",
+}
+"""The outcomes, each with a sign that is told from the others without colour, in the order in which they are told."""
+SETTLED = {True: "settled", False: "not settled", None: "settled?"}
+"""Whether an effect had come to rest, in short."""
+MARKS = 'Beside an effect stands "settled" where the last doubling of the training moved it by less than the smallest \
+effect that matters, "not settled" where by more, and "settled?" where that was not measured. An effect in brackets is \
+that of a claim that could not be tested.'
+"""What the marks in a table of verdicts mean."""
+POST_HOC = "Thought of when the scores were known (post hoc): another round of runs must confirm it."
+DECISIVE = "a decisive claim puts one cause in, or takes it out, and leaves all else as it was"
+DATA = {
+    "root": "drawn facades, whose distribution is known exactly",
+    "real": "real images of 32 and 64 pixels (photographs and, where modes are counted, handwritten digits)",
+    "paper": "real images at the papers' own size",
+}
+"""Study → what its nets are trained on."""
+Withdrawn = Sequence[tuple[str, str]]
+"""(replication/id, reason) of claims that were on trial once."""
 
 
 def _escaped(value: object) -> object:
@@ -46,29 +71,70 @@ _ENVIRONMENT.filters["short"] = lambda number: "–" if number is None else shor
 _SUMMARY = _ENVIRONMENT.from_string(
     """\
 {% for study, counts in totals.items() %}
-- **{{ study }}** study: {{ counts.replicated }} replicated, {{ counts.contradicted }} contradicted, \
-{{ counts.inconclusive }} inconclusive. Runs: {% for words, runs in environments[study].items() %}\
+- **{{ study }}** study: {% for outcome, n in counts.items() %}{{ n }} {{ outcome }}\
+{{ ", " if not loop.last else "." }}{% endfor %} Runs: {% for words, runs in environments[study].items() %}\
 {{ runs.values() | sum }} in {{ words }}{{ "; " if not loop.last else "." }}{% endfor %}\
 {% for sentence in of_code[study] %} {{ sentence }}{% endfor %}
 
 {% endfor %}
 
-| explanation | for | against | undecided | conclusion |
-|---|---|---|---|---|
+Outcomes: {% for outcome, sign in signs.items() %}{{ sign }}: {{ means[outcome] }}\
+{{ "; " if not loop.last else "." }}{% endfor %}
+
+
+Explanations are judged by *decisive* claims alone: {{ decisive }}. They are named as in verdicts.md of a study.
+
+| explanation | what would count for it | what would count against it | what the decisive claims show |
+|---|---|---|---|
 {% for name, finding in findings.items() %}
-| **{{ name }}** {{ explanations[name].name }} | {{ finding.supporting | length }} | \
-{{ finding.contradicting | length }} | {{ finding.undecided }} | {{ finding.conclusion }} |
+{% set one = explanations[name] %}
+| **{{ name }}** {{ one.name }}: {{ one.says }} | {{ one.counts_for }} | {{ one.counts_against }} | \
+{{ finding.conclusion }} |
 {% endfor %}
 
-**What did not replicate**: contradicted {{ "are" if contradicted else "is nothing." }}
+**What did not replicate**: {% if refuted %}contradicted, or too small to matter, are the following; why, as far as \
+it is known, stands behind the effect.{% else %}nothing was contradicted, and no effect was shown to be too small to \
+matter.{% endif %}
 
-{% for verdict in contradicted %}
-- in *{{ verdict.study }}*, **{{ verdict.replication }}**: "{{ verdict.statement }}" Seen: {{ effect(verdict) }}.\
-{% if verdict.reason %} Why, as far as it is known: {{ verdict.reason }}.{% endif %}
+
+{% for rows in refuted %}
+{% set any = rows | first %}
+- **{{ any.replication }}** "{{ any.statement }}" {% for verdict in rows %}*{{ verdict.study }}*: \
+{{ signs[verdict.verdict] }}, {{ effect(verdict) }}{% if verdict.reason %}: {{ verdict.reason }}{% endif %}\
+{{ ". " if not loop.last else "." }}{% endfor %}
 
 {% endfor %}
 
-Why the inconclusive ones are undecided stands beside each of them in verdicts.md of its study.
+**What could not be tested**: {{ "the nets did not reach what a quality check asks. A claim is counted under each \
+check that it failed." if untestable else "nothing failed a quality check." }}\
+{% if unchecked %} {{ unchecked }} of {{ n_verdicts }} verdicts are on claims that name no quality check.{% endif %}
+
+
+{% for what, failed in untestable.items() %}
+- failed: {{ what }} ({{ failed.variants | join(", ") }}; {% for study, n in failed.claims.items() %}\
+{{ n }} claim{{ "s" if n != 1 }} in *{{ study }}*{{ ", " if not loop.last }}{% endfor %})
+{% endfor %}
+
+{% if written %}
+**When the claims were written down**, as the register has it:
+
+{% for said, studies in written.items() %}
+{% set few = studies.values() | map("length") | sum <= few_of %}
+- {{ said }} ({% for study, names in studies.items() %}{% if few %}{{ names | join(", ") }}{% else %}\
+{{ names | length }} claim{{ "s" if names | length != 1 }}{% endif %} in *{{ study }}*\
+{{ ", " if not loop.last }}{% endfor %})
+{% endfor %}
+
+{% endif %}
+{% if withdrawn %}
+**Withdrawn claims**, which no run decides about any more:
+
+{% for claim, reason in withdrawn %}
+- {{ claim }}: {{ reason }}
+{% endfor %}
+
+{% endif %}
+Every claim. {{ marks }} More on each stands in verdicts.md of its study.
 
 | claim | published |{% for study in totals %} {{ study }} |{% endfor %}
 
@@ -78,8 +144,10 @@ Why the inconclusive ones are undecided stands beside each of them in verdicts.m
 {% set any = rows.values() | first %}
 {% set published = any.published or "–" %}
 | **{{ any.replication }}** {{ any.statement }} \
-({{ bearing(any) }})<br>*deviations: {{ deviations(any.deviations) }}* | {{ published }} |\
-{% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>{{ effect(rows[study]) }}\
+({{ bearing(any) }}{{ "; post hoc" if any.post_hoc }})<br>*deviations: {{ deviations(any.deviations) }}* | \
+{{ published }} |\
+{% for study in totals %}{% if study in rows %} {{ signs[rows[study].verdict] }}<br>\
+{{ shown(rows[study]) }}<br>{{ settled[rows[study].settled] }}\
 {% if rows[study].deviations != any.deviations %}<br>*deviations: \
 {{ deviations(rows[study].deviations) }}*{% endif %} |\
 {% else %} – |{% endif %}{% endfor %}
@@ -90,6 +158,21 @@ Why the inconclusive ones are undecided stands beside each of them in verdicts.m
 _STUDY = _ENVIRONMENT.from_string(
     """\
 # Verdicts of the {{ study }} study
+
+Its nets are trained on {{ data }}. Each of its claims has one of five outcomes:
+
+| outcome | claims | means |
+|---|---|---|
+{% for outcome, sign in signs.items() %}
+| {{ sign }} | {{ totals[outcome] }} | {{ means[outcome] }} |
+{% endfor %}
+
+How to read a verdict. An *effect* is the mean of what is compared over seeds, that is, over nets that were trained
+alike from other random numbers; in square brackets stands the 95 % interval of this mean. An effect in "times" is a
+ratio. *a over b* is by how much the variant a scores above b, *a under b* by how much below. The *smallest effect that
+matters* and the *quality checks*, what the nets must reach before the comparison means anything, belong to the claim;
+when they were written down stands with it. *p, adjusted* is the chance of so clear a result if the outcome were wrong,
+made larger for the number of claims of the study; 0.025 or less decides.
 
 Runs were made in {{ environments | length }} environment{{ "s" if environments | length > 1 }}\
 {{ ": they are not all comparable byte for byte." if environments | length > 1 else "." }}
@@ -107,27 +190,63 @@ Runs were made in {{ environments | length }} environment{{ "s" if environments 
 ## {{ v.id }}: {{ v.verdict }}
 
 {{ v.statement }} *({{ v.source }}; {{ bearing(v) }})*
-
-- Effect: {{ effect(v) }}, {{ v.n_seeds }} seeds; compared: {{ v.part }}.
-- Smallest effect that matters: {{ smallest(v) }}. Published: {{ v.published or "no number" }}.
-- p (sign flips, any effect) {{ "%.3g" % v.p_value }}; p (beyond the smallest) {{ "%.3g" % v.p_beyond }}, adjusted \
-{{ "%.3g" % v.p_adjusted }}{% if v.verdict == "contradicted" %}; p (the other sign) {{ "%.3g" % v.p_against }}, \
-adjusted {{ "%.3g" % v.p_against_adjusted }}{% endif %}; \
-chance that fresh seeds give another verdict {{ "%.2f" % v.flip_chance }}.
-{% if v.reason and v.verdict != "replicated" %}
-- Why it is not replicated, as far as it is known: {{ v.reason }}.
+{% if v.decisive %}
+Decisive about {{ v.decisive | join(" and ") }}: {{ decisive }}.
 {% endif %}
-- By each instrument:{% for i in v.instruments %} {{ i.instrument }} {{ i.verdict }}{{ "," if not loop.last else "." }}\
-{% endfor %}{% if v.disagreement %} **The instruments disagree.**{% endif %}
+
+{% if v.verdict == "untestable" %}
+**It could not be tested**: {{ means[v.verdict] }}. \
+{% for check in v.checks if not check.passed %}Asked: {{ check.what }}. Seen: {{ checked(check) }}. {% endfor %}\
+Had every check been passed, the outcome would be *{{ v.if_tested }}*: \
+{{ means[v.if_tested] }}.
+
+{% endif %}
+- **Compared**: {{ compared(v) }}; nets trained with {{ v.n_seeds }} seeds, compared seed by seed, on {{ data }}.
+- **Had the nets learned?** {{ learned(v.checks) }}
+{% for check in v.checks %}
+  - {{ "✓ passed" if check.passed else "✗ failed" }}: {{ check.what }}. {{ checked(check) }}. Why this bound: \
+{{ check.why }}.
+{% endfor %}
+- **Had it settled?** {{ settling(v) }}
+- **What came out**: {{ v.verdict }}: {{ means[v.verdict] }}. Effect: {{ effect(v) }}\
+{{ ", which says nothing about the claim" if v.verdict == "untestable" }}. \
+{{ matters(v) }}. Published: {{ v.published or "no number" }}.
+- **How sure is it?** {{ sure(v) }} In numbers: p that it is beyond the smallest effect {{ "%.3g" % v.p_beyond }}, on \
+the other side {{ "%.3g" % v.p_against }}, too small to matter {{ "%.3g" % v.p_negligible }}; that there is any effect \
+(sign flips) {{ "%.3g" % v.p_value }}{% if v.p_order is not none %}; that there is an order (Page) \
+{{ "%.3g" % v.p_order }}{% endif %}.
+- **When was it written down?** {{ written_down(v) }}
+{% if v.reason and v.verdict != "replicated" %}
+- **Why it is not replicated**, as far as it is known: {{ v.reason }}.
+{% endif %}
+- **By each instrument**:{% for i in v.instruments %} {{ i.instrument }} {{ i.verdict }}\
+{{ "," if not loop.last else "." }}{% endfor %}{% if v.disagreement %} **The instruments disagree.**{% endif %}
 
 
+{% if v.snapshots | length > 1 %}
+| share of the training | effect [95 %] |
+|---|---|
+{% for one in v.snapshots %}
+| {{ "%.3g" % (100 * one.share) }} % | {{ at(one, v) }} |
+{% endfor %}
+
+{% endif %}
 | deviation | | expected effect | favours |
 |---|---|---|---|
 {% for one in v.deviations %}
-| {{ one.kind }} | {{ one.what }} | {{ one.effect }} | {{ signs[one.favours] }} {{ one.favours }} |
+| {{ one.kind }} | {{ one.what }} | {{ one.effect }} | {{ favours[one.favours] }} {{ one.favours }} |
 {% endfor %}
 
 {% endfor %}
+{% if withdrawn %}
+## Withdrawn claims
+
+No run decides about these any more.
+
+{% for claim, reason in withdrawn %}
+- {{ claim }}: {{ reason }}
+{% endfor %}
+{% endif %}
 """
 )
 
@@ -180,16 +299,7 @@ def main(argv: list[str] | None = None) -> int:
             f"{declared.folder / 'results/verdicts.json'}: no such file; run {repro(declared.folder)} to judge first"
         )
     path = declared.folder / "results" / "verdicts.md"
-    page = _STUDY.render(
-        study=declared.name,
-        verdicts=verdicts,
-        environments=environments(declared.folder, declared.variants),
-        of_code=evidence.in_words(declared.folder, list(declared.variants)),
-        effect=effect,
-        smallest=smallest,
-        bearing=bearing,
-        signs=claims.SIGNS,
-    )
+    page = of_study(declared, verdicts)
     written = {path: page}
     for readme, blocks in generated(Path()).items():
         if not readme.exists():
@@ -201,9 +311,48 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def generated(root: Path) -> dict[Path, dict[str, str]]:
+def gone() -> Withdrawn:
+    """What the register in this folder says of claims that are no longer on trial."""
+    if not register.FILE.exists():
+        return ()
+    return [(one.claim, one.in_words) for one in register.withdrawn()]
+
+
+def of_study(declared: study.Study, verdicts: list[dict], withdrawn: Withdrawn | None = None) -> str:
+    """verdicts.md: every verdict of a study, told so that somebody who knows nothing of it can judge it."""
+    counts = Counter(verdict["verdict"] for verdict in verdicts)
+    return _STUDY.render(
+        study=declared.name,
+        data=data(declared.name),
+        verdicts=verdicts,
+        totals={outcome: counts[outcome] for outcome in SIGNS},
+        environments=environments(declared.folder, declared.variants),
+        of_code=evidence.in_words(declared.folder, list(declared.variants)),
+        withdrawn=[
+            (name, why)
+            for name, why in (gone() if withdrawn is None else withdrawn)
+            if name.partition("/")[0] in declared.variants
+        ],
+        signs=SIGNS,
+        means=MEANS,
+        decisive=DECISIVE,
+        favours=claims.SIGNS,
+        effect=effect,
+        at=at,
+        matters=matters,
+        bearing=bearing,
+        checked=checked,
+        compared=compared,
+        learned=learned,
+        settling=settling,
+        sure=sure,
+        written_down=written_down,
+    )
+
+
+def generated(root: Path, withdrawn: Withdrawn | None = None) -> dict[Path, dict[str, str]]:
     """README → block → what stands between its markers, for the suite and for each replication."""
-    texts = {root / "README.md": {REPLICATIONS: listed(), RESULTS: table(root)}}
+    texts = {root / "README.md": {REPLICATIONS: listed(), RESULTS: table(root, withdrawn)}}
     for name in study.REPLICATIONS:
         tables = importlib.import_module(f"replications.{name}.claims").TABLES
         numbers = _TABLES.render(tables=tables, studies=means(root, name))
@@ -234,7 +383,10 @@ def listed() -> str:
 
 
 def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]:
-    """Study → (variant, instrument) → '0.66 [0.65, 0.67]': mean and interval over seeds; `photos` from the readers."""
+    """Study → (variant, instrument) → '0.66 [0.65, 0.67]': mean and interval over seeds.
+
+    `photos` is what the segmentation nets find in real images.
+    """
     studies = {}
     for folder in study.STUDIES:
         results = root / folder / "results"
@@ -254,13 +406,30 @@ def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]
         path, remedy = results / "readers.json", f"run {repro(root / folder, 'readers')}"
         try:
             ceiling = json.loads(path.read_text(encoding="utf-8"))["segmentation"]
-            ours |= {("photos", name): short(score) for name, score in ceiling.items()}
+            ours |= {("photos", name): score for name, score in _ceiling(ceiling).items()}
         except FileNotFoundError:
             raise ReportError(f"{path}: no such file; {remedy}") from None
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise ReportError(f"{path}: damaged ({error!r}); {remedy}") from None
         studies["root" if folder == "." else folder] = ours
     return studies
+
+
+def _ceiling(scores: Mapping) -> dict[str, str]:
+    """Instrument → mean and interval over the nets of all seeds; of earlier code, which had one net, its score."""
+    if not all(isinstance(of_net, Mapping) for of_net in scores.values()):
+        return {name: short(score) for name, score in scores.items()}
+    found: dict[str, list[float]] = {}
+    for of_net in scores.values():
+        for name, score in of_net.items():
+            found.setdefault(name, []).append(float(score))
+    return {name: _over_seeds(of_nets) for name, of_nets in found.items()}
+
+
+def _over_seeds(scores: Sequence[float]) -> str:
+    """'0.66 [0.65, 0.67]'; the mean alone where there is one seed."""
+    mean = short(sum(scores) / len(scores))
+    return mean if len(scores) < 2 else "{} [{}, {}]".format(mean, *map(short, mean_interval(scores)))
 
 
 def environments(folder: Path, replications: Iterable[str]) -> dict[str, dict[str, int]]:
@@ -328,11 +497,13 @@ class Everything:
     """Study → environment, in words → replication → runs."""
     of_code: dict[str, list[str]]
     """Study → a sentence for each earlier version of the code that its runs rest on."""
+    withdrawn: Withdrawn = ()
+    """Claims that are on trial no longer, and why."""
 
 
-def everything(root: Path) -> Everything:
+def everything(root: Path, withdrawn: Withdrawn | None = None) -> Everything:
     """Of every study below the repository's root that has verdicts."""
-    every = Everything({}, [], {}, {}, {}, {})
+    every = Everything({}, [], {}, {}, {}, {}, tuple(gone() if withdrawn is None else withdrawn))
     for folder in study.STUDIES:
         verdicts = read_verdicts(root / folder)
         if not verdicts:
@@ -349,27 +520,73 @@ def everything(root: Path) -> Everything:
     return every
 
 
-def table(root: Path) -> str:
-    """The Markdown table of all studies below the repository's root."""
-    every = everything(root)
+def table(root: Path, withdrawn: Withdrawn | None = None) -> str:
+    """The verdicts of all studies below the repository's root, for README.md."""
+    every = everything(root, withdrawn)
+    refuted = [[v for v in rows.values() if v["verdict"] in REFUTED] for rows in every.by_claim.values()]
     return _SUMMARY.render(
         claims=every.by_claim,
-        contradicted=[
-            verdict
-            for rows in every.by_claim.values()
-            for verdict in rows.values()
-            if verdict["verdict"] == "contradicted"
-        ],
+        refuted=[rows for rows in refuted if rows],
+        untestable=untestable(every.verdicts),
+        unchecked=sum(not verdict["checks"] for verdict in every.verdicts),
+        n_verdicts=len(every.verdicts),
+        written=written(every.verdicts),
+        few_of=3,
+        withdrawn=every.withdrawn,
         totals=every.totals,
         environments=every.environments,
         of_code=every.of_code,
         signs=SIGNS,
+        means=MEANS,
+        settled=SETTLED,
+        marks=MARKS,
+        decisive=DECISIVE,
         effect=effect,
+        shown=shown,
         bearing=bearing,
-        deviations=claims.deviations_in_short,
+        deviations=deviations_in_short,
         explanations=EXPLANATIONS,
         findings=findings(every.verdicts),
     )
+
+
+REFUTED = ("contradicted", "negligible")
+"""The outcomes that show a claim not to hold."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Failed:
+    """A quality check that was failed, whichever variants it was asked of."""
+
+    variants: dict[str, None]
+    """Those that failed it, in order."""
+    claims: Counter
+    """Study → how many claims rest on one of them."""
+
+
+def untestable(verdicts: Iterable[Mapping]) -> dict[str, Failed]:
+    """Quality check, in words → who failed it. What is asked alike of several variants is one check."""
+    found: dict[str, Failed] = {}
+    for verdict in verdicts:
+        of_claim: dict[str, None] = {}
+        for check in verdict["checks"]:
+            if not check["passed"]:
+                what = re.sub(rf"(^|\bof ){re.escape(check['variant'])}\b", r"\1a variant", check["what"])
+                found.setdefault(what, Failed({}, Counter())).variants[check["variant"]] = None
+                of_claim[what] = None
+        for what in of_claim:
+            found[what].claims[verdict["study"]] += 1
+    return found
+
+
+def written(verdicts: Iterable[Mapping]) -> dict[str, dict[str, list[str]]]:
+    """What the register says → study → the claims that it says it of."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for verdict in verdicts:
+        if verdict["registered"]:
+            name = f"{verdict['replication']}/{verdict['id']}"
+            found.setdefault(verdict["registered"], {}).setdefault(verdict["study"], []).append(name)
+    return found
 
 
 def markers(block: str) -> tuple[str, str]:
@@ -390,12 +607,25 @@ def with_blocks(readme: str, blocks: Mapping[str, str], path: Path = Path("READM
     return readme
 
 
-def effect(verdict: dict) -> str:
+# --- a verdict in words --------------------------------------------------------------------------------------------
+
+
+def effect(verdict: Mapping) -> str:
     """Effect with interval, in words."""
     return in_words(verdict["effect"], verdict["interval"], verdict["unit"], verdict["scale"])
 
 
-def bearing(verdict: dict) -> str:
+def shown(verdict: Mapping) -> str:
+    """The same, in brackets where the claim could not be tested: then it says nothing about the claim."""
+    return f"({effect(verdict)})" if verdict["verdict"] == "untestable" else effect(verdict)
+
+
+def at(snapshot: Mapping, verdict: Mapping) -> str:
+    """The effect at a snapshot of the training, in words."""
+    return in_words(snapshot["effect"], snapshot["interval"], verdict["unit"], verdict["scale"])
+
+
+def bearing(verdict: Mapping) -> str:
     """The explanations that a claim bears on: 'E2, against E1'."""
     return ", ".join([*verdict["explanation"], *(f"against {name}" for name in verdict["against"])])
 
@@ -405,6 +635,83 @@ def short(number: float) -> str:
     return f"{number:.2f}" if abs(number) >= 0.1 or number == 0 else f"{number:.2g}"
 
 
-def smallest(verdict: dict) -> str:
+def smallest(verdict: Mapping) -> str:
     """The smallest effect that matters, in words."""
     return f"{number(verdict['smallest_effect'], verdict['scale'])} {verdict['unit']}"
+
+
+def matters(verdict: Mapping) -> str:
+    """The same in a sentence; a claim that something is no worse has a margin instead."""
+    words = (
+        "Smallest effect that matters:" if verdict["smallest_effect"] >= 0 else "Margin that was claimed: no lower than"
+    )
+    return f"{words} {smallest(verdict)}"
+
+
+def data(study: str) -> str:
+    """What the nets of a study are trained on, in words."""
+    return DATA.get(study, f"the data of the {study} study")
+
+
+def compared(verdict: Mapping) -> str:
+    """What was compared, by which instrument; of a claim with two halves the one that decides."""
+    half, _, part = verdict["part"].rpartition(": ")
+    if half:
+        return f"{part}, by {half} (of the claim's two halves the one that decides)"
+    return f"{part}, by {verdict['instruments'][0]['instrument']}"
+
+
+def checked(check: Mapping) -> str:
+    """What came of a quality check, in words."""
+    return CheckResult(**check).in_words()
+
+
+def learned(checks: Sequence[Mapping]) -> str:
+    """Whether the nets reached what was asked of them, in a sentence."""
+    if not checks:
+        return "Not known: the claim names no quality check."
+    failed = sum(not check["passed"] for check in checks)
+    if not failed:
+        return "Yes, as far as was asked:"
+    return (
+        f"No, {f'{failed} of ' if len(checks) > 1 else ''}{len(checks)} quality check{'s' * (len(checks) > 1)} failed:"
+    )
+
+
+def settling(verdict: Mapping) -> str:
+    """Whether the effect had come to rest when the training ended, in a sentence."""
+    if verdict["settled"] is None:
+        only = "only the end of training was measured"
+        return f"Not known: {only if len(verdict['snapshots']) < 2 else 'half of the training was not measured'}."
+    if verdict["scale"] == "log_ratio":
+        moved, matters = (f"a factor of {math.exp(x):.3g}" for x in (verdict["moved"], abs(verdict["smallest_effect"])))
+    else:
+        moved, matters = f"{verdict['moved']:+.3g}", f"{abs(verdict['smallest_effect']):.3g}"
+    said = f"the last doubling of the training changed the effect by {moved}, where {matters} either way would matter"
+    return f"Yes: {said}." if verdict["settled"] else f"No: {said}. With more training the outcome may be another."
+
+
+def sure(verdict: Mapping) -> str:
+    """How sure the outcome is, in two sentences."""
+    low, high = (number(bound, verdict["scale"]) for bound in verdict["interval"])
+    interval = (
+        "There is no interval" if None in verdict["interval"] else f"The 95 % interval reaches from {low} to {high}"
+    )
+    if verdict["verdict"] == "untestable":
+        decided = f"what the outcome would be, {verdict['if_tested']}, counts for nothing (p = 1)"
+    else:
+        decided = f"p, adjusted for all claims of the study, is {verdict['p_adjusted']:.3g}"
+    return f"{interval}; {decided}. {verdict['n_seeds']} fresh seeds would give another outcome with {chance(verdict)}."
+
+
+def chance(verdict: Mapping) -> str:
+    """The chance that as many fresh seeds would give another outcome, in words."""
+    flips = verdict["flip_chance"]
+    return "a chance of less than 1 %" if flips < 0.005 else f"a chance of about {100 * flips:.0f} %"
+
+
+def written_down(verdict: Mapping) -> str:
+    """When the claim was written down, in a sentence or two."""
+    said = verdict["registered"].rstrip(".") or "the register does not say"
+    said = f"{said[0].upper()}{said[1:]}."
+    return f"{said} {POST_HOC}" if verdict["post_hoc"] else said

@@ -11,17 +11,8 @@ quarter in sharpness, a tenth of the photographs' distance to the mean image.
 
 from math import log
 
-from replications.judging.claims import (
-    Below,
-    Claim,
-    Contrast,
-    Decreases,
-    Deviation,
-    Greater,
-    Increases,
-    Less,
-    PublishedTable,
-)
+from replications.judging.claims import Check, Claim, Deviation, PublishedTable
+from replications.judging.predicates import Below, Contrast, Decreases, Greater, Increases, Less
 from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN
 
 VARIED = "size and layout of the latent, form of the KL term, perceptual loss"
@@ -39,7 +30,12 @@ EVERYWHERE = ("root", "real", "paper")
 """The studies of claims whose arms, all of flat latents, are declared at the paper's own size, too."""
 ORIGINAL = "Spatial-Z-VAE, README of 18 January 2019 (said without a number)"
 SHARPER = log(1.25)
-OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": log(1.1), "-blur_effect": log(1.05)}
+OTHER_SHARPNESS = {
+    "gradient_energy": SHARPER,
+    "high_frequency_share": log(1.1),
+    "-blur_effect": log(1.05),
+    "-edge_width": log(1.1),
+}
 OTHER_FIDELITY = {"-mse": 0.003, "-l1": 0.01, "ssim": 0.05}
 DOUBLINGS = "+1.28 and +2.22 dB per doubling of the channels (Stable Diffusion 3, table 3)"
 LDM = "+3.3 dB for three times the values (KL-f8 to KL-f4 of latent diffusion)"
@@ -111,6 +107,38 @@ FIXED = Deviation(
     "fewer nats are worth their price, so that fewer dimensions are used",
     "the claim",
 )
+MORE_NATS = Deviation(
+    "method",
+    "at equal numbers of values a spatial latent carries more nats than a flat one: its layout is not all that differs",
+    "what it gains is more information as well as another layout",
+    "the claim",
+)
+
+
+def learned(variant: str) -> Check:
+    """A net that is further from the photographs than the best linear one of its size has not learned."""
+    return Check(
+        f"{variant} has learned: its reconstructions are as close to photographs as those of the best linear "
+        "autoencoder of the same size and weight of the KL term",
+        "psnr",
+        variant,
+        "at least",
+        (f"linear_{variant}", "psnr"),
+        "principal components of the training photographs (replications/measuring/controls.py)",
+    )
+
+
+def like_photographs(variant: str) -> Check:
+    """Samples are at most as far from photographs as photographs are through a blur that a person sees through."""
+    return Check(
+        f"the samples of {variant} are as near to photographs, as a set, as blurred photographs are",
+        "kid_prior",
+        variant,
+        "at most",
+        ("photos_blurred", "kid_prior"),
+        "photographs through a blur of one pixel of 32, seen by the same net",
+    )
+
 
 CLAIMS = (
     # The original's own statement, KL weight and size moving together.
@@ -127,12 +155,10 @@ CLAIMS = (
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
         studies=EVERYWHERE,
-        does_not_hold={
-            "root": (
-                "grows in every seed, but by little more than the smallest effect: dense latents stop gaining at 128 "
-                "values in so short a training"
-            ),
-        },
+        checks=(
+            learned("flat_8"),
+            learned("flat_1024"),
+        ),
     ),
     Claim(
         id="sharpness_grows_with_latent_size",
@@ -147,11 +173,10 @@ CLAIMS = (
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
         studies=EVERYWHERE,
-        does_not_hold={
-            "root": (
-                "nearly doubles, but one interval of five seeds is too wide once all claims of the study are counted"
-            ),
-        },
+        checks=(
+            learned("flat_8"),
+            learned("flat_1024"),
+        ),
     ),
     Claim(
         id="fidelity_grows_with_spatial_latent_size",
@@ -165,6 +190,10 @@ CLAIMS = (
         published=f"{DOUBLINGS}; {LDM}",
         also=OTHER_FIDELITY,
         deviations=TRAINING,
+        checks=(
+            learned("spatial_128"),
+            learned("spatial_512"),
+        ),
     ),
     Claim(
         id="sharpness_grows_with_spatial_latent_size",
@@ -177,6 +206,10 @@ CLAIMS = (
         unit="times as sharp at 512 values as at 64",
         also=OTHER_SHARPNESS,
         deviations=TRAINING,
+        checks=(
+            learned("spatial_128"),
+            learned("spatial_512"),
+        ),
     ),
     # The size alone.
     Claim(
@@ -193,12 +226,10 @@ CLAIMS = (
         deviations=(SUM, *HARDER),
         deviations_in={"paper": (SUM, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
-        does_not_hold={
-            "root": (
-                "grows in every seed, by one decibel, which is the smallest effect itself: dense latents stop gaining "
-                "at 128 values"
-            ),
-        },
+        checks=(
+            learned("flat_8"),
+            learned("flat_1024"),
+        ),
     ),
     Claim(
         id="sharpness_gain_survives_a_fixed_kl_weight",
@@ -214,6 +245,11 @@ CLAIMS = (
         deviations=(SUM, *HARDER),
         deviations_in={"paper": (SUM, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
+        checks=(
+            learned("flat_8"),
+            learned("flat_1024"),
+        ),
+        decisive=("E1",),
     ),
     Claim(
         id="spatial_gain_survives_a_fixed_kl_weight",
@@ -228,6 +264,10 @@ CLAIMS = (
         published=f"{DOUBLINGS}; {LDM}",
         also=OTHER_FIDELITY,
         deviations=(SUM, *TRAINING),
+        checks=(
+            learned("spatial_128"),
+            learned("spatial_512"),
+        ),
     ),
     Claim(
         id="spatial_sharpness_gain_survives_a_fixed_kl_weight",
@@ -241,6 +281,11 @@ CLAIMS = (
         unit="times as sharp at 512 values as at 64",
         also=OTHER_SHARPNESS,
         deviations=(SUM, *TRAINING),
+        checks=(
+            learned("spatial_128"),
+            learned("spatial_512"),
+        ),
+        decisive=("E1",),
     ),
     Claim(
         id="part_of_the_gain_is_the_kl_weight",
@@ -255,12 +300,10 @@ CLAIMS = (
         deviations=TRAINING,
         deviations_in={"paper": AT_SIZE},
         studies=EVERYWHERE,
-        does_not_hold={
-            "root": (
-                "with flat latents both forms gain the same: beyond 128 values the net, not the KL term, is what limits"
-            ),
-            "real": ("in the expected direction in every seed, but the interval reaches below half a decibel"),
-        },
+        checks=(
+            learned("flat_8"),
+            learned("flat_1024"),
+        ),
     ),
     Claim(
         id="part_of_the_spatial_gain_is_the_kl_weight",
@@ -275,74 +318,69 @@ CLAIMS = (
         unit="dB gained more",
         also=OTHER_FIDELITY,
         deviations=TRAINING,
-        does_not_hold={
-            "root": ("in the expected direction in every seed, but the interval reaches below half a decibel"),
-            "real": ("about a third of a decibel: with its normalisation a spatial latent gains little from more nats"),
-        },
+        checks=(
+            learned("spatial_128"),
+            learned("spatial_512"),
+        ),
     ),
-    # The layout at equal size: were the number of values what blurs, it would not matter.
+    # The layout at an equal number of values. It carries more nats: a gain speaks for the bottleneck, which is wider.
     Claim(
         id="spatial_beats_flat_at_equal_size",
         replication="spatial_z_vae",
         statement="At 128 values and equal parameters, a spatial latent gives closer reconstructions than a flat one.",
         source=ORIGINAL,
-        explanation=(),
-        against=("E1",),
+        explanation=("E1",),
         predicate=Greater("psnr", "spatial_128", "flat_128"),
         smallest_effect=0.5,
         unit="dB",
         also=OTHER_FIDELITY,
-        deviations=(MATCHED, SUM_OF_BOTH, *TRAINING),
-        does_not_hold={
-            "root": ("at 128 values both are about equal in pixels; the spatial latent wins by structure (SSIM) alone"),
-            "real": (
-                "instance normalisation takes the colours of a photograph away: worse in pixels, better by "
-                "structure (SSIM); without it the spatial latent wins by 2 dB"
-            ),
-        },
+        deviations=(MORE_NATS, MATCHED, SUM_OF_BOTH, *TRAINING),
+        checks=(
+            learned("flat_128"),
+            learned("spatial_128"),
+        ),
     ),
     Claim(
         id="spatial_is_sharper_than_flat_at_equal_size",
         replication="spatial_z_vae",
         statement="At 128 values and equal parameters, a spatial latent gives sharper reconstructions than a flat one.",
         source=ORIGINAL,
-        explanation=(),
-        against=("E1",),
+        explanation=("E1",),
         predicate=Greater("laplacian_variance", "spatial_128", "flat_128", "log_ratio"),
         smallest_effect=SHARPER,
         unit="times as sharp",
         also=OTHER_SHARPNESS,
-        deviations=(MATCHED, SUM_OF_BOTH, *TRAINING),
-        does_not_hold={"root": "the instruments disagree at 128 values; the spatial latent wins clearly at 512 only"},
+        deviations=(MORE_NATS, MATCHED, SUM_OF_BOTH, *TRAINING),
+        checks=(
+            learned("flat_128"),
+            learned("spatial_128"),
+        ),
     ),
     Claim(
         id="spatial_beats_flat_at_512",
         replication="spatial_z_vae",
         statement="At 512 values a spatial latent gives closer reconstructions than a flat one with more parameters.",
         source=ORIGINAL,
-        explanation=(),
-        against=("E1",),
+        explanation=("E1",),
         predicate=Greater("psnr", "spatial_512", "flat_512"),
         smallest_effect=0.5,
         unit="dB",
         also=OTHER_FIDELITY,
-        deviations=(MATCHED, SUM_OF_BOTH, *EASIER),
-        does_not_hold={
-            "real": "rather the reverse, as at 128 values: instance normalisation costs more than the layout gains"
-        },
+        deviations=(MORE_NATS, MATCHED, SUM_OF_BOTH, *EASIER),
+        checks=(learned("spatial_512"),),
     ),
     Claim(
         id="spatial_is_sharper_than_flat_at_512",
         replication="spatial_z_vae",
         statement="At 512 values a spatial latent gives sharper reconstructions than a flat one with more parameters.",
         source=ORIGINAL,
-        explanation=(),
-        against=("E1",),
+        explanation=("E1",),
         predicate=Greater("laplacian_variance", "spatial_512", "flat_512", "log_ratio"),
         smallest_effect=SHARPER,
         unit="times as sharp",
         also=OTHER_SHARPNESS,
-        deviations=(MATCHED, SUM_OF_BOTH, *EASIER),
+        deviations=(MORE_NATS, MATCHED, SUM_OF_BOTH, *EASIER),
+        checks=(learned("spatial_512"),),
     ),
     # Instance normalisation, which takes each picture's own brightness, colour and contrast away: a fourth factor.
     Claim(
@@ -351,16 +389,16 @@ CLAIMS = (
         statement="At 128 values and without its instance normalisation, too, a spatial latent gives closer "
         "reconstructions than a flat one.",
         source=ORIGINAL,
-        explanation=(),
-        against=("E1",),
+        explanation=("E1",),
         predicate=Greater("psnr", "spatial_128_unnormalised", "flat_128"),
         smallest_effect=0.5,
         unit="dB",
         also=OTHER_FIDELITY,
-        deviations=(PLAIN, MATCHED, SUM_OF_BOTH, *TRAINING),
-        does_not_hold={
-            "root": ("at 128 values both are about equal in pixels, with instance normalisation or without")
-        },
+        deviations=(PLAIN, MORE_NATS, MATCHED, SUM_OF_BOTH, *TRAINING),
+        checks=(
+            learned("flat_128"),
+            learned("spatial_128"),
+        ),
     ),
     Claim(
         id="unnormalised_spatial_beats_flat_at_512",
@@ -368,13 +406,13 @@ CLAIMS = (
         statement="At 512 values and without its instance normalisation, too, a spatial latent gives closer "
         "reconstructions than a flat one.",
         source=ORIGINAL,
-        explanation=(),
-        against=("E1",),
+        explanation=("E1",),
         predicate=Greater("psnr", "spatial_512_unnormalised", "flat_512"),
         smallest_effect=0.5,
         unit="dB",
         also=OTHER_FIDELITY,
-        deviations=(PLAIN, MATCHED, SUM_OF_BOTH, *EASIER),
+        deviations=(PLAIN, MORE_NATS, MATCHED, SUM_OF_BOTH, *EASIER),
+        checks=(learned("spatial_512"),),
     ),
     Claim(
         id="instance_normalisation_costs_fidelity",
@@ -388,12 +426,7 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(SUM_OF_BOTH, *TRAINING),
-        does_not_hold={
-            "root": (
-                "the reverse: on drawn facades of few colours normalised nets learn faster, and are 1.5 dB closer"
-                " after three epochs"
-            )
-        },
+        checks=(learned("spatial_512"),),
     ),
     # The mean.
     Claim(
@@ -408,18 +441,11 @@ CLAIMS = (
         deviations=(SUM.helps, *EASIER),
         deviations_in={"paper": (SUM.helps, *EASIER_AT_SIZE)},
         studies=EVERYWHERE,
+        checks=(learned("flat_8"),),
         does_not_hold={
-            "root": (
-                "photographs are 1.94 times as far from the mean image, a little less than the factor of two that"
-                " was claimed"
-            ),
-            "real": (
-                "photographs are 1.34 times as far from the mean image: eight values hold brightness and the "
-                "rough layout of colours"
-            ),
             "paper": (
-                "photographs are 1.3 times as far from the mean image: eight values hold brightness and rough colours"
-            ),
+                "photographs are {effect} times as far from the mean image: 8 values hold brightness and rough colours"
+            )
         },
     ),
     Claim(
@@ -434,10 +460,10 @@ CLAIMS = (
         deviations=(SUM, *HARDER),
         deviations_in={"paper": (SUM, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
-        does_not_hold={
-            "root": ("in the expected direction in every seed, but the interval reaches below the smallest effect"),
-            "real": ("in the expected direction in every seed, but the interval reaches below the smallest effect"),
-        },
+        checks=(
+            learned("flat_8"),
+            learned("flat_1024"),
+        ),
     ),
     # Samples are another question than reconstructions.
     Claim(
@@ -453,9 +479,11 @@ CLAIMS = (
         deviations=(KID, SUM.helps, *EASIER),
         deviations_in={"paper": (KID, SUM.helps, *EASIER_AT_SIZE)},
         studies=EVERYWHERE,
-        does_not_hold={
-            "root": ("by KID, samples of large flat latents are a little better, by about the margin that was allowed"),
-        },
+        checks=(
+            learned("flat_8"),
+            learned("flat_1024"),
+            like_photographs("flat_8"),
+        ),
     ),
     Claim(
         id="prior_samples_do_not_sharpen",
@@ -471,6 +499,11 @@ CLAIMS = (
         deviations=(SUM.helps, *EASIER),
         deviations_in={"paper": (SUM.helps, *EASIER_AT_SIZE)},
         studies=EVERYWHERE,
+        checks=(
+            learned("flat_8"),
+            learned("flat_1024"),
+            like_photographs("flat_8"),
+        ),
     ),
     Claim(
         id="spatial_prior_samples_do_not_gain",
@@ -483,16 +516,11 @@ CLAIMS = (
         smallest_effect=-0.1,
         unit="KID more from 64 to 512 values",
         deviations=(KID, SUM.helps, *TRAINING),
-        does_not_hold={
-            "root": (
-                "KID, which sees little of the layout, rates the sharp mosaics of large spatial latents better "
-                "than smooth samples"
-            ),
-            "real": (
-                "KID, which sees little of the layout, rates the mosaics of larger latents better, by about the "
-                "margin that was allowed"
-            ),
-        },
+        checks=(
+            learned("spatial_128"),
+            learned("spatial_512"),
+            like_photographs("spatial_128"),
+        ),
     ),
     # The loss, a third factor.
     Claim(
@@ -507,11 +535,7 @@ CLAIMS = (
         unit="times as sharp",
         also=OTHER_SHARPNESS,
         deviations=(FEATURES, SUM_OF_BOTH, SHORT, DATA),
-        does_not_hold={
-            "root": (
-                "the features of a net that learned colours reward colour: the instruments disagree about the sharpness"
-            ),
-        },
+        checks=(learned("flat_128"),),
     ),
     Claim(
         id="perceptual_loss_sharpens_a_spatial_latent",
@@ -525,15 +549,7 @@ CLAIMS = (
         unit="times as sharp",
         also=OTHER_SHARPNESS,
         deviations=(FEATURES, SUM_OF_BOTH, SHORT, DATA),
-        does_not_hold={
-            "root": (
-                "the features of a net that learned colours reward colour, not edges: outputs are rather blurrier"
-            ),
-            "real": (
-                "a seventh sharper on average, and less sharp in one seed: with a spatial latent the loss of pixels"
-                " keeps as much detail"
-            ),
-        },
+        checks=(learned("spatial_128"),),
     ),
     # Where a latent is larger than what there is to say.
     Claim(
@@ -549,11 +565,7 @@ CLAIMS = (
         deviations=(FIXED, *HARDER),
         deviations_in={"paper": (FIXED, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
-        does_not_hold={
-            "root": ("every dimension counts as active after so short a training, whatever the latent's size"),
-            "real": ("every dimension counts as active after so short a training, whatever the size of the latent"),
-            "paper": ("every dimension counts as active at every size, after so short a training"),
-        },
+        checks=(learned("flat_1024"),),
     ),
     Claim(
         id="information_stops_growing_with_the_latent",
@@ -568,11 +580,10 @@ CLAIMS = (
         deviations=(FIXED, *HARDER),
         deviations_in={"paper": (FIXED, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
-        does_not_hold={
-            "root": ("1,024 values carry a third more nats than 128, without gaining fidelity from them"),
-            "real": "1,024 values carry four tenths more nats than 128, and reconstruct slightly worse",
-            "paper": ("1,024 values carry 1.4 times as many nats as 128, and reconstruct no better"),
-        },
+        checks=(
+            learned("flat_128"),
+            learned("flat_1024"),
+        ),
     ),
     Claim(
         id="gain_levels_off",
@@ -588,6 +599,11 @@ CLAIMS = (
         deviations=(FIXED, *EASIER),
         deviations_in={"paper": (FIXED, *EASIER_AT_SIZE)},
         studies=EVERYWHERE,
+        checks=(
+            learned("flat_8"),
+            learned("flat_128"),
+            learned("flat_1024"),
+        ),
     ),
 )
 

@@ -5,11 +5,13 @@ ends in `_prior` for decoded prior samples; without an ending it is that of deco
 that the original shows.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from replications.instruments import classification, distribution, diversity, fidelity, sharpness
+from replications.measuring import known
 from replications.measuring.curves import Curve
 from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN, Params
 
@@ -42,6 +44,33 @@ def distance_to_mean(output: np.ndarray, target: np.ndarray, mean_image: np.ndar
     short of information puts out a mean. Blind spot: it does not ask whether an output went in the right direction.
     """
     return float(np.abs(output - mean_image).mean() / np.abs(target - mean_image).mean())
+
+
+def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> known.Scores:
+    """Control → instrument → score of known pictures, by a net: what photographs, blurred ones and noise reach.
+
+    Args:
+        data: the arrays of the data set.
+        params: of any variant.
+        readers: the folder with the nets of one seed.
+    """
+    samples = known.samples(data, params.n_test, params.n_samples)
+    return {name: _prior_scores(images, params, readers) for name, images in samples.items()}
+
+
+def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
+    """Control → instrument → score of known pictures that no net judges.
+
+    These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out.
+    """
+    photos = data["test_photo"][: next(iter(variants.values())).n_test]
+    scores = dict(known.reconstructions(photos))
+    for name in ("flat_8", "flat_128", "spatial_128", "spatial_512", "flat_1024"):
+        if name in variants:
+            p = variants[name]
+            output = known.linear(data["train_photo"][: p.n_train], photos, p.latent_size, p.beta)
+            scores[f"linear_{name}"] = known.of_pictures(output, photos)
+    return scores
 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:

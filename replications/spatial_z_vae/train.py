@@ -46,7 +46,7 @@ def train(
     check_data(params, data)
     keras.utils.set_random_seed(seed)
     photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
-    compare = PixelLoss() if params.loss == "pixel" else PerceptualLoss(params, photos, labels(data))
+    compare = PixelLoss() if params.loss == "pixel" else PerceptualLoss(params, photos, labels(data), seed)
     model = SpatialZVAE(params, photos.shape[1], compare, seed)
     batches = Batches(photos, params.batch_size, seed)
     adam = keras.optimizers.Adam(params.learning_rate)
@@ -132,22 +132,24 @@ class PerceptualLoss:
     """Mean squared differences of features, summed over the layers of a frozen net, and no pixel loss.
 
     The original looks through FaceNet. The net here is the suite's own: it first learns the data set's own labels for
-    `feature_epochs` epochs, with a seed of its own, and so is the same net in every run. Its last layer would rule a
-    plain sum: each is weighed such that all count the same between training images that have nothing to do with each
+    `feature_epochs` epochs, anew in every run: its own chance is part of what the run shows. The run's seed is added to
+    `feature_seed`, so that runs that are paired look through the same net. Its last layer would rule a plain sum: each
+    is weighed such that all count the same between training images that have nothing to do with each
     other (each and its neighbour in the data set), and together as much as their pixels. β then weighs about as much
     beside both losses.
     """
 
-    def __init__(self, params: Params, photos: np.ndarray, labels: dict[str, np.ndarray]):
+    def __init__(self, params: Params, photos: np.ndarray, labels: dict[str, np.ndarray], seed: int):
+        seed += params.feature_seed
         self.features, classifier = networks.classifier(
             photos.shape[1],
             channels=params.feature_channels,
             heads={name: int(values.max()) + 1 for name, values in labels.items()},
-            seed=params.feature_seed,
+            seed=seed,
         )
         loss = [keras.losses.SparseCategoricalCrossentropy(from_logits=True) for _ in labels]
         classifier.compile(keras.optimizers.Adam(params.learning_rate), loss, jit_compile=jit_compile())
-        rng = np.random.default_rng(params.feature_seed)
+        rng = np.random.default_rng(seed)
         for _ in range(params.feature_epochs):
             order = rng.permutation(len(photos))
             truth = [values[: len(photos)][order] for values in labels.values()]

@@ -35,8 +35,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"wrote {path}")
     command.in_its_own_process("pipeline")  # which knows the new package
     command.in_its_own_process("code")
+    name = arguments.name
     steps = {
-        f"dvc repro --pull measure@{arguments.name}": "trains its ten runs and measures them, in two or three minutes",
+        f"dvc repro --pull measure@{name} controls@{name}": "trains and measures its ten runs, in two or three minutes",
         "dvc repro --single-item judge report page": "its verdict, beside all others",
         f"pytest tests/{arguments.name} tests/test_claims.py": "what it is checked by",
     }

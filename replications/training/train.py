@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from replications import command, proof, runs, study
 from replications.code import code_hash
 from replications.errors import ReplicationError
-from replications.judging import claims
+from replications.judging import verdicts
 from replications.statistics import detectable
 from replications.training import pictures, workers
 
@@ -126,7 +126,7 @@ def print_power(declared: study.Study, replication: str) -> None:
     of_room = importlib.import_module(f"replications.{replication}.claims").CLAIMS
     of_study = [claim for claim in of_room if declared.name in claim.studies]
     n = len(declared.seeds)
-    warnings = claims.preflight(of_study, n)
+    warnings = verdicts.preflight(of_study, n)
     for warning in warnings:
         print(f"warning: {warning}")
     if of_study and not warnings:

@@ -2,8 +2,8 @@
 
 Writes validation/judge.csv, families.csv, power.csv, flip_chance.csv, and judge.png and judge.md which show them.
 Scores of training seeds are drawn from a known truth and judged by the very rule that judges claims: each design is a
-predicate of `replications.claims`, whose own `effects` are weighed and decided by `replications.statistics`. Trains
-nothing, reads nothing, and draws the same numbers every time.
+predicate of `replications.judging.predicates`, whose own `effects` are weighed and decided by
+`replications.statistics`. Trains nothing, reads nothing, and draws the same numbers every time.
 
 Axes: V variants, D draws, S seeds, P parts of a claim. Effects are counted in standard deviations of the effect between
 seeds, so that one table serves every instrument.
@@ -12,6 +12,8 @@ seeds, so that one table serves every instrument.
 import io
 import math
 import platform
+import re
+import textwrap
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,23 +23,41 @@ from pathlib import Path
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from replications import command
 from replications.drawing import Axes, Line2D, plain, plt
 from replications.errors import ReplicationError
-from replications.judging.claims import Above, Below, Contrast, Greater, Increases, Peaks, Predicate, Similar
+from replications.judging.predicates import (
+    Above,
+    Below,
+    Both,
+    Contrast,
+    Dips,
+    Greater,
+    Increases,
+    Peaks,
+    Predicate,
+    Similar,
+)
 from replications.judging.scores import Scores
 from replications.results import as_csv, write_bytes, write_text
 from replications.statistics import (
+    CONTRADICTED,
+    EXACT_LEVEL,
+    INCONCLUSIVE,
     LEVEL,
+    NEGLIGIBLE,
+    REPLICATED,
     Array,
+    Evidence,
     benjamini_hochberg_levels,
     decide,
     detectable,
     flip_chance,
     page_trend_p,
     power,
+    sign_test_p,
     t_test_p,
     weigh,
 )
@@ -45,7 +65,7 @@ from replications.statistics import (
 Integers = NDArray[np.int64]
 
 DRAWS = 10_000
-"""Sets of seeds where no effect is there to be found: a rate near 5 % is then known to ± 0.2 %."""
+"""Sets of seeds where an outcome is as likely to be wrong as it can be: a rate near 5 % is then known to ± 0.2 %."""
 SEEDS = (3, 5, 8, 10, 20)
 PROMISED = (5, 8, 10)
 """The numbers of seeds for which errors are promised to stay rare."""
@@ -54,16 +74,24 @@ PATTERNS = 2**10
 FAR = 8.0
 """How far a collapsed seed lies from the others, in their standard deviations."""
 
+DECIDED = {"replicated": REPLICATED, "contradicted": CONTRADICTED, "negligible": NEGLIGIBLE}
+"""The outcomes that can be wrong: to leave a claim open is a lack of power, and no error."""
+JUDGED = {**DECIDED, "inconclusive": INCONCLUSIVE}
+"""All that `decide` says."""
+
 COLUMNS = (
-    *("design", "distribution", "n_seeds", "centre", "smallest_effect", "true_effect", "truth"),
-    *("replicated", "contradicted", "inconclusive", "covers_mean", "covers_median", "draws", "standard_error"),
+    *("design", "distribution", "n_seeds", "centre", "smallest_effect", "true_effect", "wrong"),
+    *(*JUDGED, "covers_mean", "covers_median", "draws"),
 )
 FAMILY_COLUMNS = (
-    *("arms", "n_seeds", "true_share", "families", "false_discovery_rate", "standard_error"),
-    *("any_false", "found"),
+    *("arms", "n_seeds", "claims", "families", "wrong_share", "standard_error", "any_wrong"),
+    *("replicated", "contradicted", "negligible"),
 )
-POWER_COLUMNS = ("n_seeds", "effect", "power", "power_first_of_100", "detectable")
-FLIP_COLUMNS = ("distribution", "low", "high", "sets", "predicted", "observed", "standard_error")
+POWER_COLUMNS = (
+    *("n_seeds", "effect", "replicated", "replicated_first_of_100", "contradicted", "contradicted_one_of_four"),
+    *("negligible", "negligible_first_of_100", "detectable", "negligible_at"),
+)
+FLIP_COLUMNS = ("distribution", "outcome", "low", "high", "sets", "predicted", "observed", "standard_error")
 
 
 class CalibrationError(ReplicationError, ValueError):
@@ -117,33 +145,46 @@ class Design:
     """Variant → its location when the true effect is 1."""
     base: Mapping[str, float] = field(default_factory=dict)
     """Variant → what is added to its location whatever the effect."""
-    steady: tuple[str, ...] = ()
-    """Variants whose scores are normal, with a tenth of the others' spread."""
+    steady: Mapping[str, float] = field(default_factory=dict)
+    """Variant whose scores are normal → their spread, that of the others being 1."""
     cases: tuple[tuple[float, float], ...] = (
         *((0.0, effect) for effect in (-1.0, 0.0, 0.5, 1.0, 2.0, 4.0)),
-        *((0.5, effect) for effect in (0.0, 0.5, 1.5)),
+        *((0.5, effect) for effect in (-0.5, 0.0, 0.5, 1.5)),
+        *((3.0, effect) for effect in (-3.0, 0.0, 1.0, 3.0)),
     )
     """(smallest effect, true effect)."""
     promised: bool = True
-    """Whether the rule promises to err rarely."""
+    """Whether the rule promises to err rarely, were it about the typical seed."""
 
     @property
     def weights(self) -> Array:
-        """How each arm enters each part; [P, V]. Read off the predicate: its effects on arms that are one-hot."""
-        arms = {name: (np.arange(len(self.lift)) == i).astype(float) for i, name in enumerate(self.lift)}
-        return np.stack(list(self.predicate.effects(Drawn({}, arms), ()).values()))
+        """How each arm enters each part; [P, V]. Read off the predicate: its effects on arms that are one-hot or 0."""
+        arms = {name: (np.arange(len(self.lift) + 1) == i).astype(float) for i, name in enumerate(self.lift)}
+        parts = np.stack(list(self.predicate.effects(Drawn({}, arms=arms), ()).values()))
+        return np.asarray(parts[:, :-1] - parts[:, -1:], float)
+
+    @property
+    def spreads(self) -> Array:
+        """Standard deviation between seeds of each arm; [V]."""
+        return np.array([self.steady.get(name, 1.0) for name in self.lift])
 
     @property
     def spread(self) -> float:
-        """Standard deviation of the effect between seeds."""
-        own = np.array([0.1 if name in self.steady else 1.0 for name in self.lift])
-        return float(np.linalg.norm(self.weights[0] * own))
+        """Standard deviation of the effect between seeds, of the widest part."""
+        return float(np.linalg.norm(self.weights * self.spreads, axis=1).max())
+
+    @property
+    def alike(self) -> bool:
+        """Whether arms spread alike are compared with each other, so that the rule can speak of their means, too."""
+        return not self.steady and bool(np.allclose(self.weights.sum(1), 0))
 
     @property
     def balanced(self) -> bool:
         """Whether its effects are symmetric about the true one, so that their mean and their median are the same."""
-        return self.predicate.symmetric and not self.steady
+        return not self.steady and all(np.allclose(np.sort(row), np.sort(-row)) for row in self.weights)
 
+
+MARGIN = tuple((-3.0, effect) for effect in (-4.0, -3.0, -2.5, -2.0, -1.0, 0.0))
 
 DESIGNS = {
     "greater": Design("one arm above another, paired", Greater("score", "a", "b"), {"a": 1, "b": 0}),
@@ -154,6 +195,21 @@ DESIGNS = {
         Increases("score", ("a", "b", "c", "d")),
         {"a": 0, "b": 1 / 3, "c": 2 / 3, "d": 1},
     ),
+    "margin": Design(
+        "one arm not below another by a margin", Greater("score", "a", "b"), {"a": 1, "b": 0}, cases=MARGIN
+    ),
+    "similar": Design(
+        "two arms no further apart than a margin", Similar("score", ("a", "b")), {"a": 1, "b": 0}, cases=MARGIN
+    ),
+    "contrast": Design(
+        "two losers against one winner (2, −1, −1)",
+        Contrast("score", (("a", 2.0), ("b", -1.0), ("c", -1.0))),
+        {"a": 0.5, "b": 0, "c": 0},
+    ),
+    "unlike": Design("a wild arm above a steady one", Greater("score", "a", "b"), {"a": 1, "b": 0}, steady={"b": 0.1}),
+    "unlike_3": Design(
+        "an arm above one a third as wild", Greater("score", "a", "b"), {"a": 1, "b": 0}, steady={"b": 1 / 3}
+    ),
     "peaks": Design("two parts, both as true", Peaks("score", "a", ("b", "c")), {"a": 1, "b": 0, "c": 0}),
     "peaks_half": Design(
         "two parts, one beyond doubt", Peaks("score", "a", ("b", "c")), {"a": 1, "b": 0, "c": 0}, base={"c": -10.0}
@@ -163,22 +219,38 @@ DESIGNS = {
         Peaks("score", "a", ("b", "c", "d", "e")),
         {"a": 1, "b": 0, "c": 0, "d": 0, "e": 0},
     ),
-    "similar": Design(
-        "two arms no further apart than a margin",
-        Similar("score", ("a", "b")),
-        {"a": 1, "b": 0},
-        cases=tuple((-3.0, effect) for effect in (-4.0, -3.0, -2.5, -2.0, -1.0, 0.0)),
+    "peaks_mixed": Design(
+        "two parts, wild over wild and steady",
+        Peaks("score", "a", ("b", "c")),
+        {"a": 1, "b": 0, "c": 0},
+        steady={"c": 0.1},
     ),
-    "contrast": Design(
-        "two losers against one winner (2, −1, −1)",
-        Contrast("score", (("a", 2.0), ("b", -1.0), ("c", -1.0))),
-        {"a": 0.5, "b": 0, "c": 0},
+    "peaks_wild": Design(
+        "two parts, wild over steady",
+        Peaks("score", "a", ("b", "c")),
+        {"a": 1, "b": 0, "c": 0},
+        steady={"b": 0.1, "c": 0.1},
     ),
-    "unlike": Design(
-        "a wild arm above a steady one",
-        Greater("score", "a", "b"),
-        {"a": 1, "b": 0},
-        steady=("b",),
+    "dips_wild": Design(
+        "four parts, steady under wild",
+        Dips("score", "a", ("b", "c", "d", "e")),
+        {"a": -1, "b": 0, "c": 0, "d": 0, "e": 0},
+        steady={"a": 0.1},
+    ),
+    "apart": Design(
+        "two parts that share no arm",
+        Both(Above("score", "a", 0.0), 1.0, Above("score", "b", 0.0), 1.0),
+        {"a": 1, "b": 1},
+    ),
+    "apart_four": Design(
+        "four parts that share no arm",
+        Both(
+            Both(Above("score", "a", 0.0), 1.0, Above("score", "b", 0.0), 1.0),
+            1.0,
+            Both(Above("score", "c", 0.0), 1.0, Above("score", "d", 0.0), 1.0),
+            1.0,
+        ),
+        {"a": 1, "b": 1, "c": 1, "d": 1},
         promised=False,
     ),
 }
@@ -188,7 +260,7 @@ DESIGNS = {
 class Drawn(Scores):
     """Scores of many draws at once, each arm [D · S] in a row: predicates reckon seed by seed, so they never notice."""
 
-    arms: Mapping[str, Array]
+    arms: Mapping[str, Array] = field(default_factory=dict)
 
     def arm(self, variant: str, instrument: str, seeds: Sequence[int]) -> Array:
         """All draws of a variant; `seeds` are not asked for."""
@@ -203,28 +275,38 @@ def _rng(*what: str | int) -> np.random.Generator:
 def draw(design: Design, distribution: str, rng: np.random.Generator, draws: int, n: int) -> Array:
     """Scores [V, D, S] around locations of zero."""
     shape = (draws, n)
-    arms = [
-        0.1 * rng.standard_normal(shape) if name in design.steady else DISTRIBUTIONS[distribution](rng, shape)
+    arms: list[Array] = [
+        design.steady[name] * rng.standard_normal(shape)
+        if name in design.steady
+        else DISTRIBUTIONS[distribution](rng, shape)
         for name in design.lift
     ]
-    shared = rng.standard_normal(shape) if len(arms) > 1 else 0.0
-    return np.stack(arms) + shared
+    compared = design.alike or design.steady  # else every part is about one arm, and the seed says nothing of another
+    shared = rng.standard_normal(shape) if compared else np.zeros(shape)
+    scores: Array = np.stack(arms)
+    scores += shared
+    return scores
 
 
-def located(design: Design, effect: float | Array) -> Array:
-    """Locations [V, …] of the arms when the true effect, in the scores' units, is `effect` […]."""
+def located(design: Design, effect: float | Array, skew: ArrayLike = 0.0) -> Array:
+    """Locations [V, …] of the arms when the true effect, in the scores' units, is `effect` […].
+
+    `skew` [P] is taken off each part besides: with the median of its noise, its median is the true effect.
+    """
     lift, base = (np.array([mapping.get(name, 0.0) for name in design.lift]) for mapping in (design.lift, design.base))
+    base -= np.linalg.pinv(design.weights) @ np.broadcast_to(skew, len(design.weights))
     return np.multiply.outer(lift, effect) + base.reshape(-1, *[1] * np.ndim(effect))
 
 
 @cache
-def median_of_noise(name: str, distribution: str) -> float:
-    """The median of the effect when its mean is zero, from a million draws (± 0.001 standard deviations)."""
+def median_of_noise(name: str, distribution: str) -> tuple[float, ...]:
+    """The medians of the parts when their means are zero, from a million draws (± 0.001 standard deviations)."""
     design = DESIGNS[name]
+    weights = design.weights
     if design.balanced or distribution not in LOPSIDED:
-        return 0.0
-    scores = draw(design, distribution, _rng("median", distribution), 10**6, 1)
-    return float(np.median(np.tensordot(design.weights[0], scores, 1)))
+        return (0.0,) * len(weights)
+    scores = draw(design, distribution, _rng("median", distribution), 10**6, 1)[..., 0]
+    return tuple(float(np.median(row @ scores)) for row in weights)
 
 
 # --- the rule, on many draws ---------------------------------------------------------------------------------------
@@ -233,34 +315,69 @@ def median_of_noise(name: str, distribution: str) -> float:
 def parts_of(predicate: Predicate, scores: Mapping[str, Array]) -> Array:
     """The predicate's own effects [D, P, S] of scores {variant: [D, S]}."""
     arms = {name: arm.ravel() for name, arm in scores.items()}
-    effects = predicate.effects(Drawn({}, arms), ())
+    effects = predicate.effects(Drawn({}, arms=arms), ())
     shape = next(iter(scores.values())).shape
     return np.stack([part.reshape(shape) for part in effects.values()], axis=1)
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Many sets of seeds, weighed as claims are.
+
+    Where no t-test passes at the level of a single claim, the exact tests cannot change anything, and are left out.
+    """
+
+    by_t: Evidence
+    """Of all sets [D]; without the exact tests by sign flips and for order."""
+    open: NDArray[np.bool_]
+    """Which sets a t-test leaves to the exact ones; [D]."""
+    evidence: Evidence
+    """Of the open ones, all of it."""
+
+    @property
+    def p_claim(self) -> Array:
+        """The p [D] with which each enters its family; 1 where it lies above the level whatever the exact tests say."""
+        p = np.ones(self.open.shape)
+        p[self.open] = self.evidence.p_claim
+        return p
+
+    def decided(self, level: Array | float = LEVEL) -> Integers:
+        """The outcomes [D]; level: of each set, or of all."""
+        found = np.full(self.open.shape, INCONCLUSIVE)
+        found[self.open] = decide(self.evidence, np.broadcast_to(level, self.open.shape)[self.open])
+        return found
+
+
+def weighed(predicate: Predicate, scores: Mapping[str, Array], smallest: float) -> Weighed:
+    """What scores {variant: [D, S]} say of the predicate, each set of seeds on its own."""
+    parts = parts_of(predicate, scores)
+    by_t = weigh(parts, smallest, patterns=1)
+    open_ = np.minimum.reduce([by_t.p_beyond, by_t.p_against, by_t.p_negligible]) <= LEVEL
+    open_[0] = True  # so that there is always something to weigh
+    order = (0.0, 0.0)
+    if isinstance(predicate, Increases) and smallest >= 0:
+        order = order_p(np.stack([scores[name][open_] for name in predicate.variants], axis=-1))
+    return Weighed(by_t, open_, weigh(parts[open_], smallest, PATTERNS, order))
 
 
 def verdicts(
     predicate: Predicate, scores: Mapping[str, Array], smallest: float, level: Array | float = LEVEL
 ) -> tuple[Integers, Array, Integers]:
-    """The verdicts (1, 0, −1) on scores {variant: [D, S]}, each set as if it were the claim's.
+    """The verdicts on scores {variant: [D, S]}, each set as if it were the claim's.
 
     Returns:
-        Verdicts [D], the effects [D, S] of the part that is shown, and which part it is [D]. Where neither t-test
-        passes, the exact tests cannot change anything, and are left out.
+        Outcomes [D], the effects [D, S] of the part that is shown, and which part it is [D].
     """
-    parts = parts_of(predicate, scores)
-    weighed = weigh(parts, smallest, patterns=1, symmetric=predicate.symmetric)
-    level = np.broadcast_to(level, weighed.part.shape)
-    found = np.zeros(weighed.part.shape, int)
-    open_ = (weighed.p_beyond <= level) | (weighed.p_against <= LEVEL)
-    if open_.any():
-        evidence = weigh(parts[open_], smallest, PATTERNS, predicate.symmetric)
-        order = (0.0, 0.0)
-        if isinstance(predicate, Increases) and smallest >= 0:
-            order = order_p(np.stack([scores[name][open_] for name in predicate.variants], axis=-1))
-        found[open_] = decide(evidence, level[open_], LEVEL, order)  # type: ignore[arg-type]
-    contradicted = found == -1  # there a claim shows the part that contradicts it
-    effects = np.where(contradicted[:, None], weighed.effects_against, weighed.effects)
-    return found, effects, np.where(contradicted, weighed.part_against, weighed.part)
+    of_all = weighed(predicate, scores, smallest)
+    found, by_t = of_all.decided(level), of_all.by_t
+    part, effects = by_t.part, by_t.effects
+    for outcome, other, of_other in (
+        (CONTRADICTED, by_t.part_against, by_t.effects_against),
+        (NEGLIGIBLE, by_t.part_negligible, by_t.effects_negligible),
+    ):  # there a claim shows the part that decides
+        part = np.where(found == outcome, other, part)
+        effects = np.where((found == outcome)[:, None], of_other, effects)
+    return found, effects, part
 
 
 def order_p(scores: Array) -> tuple[Array, Array]:
@@ -288,55 +405,52 @@ _orders: dict[tuple[int, int], dict[int, tuple[float, float]]] = {}
 def rates(name: str, distribution: str, n: int, draws: int = DRAWS) -> list[dict]:
     """The rows of judge.csv about one design, distribution and number of seeds.
 
-    Where mean and median of the effects differ, each of them is put at the true effect in turn. Where the rule should
-    find something, a tenth of the draws suffice.
+    Where mean and median of the effects differ, each of them is put at the true effect in turn. Away from zero and
+    from the smallest effect, where no outcome is as likely to be wrong as it can be, a tenth of the draws suffice.
     """
     design = DESIGNS[name]
     noise = draw(design, distribution, _rng(name, distribution, n), draws, n)
     skew = median_of_noise(name, distribution)
     return [
         _rate(design, noise, case, centre, skew) | {"design": name, "distribution": distribution}
-        for centre in (("median", "mean") if skew else ("both",))
+        for centre in (("median", "mean") if any(skew) else ("both",))
         for case in design.cases
     ]
 
 
-def _rate(design: Design, noise: Array, case: tuple[float, float], centre: str, skew: float) -> dict:
+def _rate(design: Design, noise: Array, case: tuple[float, float], centre: str, skew: tuple[float, ...]) -> dict:
     smallest, true = case
-    truth = truth_of(smallest, true)
-    noise = noise if truth in ("none", "smallest") else noise[:, : noise.shape[1] // 10]
-    mean = true * design.spread - (skew if centre == "median" else 0.0)
-    locations = located(design, mean)
+    noise = noise if true == 0 or abs(true) == abs(smallest) else noise[:, : noise.shape[1] // 10]
+    locations = located(design, true * design.spread, skew if centre == "median" else 0.0)
     scores = dict(zip(design.lift, noise + locations[:, None, None], strict=True))
     found, effects, part = verdicts(design.predicate, scores, smallest * design.spread)
-    means = (design.weights @ locations)[part]
-    draws = len(found)
-    replicated, contradicted = ((found == verdict).mean() for verdict in (1, -1))
+    means = design.weights @ locations
     return {
         "n_seeds": noise.shape[-1],
         "centre": centre,
         "smallest_effect": smallest,
         "true_effect": true,
-        "truth": truth,
-        "replicated": f"{replicated:.4f}",
-        "contradicted": f"{contradicted:.4f}",
-        "inconclusive": f"{(found == 0).mean():.4f}",
-        "covers_mean": f"{covered(effects, means):.4f}",
-        "covers_median": f"{covered(effects, means + skew):.4f}",
-        "draws": draws,
-        "standard_error": f"{standard_error(replicated, draws):.4f}",
+        "wrong": " ".join(wrong_outcomes(smallest, true)),
+        **{outcome: f"{(found == number).mean():.4f}" for outcome, number in JUDGED.items()},
+        "covers_mean": f"{covered(effects, means[part]):.4f}",
+        "covers_median": f"{covered(effects, (means + skew)[part]):.4f}",
+        "draws": len(found),
     }
 
 
-def truth_of(smallest: float, true: float) -> str:
-    """What a right judge would know: none, smallest (exactly that), beyond it, or opposite.
+def wrong_outcomes(smallest: float, true: float) -> tuple[str, ...]:
+    """What a right judge would not say of a claim all of whose parts have this true effect.
 
-    "None" is the hypothesis that is to be refuted: no effect, or a gap as wide as the margin.
+    Replicated, where it is not beyond the smallest that matters; contradicted, where it has the claimed sign or none
+    (of a margin, where it is not beyond the margin); negligible, where it is not within the smallest on both sides.
+    To be exactly at a bound is not to be beyond it, and not to be within it.
     """
-    null = min(0.0, smallest)
-    if true <= null:
-        return "none" if true == null else "opposite"
-    return "smallest" if true == smallest else "beyond"
+    false = {
+        "replicated": true <= smallest,
+        "contradicted": true >= min(0.0, smallest),
+        "negligible": abs(true) >= smallest,  # a margin is never negligible
+    }
+    return tuple(outcome for outcome in DECIDED if false[outcome])
 
 
 def covered(effects: Array, truth: Array) -> float:
@@ -353,60 +467,76 @@ def standard_error(rate: float, draws: int) -> float:
 
 # --- a study of claims ---------------------------------------------------------------------------------------------
 
-FAMILY = ("greater", "above", "increases", "peaks_half", "contrast")
+FAMILY = ("greater", "above", "increases", "peaks_half", "unlike")
 """Claims of a family of 100: five of each design and distribution, unless all share one baseline arm."""
-TRUE_SHARES = (0.0, 0.2, 0.4, 0.8)
-TRUE_EFFECT = 2.0
+KINDS = {
+    "zero": (0.0, 0.0),
+    "smallest": (2.0, 2.0),
+    "negligible": (3.0, 0.0),
+    "beyond": (1.0, 3.0),
+    "other": (1.0, -2.0),
+}
+"""Kind of claim → its smallest and its true effect. Of the first two every decision is wrong, of the others one is
+right: negligible, replicated, contradicted."""
+MIXES = {
+    "no effect": (("zero",) * 5,),
+    "exactly the smallest effect": (("smallest",) * 5,),
+    "four of five at a bound": tuple(
+        ("zero", "zero", "smallest", "smallest", one) for one in ("negligible", "beyond", "other")
+    ),
+    "a fifth of each kind": (tuple(KINDS),),
+    "none at a bound": (("negligible", "negligible", "beyond", "other", "other"),),
+}
+"""What the claims of a family are → the kinds of each five that have a design and a distribution, in turn."""
 
 
-def families(arms: str, n: int, true_share: float, draws: int = DRAWS) -> dict:
-    """A row of families.csv: of the claims called replicated in a study of 100, how many are not true.
+def families(arms: str, n: int, mix: str, draws: int = DRAWS) -> dict:
+    """A row of families.csv: of the claims that are decided in a study of 100, how many are decided wrongly.
 
     Args:
         arms: "own" for each claim, or one "shared" baseline that every claim compares its arm with.
         n: seeds.
-        true_share: share of the claims whose true effect is TRUE_EFFECT beyond the smallest, which is zero.
-        draws: there are a fiftieth as many families.
+        mix: what the claims are, of MIXES.
+        draws: there are a fifth as many families.
     """
-    count, n_true = draws // 50, round(5 * true_share)
-    true = np.repeat([[TRUE_EFFECT, 0.0]], count, axis=0).repeat([n_true, 5 - n_true], axis=1)  # [families, 5]
-    blocks = []
+    count = draws // 5
+    claims: list[tuple[str, Weighed]] = []
     for distribution in DISTRIBUTIONS:
         names = FAMILY if arms == "own" else ("greater",) * len(FAMILY)
+        baseline = DISTRIBUTIONS[distribution](_rng(distribution, n, mix), (count, n))
         for i, name in enumerate(names):
-            design = DESIGNS[name]
-            rng = _rng(name, distribution, n, arms, round(100 * true_share), i)
-            noise = draw(design, distribution, rng, count * 5, n)
-            if arms == "shared":
-                baseline = DISTRIBUTIONS[distribution](_rng(distribution, n, round(100 * true_share)), (count, n))
-                noise[1] = baseline.repeat(5, axis=0)
-            mean = true.ravel() * design.spread - median_of_noise(name, distribution)
-            noise = noise + located(design, mean)[..., None]
-            blocks.append((design.predicate, dict(zip(design.lift, noise, strict=True))))
+            design, kinds = DESIGNS[name], MIXES[mix][len(claims) // 5 % len(MIXES[mix])]
+            rng, skew = _rng(name, distribution, n, arms, mix, i), median_of_noise(name, distribution)
+            for kind in kinds:
+                noise = draw(design, distribution, rng, count, n)
+                if arms == "shared":
+                    noise[1] = baseline
+                smallest, true = (design.spread * effect for effect in KINDS[kind])
+                noise = noise + located(design, true, skew)[:, None, None]
+                scores = dict(zip(design.lift, noise, strict=True))
+                claims.append((kind, weighed(design.predicate, scores, smallest)))
     # a claim's raw p depends on no other claim; the level that it must reach depends on all
-    p = [
-        weigh(parts_of(predicate, scores), 0.0, 1, predicate.symmetric).p_beyond.reshape(count, 5)
-        for predicate, scores in blocks
-    ]
-    levels = np.array([benjamini_hochberg_levels(row) for row in np.concatenate(p, axis=1)])
-    found = np.concatenate(
-        [
-            verdicts(predicate, scores, 0.0, levels[:, 5 * i : 5 * i + 5].ravel())[0].reshape(count, 5) == 1
-            for i, (predicate, scores) in enumerate(blocks)
-        ],
-        axis=1,
-    )
-    is_true = np.tile(true > 0, len(blocks))
-    false_share = (found & ~is_true).sum(1) / np.maximum(1, found.sum(1))
+    levels = np.array([benjamini_hochberg_levels(p) for p in np.stack([one.p_claim for _, one in claims], axis=1)])
+    found = np.stack([one.decided(level) for (_, one), level in zip(claims, levels.T, strict=True)], axis=1)
+    kinds = np.array([kind for kind, _ in claims])
+    wrong = np.zeros(found.shape, bool)
+    for kind, case in KINDS.items():
+        for outcome in wrong_outcomes(*case):
+            wrong |= (kinds == kind) & (found == DECIDED[outcome])
+    shares = wrong.sum(1) / np.maximum(1, (found != INCONCLUSIVE).sum(1))
+    right = {"replicated": "beyond", "contradicted": "other", "negligible": "negligible"}
     return {
         "arms": arms,
         "n_seeds": n,
-        "true_share": true_share,
+        "claims": mix,
         "families": count,
-        "false_discovery_rate": f"{false_share.mean():.4f}",
-        "standard_error": f"{false_share.std(ddof=1) / math.sqrt(count):.4f}",
-        "any_false": f"{(found & ~is_true).any(1).mean():.4f}",
-        "found": f"{found[is_true].mean():.4f}" if n_true else "",
+        "wrong_share": f"{shares.mean():.4f}",
+        "standard_error": f"{shares.std(ddof=1) / math.sqrt(count):.4f}",
+        "any_wrong": f"{wrong.any(1).mean():.4f}",
+        **{
+            outcome: f"{(found[:, kinds == kind] == DECIDED[outcome]).mean():.4f}" if kind in kinds else ""
+            for outcome, kind in right.items()
+        },
     }
 
 
@@ -419,91 +549,147 @@ POWER_EFFECTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 def powers(n: int) -> list[dict]:
     """The rows of power.csv about one number of seeds: what the check before training goes by.
 
-    `power_first_of_100` is the power when the claim is the only true one of a hundred, so that its p must reach a
-    hundredth of the level: the most that multiplicity can cost.
+    An `effect` is counted in standard deviations: for replicated, how far the true one lies beyond the smallest; for
+    contradicted, how far below zero; for negligible the true one is zero, and it is the smallest that lies so far
+    off. With `_first_of_100` the claim is the only one of a hundred of which anything is to be found, so that its p
+    must reach a hundredth of the level: the most that multiplicity can cost. With `_one_of_four` one of the four
+    parts of a conjunction has fallen and the others stand as far above zero. `detectable` and `negligible_at` are
+    what is found with 80 % chance.
     """
-    needed = detectable(n)
+    needed, within = detectable(n), _where(lambda smallest: _share_negligible(n, smallest) >= 0.8)
     return [
         {
             "n_seeds": n,
             "effect": effect,
-            "power": f"{power(n, effect):.4f}",
-            "power_first_of_100": f"{power(n, effect, LEVEL / 100):.4f}",
+            "replicated": f"{power(n, effect):.4f}",
+            "replicated_first_of_100": f"{power(n, effect, LEVEL / 100):.4f}",
+            "contradicted": f"{_share_contradicted(n, (-effect,)):.4f}",
+            "contradicted_one_of_four": f"{_share_contradicted(n, (-effect, effect, effect, effect)):.4f}",
+            "negligible": f"{_share_negligible(n, effect):.4f}",
+            "negligible_first_of_100": f"{_share_negligible(n, effect, LEVEL / 100):.4f}",
             "detectable": f"{needed:.3f}",
+            "negligible_at": f"{within:.3f}",
         }
         for effect in POWER_EFFECTS
     ]
 
 
+def _share_contradicted(n: int, parts: tuple[float, ...]) -> float:
+    """Chance that n seeds contradict a claim whose parts have these true effects, of normal effects."""
+    effects = _normal(_rng("contradicted", n), (4000, len(parts), n)) + np.array(parts)[:, None]
+    return float((decide(weigh(effects, 0.0, PATTERNS)) == CONTRADICTED).mean())
+
+
+def _share_negligible(n: int, smallest: float, level: float = LEVEL) -> float:
+    """Chance that n seeds call an effect of zero too small to matter, of normal effects."""
+    effects = _normal(_rng("negligible", n), (4000, 1, n))
+    return float((decide(weigh(effects, smallest, patterns=1), level) == NEGLIGIBLE).mean())
+
+
+def _where(enough: Callable[[float], bool], low: float = 0.0, high: float = 64.0) -> float:
+    """Where `enough` begins to hold, to 0.01; inf: nowhere up to `high`."""
+    if not enough(high):
+        return math.inf
+    while high - low > 0.01:
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
 FLIP_DESIGNS = ("greater", "above", "peaks")
 FLIP_SEEDS = (5, 8)
-FLIP_EFFECTS = (-1.0, 4.0)
+FLIP_CASES = ((0.0, -1.0, 4.0), (3.0, -3.0, 7.0))
+"""(smallest effect, least and largest true effect)."""
 BINS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
+ANY = "any"
+
+Flip = tuple[str, float, float]
+"""Outcome, flip chance told, share of fresh sets from the same truth that do get another outcome."""
 
 
-def flips(distribution: str, draws: int = DRAWS) -> list[tuple[float, float]]:
-    """(flip chance told, share of fresh sets from the same truth that do get another verdict) of many sets of seeds.
+def flips(distribution: str, draws: int = DRAWS) -> list[Flip]:
+    """What was told and what happened, of many sets of seeds.
 
-    True effects are drawn evenly over FLIP_EFFECTS. There are 1/200 of `draws` sets by design and number of seeds,
+    True effects are drawn evenly over FLIP_CASES. There are 1/400 of `draws` sets by design, number of seeds and case,
     each with 1/20 of `draws` fresh ones.
     """
-    pairs = []
-    count, n_fresh = draws // 200, draws // 20
+    pairs: list[Flip] = []
+    count, n_fresh = draws // 400, draws // 20
+    words = {number: outcome for outcome, number in JUDGED.items()}
     for name in FLIP_DESIGNS:
         for n in FLIP_SEEDS:
             design, rng = DESIGNS[name], _rng("flip", name, distribution, n)
-            effects = rng.uniform(*FLIP_EFFECTS, count) * design.spread
-            noise = draw(design, distribution, rng, count * (1 + n_fresh), n)
-            noise = noise.reshape(len(noise), count, 1 + n_fresh, n) + located(design, effects)[..., None, None]
-            scores = {arm: x.reshape(-1, n) for arm, x in zip(design.lift, noise, strict=True)}
-            found = verdicts(design.predicate, scores, 0.0)[0].reshape(count, 1 + n_fresh)
-            first = parts_of(design.predicate, {arm: x[:, 0] for arm, x in zip(design.lift, noise, strict=True)})
-            for parts, verdict, fresh in zip(first, found[:, 0], found[:, 1:], strict=True):
-                told = flip_chance(parts, 0.0, int(verdict), draws=500, symmetric=design.predicate.symmetric)
-                pairs.append((told, float((fresh != verdict).mean())))
+            for smallest, low, high in FLIP_CASES:
+                bound = smallest * design.spread
+                effects = rng.uniform(low, high, count) * design.spread
+                noise = draw(design, distribution, rng, count * (1 + n_fresh), n)
+                noise = noise.reshape(len(noise), count, 1 + n_fresh, n) + located(design, effects)[..., None, None]
+                scores = {arm: x.reshape(-1, n) for arm, x in zip(design.lift, noise, strict=True)}
+                found = verdicts(design.predicate, scores, bound)[0].reshape(count, 1 + n_fresh)
+                first = parts_of(design.predicate, {arm: x[:, 0] for arm, x in zip(design.lift, noise, strict=True)})
+                for parts, outcome, fresh in zip(first, found[:, 0].tolist(), found[:, 1:], strict=True):
+                    told = flip_chance(parts, bound, outcome, draws=500)
+                    pairs.append((words[outcome], told, float((fresh != outcome).mean())))
     return pairs
 
 
-def flip_rows(distribution: str, pairs: Sequence[tuple[float, float]]) -> list[dict]:
-    """The rows of flip_chance.csv about one distribution: what was told against what happened, by BINS."""
-    told, happened = np.array(pairs).T
+def flip_rows(distribution: str, pairs: Sequence[Flip], outcomes: Sequence[str] = (ANY,)) -> list[dict]:
+    """The rows of flip_chance.csv about one distribution: what was told against what happened, by outcome and BINS.
+
+    Of a single outcome all chances told are taken together.
+    """
     rows = []
-    for low, high in pairwise(BINS):
-        inside = (told >= low) & ((told < high) | (high == 1))
-        if inside.sum() > 1:
-            rows.append(
-                {
-                    "distribution": distribution,
-                    "low": low,
-                    "high": high,
-                    "sets": int(inside.sum()),
-                    "predicted": f"{told[inside].mean():.4f}",
-                    "observed": f"{happened[inside].mean():.4f}",
-                    "standard_error": f"{happened[inside].std(ddof=1) / math.sqrt(inside.sum()):.4f}",
-                }
-            )
+    for outcome in outcomes:
+        of_outcome = [pair[1:] for pair in pairs if outcome in (ANY, pair[0])]
+        told, happened = np.array(of_outcome).reshape(-1, 2).T
+        for low, high in pairwise(BINS) if outcome == ANY else ((BINS[0], BINS[-1]),):
+            inside = (told >= low) & ((told < high) | (high == 1))
+            if inside.sum() > 1:
+                rows.append(
+                    {
+                        "distribution": distribution,
+                        "outcome": outcome,
+                        "low": low,
+                        "high": high,
+                        "sets": int(inside.sum()),
+                        "predicted": f"{told[inside].mean():.4f}",
+                        "observed": f"{happened[inside].mean():.4f}",
+                        "standard_error": f"{happened[inside].std(ddof=1) / math.sqrt(inside.sum()):.4f}",
+                    }
+                )
     return rows
 
 
 # --- for people ----------------------------------------------------------------------------------------------------
 
 BOUND = 0.05
-"""What is promised: with no effect, PROMISED seeds give a wrong verdict of either kind no more often."""
+"""What is promised: PROMISED seeds give each outcome that is wrong no more often, whatever the truth."""
 
 
-def is_about_the_mean(row: Mapping) -> bool:
-    """Whether a row of judge.csv reads a claim on one arm as one about the mean; it is about the typical seed."""
-    return len(DESIGNS[row["design"]].lift) == 1 and row["centre"] == "mean"
+def about_the_mean(row: Mapping) -> bool:
+    """Whether a row of judge.csv reads a claim as one about the mean, where arms that are not alike are compared."""
+    return row["centre"] == "mean" and not DESIGNS[row["design"]].alike
 
 
 def is_promised(row: Mapping) -> bool:
-    """Whether the bound is promised for a row of judge.csv, were there no effect."""
-    return DESIGNS[row["design"]].promised and not is_about_the_mean(row) and int(row["n_seeds"]) in PROMISED
+    """Whether the bound is promised for the wrong outcomes of a row of judge.csv."""
+    return DESIGNS[row["design"]].promised and not about_the_mean(row) and int(row["n_seeds"]) in PROMISED
+
+
+def is_wrong(row: Mapping, outcome: str) -> bool:
+    """Whether an outcome is wrong, by the truth of a row of judge.csv."""
+    return outcome in row["wrong"].split()
 
 
 def wrong(row: Mapping) -> float:
-    """The larger of the rates of both verdicts, neither of which is right where there is no effect."""
-    return max(float(row["replicated"]), float(row["contradicted"]))
+    """The largest rate of an outcome that is wrong; 0: none is."""
+    return max((float(row[outcome]) for outcome in DECIDED if is_wrong(row, outcome)), default=0.0)
+
+
+def surely_above(row: Mapping, outcome: str) -> bool:
+    """Whether a rate lies above BOUND by more than two standard errors: of thousands that do not, some lie above."""
+    rate = float(row[outcome])
+    return rate - 2 * standard_error(rate, int(row["draws"])) > BOUND
 
 
 def environment() -> str:
@@ -519,80 +705,142 @@ def summary(
     made_with: str,
 ) -> str:
     """judge.md: what the rows of the tables say, in words, the worst cases named."""
-    none = [row for row in judged if row["truth"] == "none"]
-    promised = [row for row in none if is_promised(row)]
-    at_smallest = [row for row in judged if row["truth"] == "smallest" and is_promised(row)]
-    above = [f"{_cell(row)}: {100 * wrong(row):.1f} %" for row in promised if wrong(row) > BOUND]
-    found_false = max(of_families, key=lambda row: float(row["false_discovery_rate"]))
-    return f"""# How often the judge errs
+    promised = [row for row in judged if is_promised(row)]
+    mean = [row for row in judged if about_the_mean(row) and int(row["n_seeds"]) in PROMISED]
+    apart = [row for row in judged if row["design"] == "apart_four" and row["centre"] in ("median", "both")]
+    above = [
+        f'"{outcome}" in {_rate_of(row, outcome)}'
+        for row in promised
+        for outcome in DECIDED
+        if is_wrong(row, outcome) and surely_above(row, outcome)
+    ]
+    cells = sum(len(row["wrong"].split()) for row in promised)
+    most_wrong = max(of_families, key=lambda row: float(row["wrong_share"]))
+    many = [row for row in judged if int(row["n_seeds"]) in PROMISED and row["centre"] in ("both", "mean")]
+    many = [row for row in many if int(row["draws"]) == max(int(one["draws"]) for one in judged)]
+    return wrapped(f"""# How often the judge errs
 
 Generated by `python -m replications calibration`, do not edit. Scores of training seeds are drawn from a known truth
 and judged by the rule that judges claims. Effects are counted in standard deviations of the effect between seeds. Draws
-for each rate: {max(int(row["draws"]) for row in judged)} where there is no effect to find, a tenth of it elsewhere.
+for each rate: {max(int(row["draws"]) for row in judged)} where the true effect is zero or exactly the smallest that
+matters, a tenth of it elsewhere.
+
 {made_with}.
 
 ![Wrong verdicts, coverage, power and flip chance](judge.png)
 
-## With no effect
+## Wrong verdicts
 
-Promised: with no effect and 5 to 10 seeds, "replicated" in at most 5 % of the cases.
+Promised: with {_listed(PROMISED)} seeds, whatever the true effect of the typical seed, each outcome that it makes wrong
+is said in at most 5 % of the cases.
 
-- "Replicated" with no effect: at most {_most(promised, "replicated")}.
-- "Contradicted" with no effect: at most {_most(promised, "contradicted")}.
-- "Replicated" at exactly the smallest effect that matters, which is not beyond it: at most
-  {_most(at_smallest, "replicated")}.
-- Cells above 5 %: {"; ".join(above) or "none"}, of {len(promised)}.
+- "Replicated" where the true effect is not beyond the smallest that matters, or exactly that: at most
+  {_most(promised, "replicated")}.
+- "Contradicted" where the true effect has the sign that is claimed, or is exactly zero (of a margin: is not beyond the
+  margin, or exactly at it): at most {_most(promised, "contradicted")}.
+- "Negligible" where the true effect is as large as the smallest that matters or larger, to either side: at most
+  {_most(promised, "negligible")}.
+- Rates above 5 % by more than two standard errors: {"; ".join(above) or "none"}, of {cells}.
 
-The larger of both rates with no effect in %, the worst of 5, 8 and 10 seeds:
+The largest rate in % of "replicated" / "contradicted" / "negligible" where it is wrong, the worst of
+{_listed(PROMISED)} seeds and of all true effects. Within a margin an effect is what the claim says, never negligible.
 
-{_by_distribution([name for name in DESIGNS if DESIGNS[name].promised], promised, max, wrong)}
+{_wrong_table(promised)}
 
 ## What is not promised
 
-- A claim on one arm is about its typical seed, the median. Read as one about the *mean*, it errs: at worst
-  {_worst([row for row in none if is_about_the_mean(row)])}.
+- Every claim is about its typical seed, the median. Where arms are spread alike, the rule holds for the *mean* as well.
+  Where they are not, a claim that is read as one about the mean errs: one arm against a constant, at worst
+  {_worst([row for row in mean if len(DESIGNS[row["design"]].lift) == 1])};
+  a wild arm against a steady one (a GAN against a VAE), at worst
+  {_worst([row for row in mean if row["design"].startswith("unlike")])};
+  a conjunction with such arms, at worst
+  {_worst([row for row in mean if len(DESIGNS[row["design"]].weights) > 1])}.
   No rule can mend that: where one seed in five collapses, five seeds show nothing of it in 33 % of the cases.
-- A difference is taken to be symmetric, as it is where both arms are spread alike. That of a wild arm and a steady one
-  (a tenth of the spread) is as skewed as the wild one. With no effect on the typical seed, at worst
-  {_worst([row for row in none if row["design"] == "unlike" and row["centre"] == "median"])};
-  with none on the mean, at worst
-  {_worst([row for row in none if row["design"] == "unlike" and row["centre"] == "mean"])}.
-- Three or four seeds decide nothing: the exact test cannot pass.
+- A conjunction of more than two parts that have no arm in common: one part of many falls, or seems small, by chance.
+  With four, at worst {_worst(apart)}.
+  No claim is one. Four parts that share an arm are promised, and are in the table.
+- Three or four seeds decide nothing: the exact tests cannot pass.
+- Quality checks are not simulated: they take claims out, and put none in.
 
 ## Does the 95 % interval cover the true mean?
 
-Student's t, of the part that was judged. Coverage in %, the lowest of 5, 8 and 10 seeds:
+Student's t, of the part that decides. Coverage in %, the lowest of {_listed(PROMISED)} seeds with a true effect of
+zero or exactly the smallest that matters; where the effect of zero is
+negligible and arms are spread alike, it is at least
+{_least_covered([row for row in many if not is_wrong(row, "negligible") and DESIGNS[row["design"]].alike])}.
+Of several parts the one is shown that decides, and having been picked, it lies outside a little more often.
 
-{_by_distribution(DESIGNS, [row for row in none if int(row["n_seeds"]) in PROMISED], min, _covers)}
+{_by_distribution(DESIGNS, many, min, _covers)}
 
 ## Power
 
 Chance in % of "replicated" when the true effect lies so many standard deviations beyond the smallest, and the effect
-that is found with 80 % chance, of which the command `train` speaks before it trains. Normal effects, one
-claim; what the strictest multiplicity leaves of it is in power.csv.
+that is found with 80 % chance, of which the command `train` speaks before it trains. "Must agree": how many of the
+seeds have to lie beyond the smallest effect. Normal effects, one claim; what the strictest multiplicity leaves
+of it is in power.csv.
 
-{_power_table(of_power)}
+{_power_table(of_power, "replicated", "detectable")}
+{_no_gain(of_power)}
+"Contradicted" is its mirror image: an effect so far on the other side of zero is found as often (within
+{_mirrored(of_power)} % in this table). Where one of the four parts of a conjunction has fallen, its p counts four
+times:
+
+{_power_table(of_power, "contradicted_one_of_four")}
+
+Chance in % of "negligible" when the true effect is zero and the smallest that matters is so many standard deviations:
+
+{_power_table(of_power, "negligible", "negligible_at")}
 
 ## A study of 100 claims
 
-Of the claims called replicated, how many are not true (false discovery rate), where true effects lie
-{TRUE_EFFECT:g} standard deviations beyond the smallest. Benjamini-Hochberg keeps it below {100 * LEVEL:g} %. Seen: at
-most {_of_100(found_false["false_discovery_rate"])} ± {_of_100(found_false["standard_error"])} %.
+Every claim enters one family, once, with the smallest of its three p-values, and may be decided either way: of
+all claims that are decided, how many are decided wrongly in any way (the mixed directional false discovery rate). It is
+promised to stay below {100 * 2 * LEVEL:g} %. Seen: at most {_of_100(most_wrong["wrong_share"])} ±
+{_of_100(most_wrong["standard_error"])} % ({_family(most_wrong)}).
+Of the claims, an effect of zero (smallest effect 0) and one of exactly the smallest (2) leave nothing to be found; of
+the others, effects of 3 (smallest 1) are to be replicated, of −2 (smallest 1) contradicted, of 0 (smallest 3)
+negligible. Families of each row: {most_wrong["families"]}.
 
 {_family_table(of_families)}
 
 ## Flip chance
 
 The chance, as the judge tells it, that fresh seeds give another verdict, against how often fresh seeds from the same
-truth did. True effects are spread evenly from {FLIP_EFFECTS[0]:g} to {FLIP_EFFECTS[1]:g}; 5 and 8 seeds.
+truth did. {_listed(FLIP_SEEDS)} seeds; true effects are spread evenly
+{" and ".join(f"from {low:g} to {high:g} (smallest {smallest:g})" for smallest, low, high in FLIP_CASES)}.
 
-{_flip_table([row for row in of_flips if row["distribution"] == "all"])}
-"""
+{_flip_table([row for row in of_flips if (row["distribution"], row["outcome"]) == ("all", ANY)])}
+
+By the verdict that fresh seeds are to give again:
+
+{_flip_table([row for row in of_flips if row["outcome"] != ANY], by="outcome")}
+""")
+
+
+def wrapped(markdown: str) -> str:
+    """Paragraphs and bullets in lines of at most 120 characters; tables, headings and pictures as they are."""
+    blocks = []
+    for block in markdown.strip().split("\n\n"):
+        if block.startswith(("|", "#", "!")):
+            blocks.append(block.strip())
+            continue
+        paragraphs, lines = re.split(r"\n(?=- )", block.strip()), []
+        for one in paragraphs:
+            joined = " ".join(one.split()).replace(" %", "\N{NO-BREAK SPACE}%")
+            lines.append(textwrap.fill(joined, 120, subsequent_indent="  " * one.startswith("- ")))
+        blocks.append("\n".join(lines).replace("\N{NO-BREAK SPACE}", " "))
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _listed(numbers: Sequence[object]) -> str:
+    """'5, 8 and 10'."""
+    return " and ".join([", ".join(map(str, numbers[:-1])), str(numbers[-1])])
 
 
 def _of_100(share: str) -> str:
@@ -608,19 +856,44 @@ def _covers(row: Mapping) -> float:
 
 
 def _cell(row: Mapping) -> str:
-    return f"{_words(row['design'])}, {row['distribution']}, {row['n_seeds']} seeds"
+    effects = f"smallest effect {float(row['smallest_effect']):g}, true effect {float(row['true_effect']):g}"
+    return f"{_words(row['design'])}, {row['distribution']}, {row['n_seeds']} seeds, {effects}"
 
 
-def _most(rows: Sequence[Mapping], verdict: str) -> str:
-    row = max(rows, key=lambda row: float(row[verdict]))
-    error = standard_error(float(row[verdict]), int(row["draws"]))
-    return f"{_of_100(row[verdict])} ± {100 * error:.1f} % ({_cell(row)})"
+def _rate_of(row: Mapping, outcome: str) -> str:
+    error = standard_error(float(row[outcome]), int(row["draws"]))
+    return f"{_of_100(row[outcome])} ± {100 * error:.1f} % ({_cell(row)})"
+
+
+def _most(rows: Sequence[Mapping], outcome: str) -> str:
+    return _rate_of(max((row for row in rows if is_wrong(row, outcome)), key=lambda row: float(row[outcome])), outcome)
 
 
 def _worst(rows: Sequence[Mapping]) -> str:
     row = max(rows, key=wrong)
-    verdict = "replicated" if float(row["replicated"]) == wrong(row) else "contradicted"
-    return f'"{verdict}" in {_most([row], verdict)}'
+    outcome = next(one for one in DECIDED if is_wrong(row, one) and float(row[one]) == wrong(row))
+    return f'"{outcome}" in {_rate_of(row, outcome)}'
+
+
+def _least_covered(rows: Sequence[Mapping]) -> str:
+    row = min(rows, key=_covers)
+    return f"{_of_100(row['covers_mean'])} % ({_words(row['design'])}, {row['distribution']}, {row['n_seeds']} seeds)"
+
+
+def _wrong_table(rows: Sequence[Mapping]) -> str:
+    lines = []
+    for name in dict.fromkeys(row["design"] for row in rows):
+        line = [_words(name)]
+        for distribution in DISTRIBUTIONS:
+            of_cell = [row for row in rows if (row["design"], row["distribution"]) == (name, distribution)]
+            most = {
+                outcome: max(float(row[outcome]) for row in of_cell if is_wrong(row, outcome)) for outcome in DECIDED
+            }
+            never = max(float(row["smallest_effect"]) for row in of_cell) <= 0
+            shown = [f"{100 * rate:.1f}" for rate in most.values()]
+            line.append(" / ".join([*shown[:-1], "–" if never else shown[-1]]))
+        lines.append(line)
+    return _table(["design", *DISTRIBUTIONS], lines)
 
 
 def _by_distribution(
@@ -633,44 +906,80 @@ def _by_distribution(
     return _table(["design", *DISTRIBUTIONS], lines)
 
 
-def _power_table(rows: Sequence[Mapping]) -> str:
+def _power_table(rows: Sequence[Mapping], column: str, needed: str = "") -> str:
     effects = [effect for effect in POWER_EFFECTS if effect]
     found = {(int(row["n_seeds"]), float(row["effect"])): row for row in rows}
     lines = []
     for n in POWER_SEEDS:
-        needed = float(found[n, 0.0]["detectable"])
-        powers_of_n = (f"{100 * float(found[n, effect]['power']):.0f}" for effect in effects)
-        lines.append([n, *powers_of_n, "never" if math.isinf(needed) else f"{needed:.1f}"])
-    return _table(["seeds", *(f"{effect:g}" for effect in effects), "80 % at"], lines)
+        line = [n, *(f"{100 * float(found[n, effect][column]):.0f}" for effect in effects)]
+        if needed:
+            at, agree = float(found[n, 0.0][needed]), must_agree(n)
+            line[1:1] = ["–" if agree is None else agree]
+            line.append("never" if math.isinf(at) else f"{at:.1f}")
+        lines.append(line)
+    head = ["seeds", *["must agree"] * bool(needed), *(f"{effect:g}" for effect in effects)]
+    return _table([*head, *["80 % at"] * bool(needed)], lines)
+
+
+def must_agree(n: int) -> int | None:
+    """How many of n seeds have to lie beyond a bound for the sign test to agree; None: even all are too few."""
+    return next((k for k in range(n + 1) if sign_test_p(np.arange(n) < k) <= EXACT_LEVEL), None)
+
+
+def _no_gain(rows: Sequence[Mapping]) -> str:
+    """Which numbers of seeds find less than a smaller one does, as a paragraph; nothing, where none does."""
+    needed = {int(row["n_seeds"]): float(row["detectable"]) for row in rows}
+    found = []
+    for n, at in needed.items():
+        fewer = {m: other for m, other in needed.items() if m < n and other < at}
+        if fewer:
+            best = min(fewer, key=lambda m: (fewer[m], m))
+            found.append(f"{n} than {best} (80 % at {at:.2f} instead of {fewer[best]:.2f})")
+    if not found:
+        return ""
+    return (
+        f"\nMore seeds are not always better, for the sign test grows stricter in steps: it finds less with "
+        f"{'; with '.join(found)}.\n"
+    )
+
+
+def _mirrored(rows: Sequence[Mapping]) -> str:
+    return f"{max(abs(100 * (float(row['replicated']) - float(row['contradicted']))) for row in rows):.1f}"
+
+
+def _family(row: Mapping) -> str:
+    return f"{row['claims']}, {_arms(row)}, {row['n_seeds']} seeds"
+
+
+def _arms(row: Mapping) -> str:
+    return {"own": "arms of their own", "shared": "a shared baseline"}[row["arms"]]
 
 
 def _family_table(rows: Sequence[Mapping]) -> str:
     lines = [
         [
-            {"own": "own", "shared": "a shared baseline"}[row["arms"]],
-            row["n_seeds"],
-            f"{float(row['true_share']):.0%}",
-            f"{_of_100(row['false_discovery_rate'])} ± {_of_100(row['standard_error'])}",
-            _of_100(row["any_false"]),
-            _of_100(row["found"]) if row["found"] else "–",
+            *(row["claims"], _arms(row), row["n_seeds"]),
+            f"{_of_100(row['wrong_share'])} ± {_of_100(row['standard_error'])}",
+            _of_100(row["any_wrong"]),
+            " / ".join(_of_100(row[outcome]) if row[outcome] else "–" for outcome in DECIDED),
         ]
         for row in rows
     ]
-    head = ["arms of the claims", "seeds", "true claims", "false discovery rate (%)"]
-    return _table([*head, "families with a false one (%)", "true ones found (%)"], lines)
+    head = ["claims", "arms", "seeds", "wrong of those decided (%)", "families with a wrong one (%)"]
+    return _table([*head, "found: replicated / contradicted / negligible (%)"], lines)
 
 
-def _flip_table(rows: Sequence[Mapping]) -> str:
+def _flip_table(rows: Sequence[Mapping], by: str = "told") -> str:
     lines = [
         [
-            f"{float(row['low']):.1f} to {float(row['high']):.1f}",
+            row["outcome"] if by == "outcome" else f"{float(row['low']):.1f} to {float(row['high']):.1f}",
             row["sets"],
             f"{float(row['predicted']):.2f}",
             f"{float(row['observed']):.2f} ± {float(row['standard_error']):.2f}",
         ]
         for row in rows
     ]
-    return _table(["told", "sets of seeds", "told on average", "happened"], lines)
+    return _table(["verdict" if by == "outcome" else "told", "sets of seeds", "told on average", "happened"], lines)
 
 
 COLOURS = {"normal": "tab:blue", "skewed": "tab:orange", "heavy-tailed": "tab:green", "two-peaked": "tab:red"}
@@ -680,8 +989,8 @@ MARKERS = {5: "o", 8: "s", 10: "^"}
 @plain()
 def plot(judged: Sequence[Mapping], of_power: Sequence[Mapping], of_flips: Sequence[Mapping]) -> bytes:
     """judge.png: wrong verdicts, coverage, power, and flip chances told against those that happened."""
-    figure = plt.figure(figsize=(13.5, 11.5), dpi=90, layout="constrained")
-    ((upper,), (lower,)) = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1))
+    figure = plt.figure(figsize=(13.5, 14.5), dpi=90, layout="constrained")
+    ((upper,), (lower,)) = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.65, 1))
     left, right = upper.subplots(1, 2)
     _plot_wrong(left, judged)
     _plot_coverage(right, judged)
@@ -695,37 +1004,43 @@ def plot(judged: Sequence[Mapping], of_power: Sequence[Mapping], of_flips: Seque
 
 
 def _plot_wrong(axes: Axes, judged: Sequence[Mapping]) -> None:
-    rows = [row for row in judged if row["truth"] == "none" and int(row["n_seeds"]) in PROMISED]
+    rows = [row for row in judged if int(row["n_seeds"]) in PROMISED]
     lines = {
         design.words: [row for row in rows if row["design"] == name and is_promised(row)]
         for name, design in DESIGNS.items()
         if design.promised
     }
     below = len(lines) - 0.5
-    lines["one arm, about its mean"] = [row for row in rows if is_about_the_mean(row)]
-    for centre in ("median", "mean"):
-        lines[f"{_words('unlike')}, {centre}"] = [
-            row for row in rows if row["design"] == "unlike" and row["centre"] in (centre, "both")
-        ]
-    _dots(axes, lines, wrong)
+    mean = [row for row in rows if about_the_mean(row)]
+    lines["one arm, about its mean"] = [row for row in mean if len(DESIGNS[row["design"]].lift) == 1]
+    lines["wild against steady, about the mean"] = [row for row in mean if row["design"].startswith("unlike")]
+    lines["parts of such arms, about the mean"] = [row for row in mean if len(DESIGNS[row["design"]].weights) > 1]
+    lines[_words("apart_four")] = [row for row in rows if row["design"] == "apart_four" and row["centre"] != "mean"]
+    _dots(axes, {name: _worst_of_cells(of_line) for name, of_line in lines.items()}, wrong)
     axes.axvline(100 * BOUND, color="black", linewidth=1)
     axes.axhline(below, color="grey", linewidth=1, linestyle="--")
-    axes.text(24.7, below + 0.08, "not promised", ha="right", va="top", fontsize=9, color="grey")
-    axes.set(title="No effect: wrong verdicts of either kind", xlabel="rate (%); black: 5 %", xlim=(0, 25))
+    axes.text(49.4, below + 0.08, "not promised", ha="right", va="top", fontsize=9, color="grey")
+    axes.set(title="Wrong verdicts, the most frequent of the three", xlabel="rate (%); black: 5 %", xlim=(0, 50))
     colours = [Line2D([], [], marker="o", linestyle="", color=c, label=name) for name, c in COLOURS.items()]
     markers = [Line2D([], [], marker=m, linestyle="", color="grey", label=f"{n} seeds") for n, m in MARKERS.items()]
     axes.legend(handles=colours + markers, loc="upper right")
 
 
+def _worst_of_cells(rows: Sequence[Mapping]) -> list[Mapping]:
+    """Of each design, distribution and number of seeds, the row with the largest rate."""
+    worst: dict[tuple, Mapping] = {}
+    for row in sorted(rows, key=wrong):
+        worst[row["design"], row["distribution"], row["n_seeds"]] = row
+    return list(worst.values())
+
+
 def _plot_coverage(axes: Axes, judged: Sequence[Mapping]) -> None:
-    rows = [row for row in judged if row["truth"] == "none" and int(row["n_seeds"]) in PROMISED]
-    lines = {
-        design.words: [row for row in rows if row["design"] == name and row["centre"] in ("both", "mean")]
-        for name, design in DESIGNS.items()
-    }
+    rows = [row for row in judged if int(row["n_seeds"]) in PROMISED and row["centre"] in ("both", "mean")]
+    rows = [row for row in rows if row["draws"] == judged[1]["draws"]]
+    lines = {design.words: [row for row in rows if row["design"] == name] for name, design in DESIGNS.items()}
     _dots(axes, lines, _covers)
     axes.axvline(95, color="black", linewidth=1)
-    axes.set(title="Intervals that cover the true mean", xlabel="coverage (%); black: 95 %", xlim=(70, 100))
+    axes.set(title="Intervals that cover the true mean", xlabel="coverage (%); black: 95 %", xlim=(30, 100))
 
 
 def _dots(axes: Axes, lines: Mapping[str, Sequence[Mapping]], value: Callable[[Mapping], float]) -> None:
@@ -744,18 +1059,21 @@ def _plot_power(axes: Axes, rows: Sequence[Mapping]) -> None:
     seeds = [n for n in POWER_SEEDS if n >= 5]
     for n, colour in zip(seeds, plt.get_cmap("viridis")(np.linspace(0, 0.92, len(seeds))), strict=True):
         of_n = [row for row in rows if int(row["n_seeds"]) == n]
-        x, y = ([float(row[column]) for row in of_n] for column in ("effect", "power"))
+        x, y, small = ([float(row[column]) for row in of_n] for column in ("effect", "replicated", "negligible"))
         axes.plot(x, y, marker=".", color=colour, label=f"{n} seeds")
+        axes.plot(x, small, color=colour, linewidth=1, linestyle="--")
+    axes.plot([], [], color="grey", linewidth=1, linestyle="--", label="negligible")
     axes.axhline(0.8, color="grey", linewidth=1, linestyle=":")
-    axes.set(title="Power: what the seeds can find", ylabel='chance of "replicated"', ylim=(0, 1.02), xlim=(0, 4))
-    axes.set_xlabel("true effect beyond the smallest (standard deviations between seeds)")
+    axes.set(title="Power: what the seeds can find", ylim=(0, 1.02), xlim=(0, 4))
+    axes.set_ylabel('chance of "replicated" (lines), of "negligible" (dashed)')
+    axes.set_xlabel("true effect beyond the smallest; dashed: the smallest, where there is none (standard deviations)")
     axes.legend(loc="lower right")
 
 
 def _plot_flips(axes: Axes, rows: Sequence[Mapping]) -> None:
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle=":")
     for name in (*DISTRIBUTIONS, "all"):
-        of_name = [row for row in rows if row["distribution"] == name]
+        of_name = [row for row in rows if (row["distribution"], row["outcome"]) == (name, ANY)]
         x, y, error = ([float(r[column]) for r in of_name] for column in ("predicted", "observed", "standard_error"))
         width, colour = (2.5, "black") if name == "all" else (1, COLOURS[name])
         bars = [2 * e for e in error]
@@ -797,6 +1115,7 @@ def calibrate(out: Path, draws: int) -> None:
     pairs = {shape: flips(shape, draws) for shape in DISTRIBUTIONS}
     pairs["all"] = [pair for of_shape in pairs.values() for pair in of_shape]
     of_flips = [row for shape, told in pairs.items() for row in flip_rows(shape, told)]
+    of_flips += flip_rows("all", pairs["all"], tuple(JUDGED))
     said("flip chance")
     write_text(out / "judge.csv", as_csv(COLUMNS, judged))
     write_text(out / "families.csv", as_csv(FAMILY_COLUMNS, of_families))
@@ -807,9 +1126,9 @@ def calibrate(out: Path, draws: int) -> None:
     print(f"written to {out}: judge.md says what came out")
 
 
-def family_cells() -> list[tuple[str, int, float]]:
-    """(arms, number of seeds, share of true claims) of every row of families.csv."""
-    return [(arms, n, share) for arms in ("own", "shared") for n in (5, 8) for share in TRUE_SHARES]
+def family_cells() -> list[tuple[str, int, str]]:
+    """(arms, number of seeds, what the claims are) of every row of families.csv."""
+    return [(arms, n, mix) for mix in MIXES for arms in ("own", "shared") for n in PROMISED]
 
 
 def progress(steps: int) -> Callable[[str], None]:

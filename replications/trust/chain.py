@@ -1,5 +1,7 @@
 """What ties a verdict to its origin, link by link: verdict ← scores ← runs ← parameters, code, data, environment.
 
+And to what was written down before there were any runs: the register.
+
 Each function looks at one link and yields a line for each thing that is wrong with it, which names the file, what was
 expected and the command that mends it. Paths are relative to the repository's folder, which is the working directory.
 Read here are small files in Git alone; the images of a run are looked at where they happen to be on this machine.
@@ -18,8 +20,9 @@ from ruamel.yaml import YAML
 from replications import code, environment, evidence, runs
 from replications.command import repro
 from replications.errors import ReplicationError
-from replications.judging import judge
-from replications.judging.claims import Verdict
+from replications.judging import judge, register
+from replications.judging.claims import Claim
+from replications.judging.verdicts import Verdict
 from replications.study import Run, Study
 
 ROOM_FILES = (
@@ -173,6 +176,29 @@ def verdict_problems(folder: Path, follows: Verdict, committed: dict[str, dict])
         yield (
             f"{where}: {field[1:]} is {here!r} in results/verdicts.json, the scores say {there!r}; run {repro(folder)}"
         )
+
+
+def register_problems(declared: Study, claim: Claim) -> Iterator[str]:
+    """The register is whole, it is the one that was judged by, and what it says of a claim is so here.
+
+    Where there is no register and there never was one, a claim was never registered, and nothing is wrong.
+    """
+    book = register.load()
+    yield from book.problems
+    yield from register.history_problems()
+    path = register.FILE
+    for stage, entry in read_lock(declared.folder).items():
+        for dep in entry.get("deps", ()):
+            if dep["path"] == str(path) and (not path.exists() or md5(path) != dep["md5"]):
+                yield f"{path}: stage {stage} read another one; run {repro(declared.folder)}"
+    if not book.entries or book.problems:
+        return
+    (standing,) = register.standings(book, declared, [claim]).values()
+    where = f"claim {claim.replication}/{claim.id}, study {declared.name}"
+    if standing.first is None:
+        yield f"{where}: {path} does not know it; run `python -m replications register`"
+    elif standing.unregistered:
+        yield f"{where}: differs from {path}: {', '.join(standing.unregistered)}; run {register.COMMAND}"
 
 
 # --- runs ----------------------------------------------------------------------------------------------------------

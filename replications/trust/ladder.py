@@ -22,7 +22,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data, transform
 
-from replications import command
+from replications import command, study
 from replications.datasets import arrays, world
 from replications.drawing import Line2D, plain, plt
 from replications.errors import DataError, ReplicationError
@@ -390,7 +390,7 @@ class Readers:
 
 
 def load_readers(folder: Path) -> Readers:
-    """From the bundled study's folder of readers."""
+    """From the bundled study's folder of the nets of one seed."""
     return Readers(
         labels=classification.load_reader(folder / "classification-facade_world-32.npz"),
         maps=recognition.load_reader(folder / "segmentation.npz"),
@@ -749,9 +749,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--study", default=".", help="the folder of the bundled study, with its arrays and readers")
     parser.add_argument("--out", default="validation", help="where to write to (default: validation)")
     arguments = parser.parse_args(argv)
-    study, out = Path(arguments.study), Path(arguments.out)
-    intact, wanted = bundled_world(load_test_set(study / "arrays" / "facade_world-32.npz")), rungs()
-    table = rows("facade_world", wanted, climb_world(intact, wanted, load_readers(study / "readers")))
+    bundled, out = study.load(arguments.study), Path(arguments.out)
+    intact, wanted = bundled_world(load_test_set(bundled.folder / "arrays" / "facade_world-32.npz")), rungs()
+    nets = load_readers(bundled.nets(bundled.seeds[0]))
+    table = rows("facade_world", wanted, climb_world(intact, wanted, nets))
     table += rows("photographs", wanted, climb_photographs(wanted))
     write_text(out / "instruments.csv", as_csv(COLUMNS, table))
     write_text(out / "instruments.md", markdown(table))

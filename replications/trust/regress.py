@@ -1,12 +1,20 @@
-"""Compares the verdicts here with those of a Git revision: `python -m replications regress --against main`.
+"""Compares what is here with a Git revision: `python -m replications regress --against main`.
 
 Exits with 1 where a verdict is another one, a claim is gone, or an effect moved by more than the two intervals allow;
-what float arithmetic does to the last digit passes. `--junit FILE` writes the same for a CI server.
+what float arithmetic does to the last digit passes. And where what was declared is not what it was, in any study: a
+claim (what it says, its source and published number, its predicate, smallest effect, checks, deviations, studies,
+reasons), a published table, a study, its seeds, tuning seeds or readers. Parameters that changed are shown: by
+themselves they move no goalpost, and what they do to the verdicts is compared. `--junit FILE` writes the same for a CI
+server.
 """
 
 import json
+import re
 import subprocess
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
 from math import hypot, inf, isfinite, nan
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,12 +22,19 @@ from xml.etree import ElementTree
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from ruamel.yaml import YAML
 
 from replications import command, study
 from replications.errors import ReplicationError
-from replications.judging.claims import in_words
+from replications.judging import register
+from replications.judging.verdicts import CheckResult, in_words
 from replications.results import write_bytes
 from replications.trust import chain
+
+IN_VERDICTS = ("statement", "source", "published", "smallest_effect", "unit", "explanation", "against", "deviations")
+"""What a verdict repeats of its claim: all that is known of the claims of a revision without a register."""
+MOVES_GOALPOSTS = ("seeds", "tuning_seeds", "readers")
+"""The parts of a params.yaml that must be what they were."""
 
 
 class RegressError(ReplicationError):
@@ -56,7 +71,9 @@ class Change:
         if self.after is None:
             return "the claim is gone"
         if self.before["verdict"] != self.after["verdict"]:
-            return f"the verdict was {self.before['verdict']} and is {self.after['verdict']}"
+            checks = [CheckResult(**one) for one in self.after.get("checks", ())]
+            failed = [one.in_words() for one in checks if not one.passed] * (self.after["verdict"] == "untestable")
+            return ": ".join([f"the verdict was {self.before['verdict']} and is {self.after['verdict']}", *failed[:1]])
         if self.before["scale"] != self.after["scale"]:
             return f"the effect was on the scale {self.before['scale']} and is on {self.after['scale']}"
         rounding = 2e-5 * max(abs(self.before["effect"]), abs(self.after["effect"]))  # six digits are written
@@ -74,6 +91,17 @@ class Change:
         return "the same" if self.moved == 0 else f"moved by {self.moved:+.3g}, allowed {self.allowed:.3g}"
 
 
+@dataclass(frozen=True)
+class Declared:
+    """Something that is declared otherwise than it was, in any study."""
+
+    subject: str
+    """'pix2pix/skips_help', 'study real'."""
+    what: str
+    failure: bool
+    """Whether it is a regression."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = command.Parser(prog="python -m replications regress", description=__doc__)
@@ -84,15 +112,26 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
     before = verdicts_at(arguments.against, declared.folder)
-    after = {name: verdict.as_json() for name, verdict in chain.judged(declared).items()}
+    with redirect_stdout(sys.stderr if arguments.json else sys.stdout):  # the judge may warn
+        after = {name: verdict.as_json() for name, verdict in chain.judged(declared).items()}
     changes = compare(before, after)
+    others, not_compared = compare_declared(arguments.against, declared, before, after)
     if arguments.junit:
-        write_bytes(arguments.junit, as_junit(declared.name, changes))
-    failures = [change for change in changes if change.failure]
+        write_bytes(arguments.junit, as_junit(declared.name, changes, others))
+    failures = [one for one in (*changes, *others) if one.failure]
     if arguments.json:
-        print(json.dumps([_as_plain(change) for change in changes], indent=1))
+        said = {
+            "verdicts": [_as_plain(change) for change in changes],
+            "declared": [asdict(one) for one in others],
+            "not_compared": not_compared,
+        }
+        print(json.dumps(said, indent=1, ensure_ascii=False))
     else:
         show(arguments.against, declared.name, changes)
+        for one in others:
+            print(f"{'✘' if one.failure else '·'} {one.subject}: {one.what}")
+        for what in not_compared:
+            print(f"not compared: {what}")
         print(f"{len(changes)} claims, {len(failures)} regressions against {arguments.against}")
     return 1 if failures else 0
 
@@ -100,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
 def verdicts_at(revision: str, folder: Path) -> dict[str, dict]:
     """Claim → verdict, as a revision has it committed; as plain data, since its fields may be other ones."""
     path = folder / "results" / "verdicts.json"
-    done = subprocess.run(["git", "show", f"{revision}:./{path.as_posix()}"], capture_output=True, check=False)
+    done = _show(revision, path)
     if done.returncode:
         why = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("fatal: ")
         raise RegressError(
@@ -120,6 +159,102 @@ def compare(before: dict[str, dict], after: dict[str, dict]) -> list[Change]:
     here = {f"{entry['replication']}/{entry['id']}": entry for entry in after.values()}
     names = [*here, *(name for name in before if name not in here)]
     return [Change(name, before.get(name), here.get(name)) for name in names]
+
+
+# --- what is declared ----------------------------------------------------------------------------------------------
+
+
+def compare_declared(
+    revision: str, declared: study.Study, before: dict[str, dict], after: dict[str, dict]
+) -> tuple[list[Declared], list[str]]:
+    """What is declared here otherwise than at a revision, in all studies, and what could not be compared.
+
+    Args:
+        revision: a Git revision.
+        declared: the study whose verdicts are compared.
+        before: its verdicts at the revision.
+        after: its verdicts here.
+    """
+    here = {key: value for key, value in register.here().items() if key[0] != "runs"}
+    book = register.read(_show(revision, register.FILE).stdout, f"{register.FILE} of {revision}")
+    there = {key: value for key, value in book.last.items() if key[0] in ("claims", "tables")}
+    known = {name for group, name, *_ in book.last if group == "studies"}
+    folders = folders_at(revision)
+    for name, folder in folders.items():
+        if name in known or folder.as_posix() in study.STUDIES or not (folder / "params.yaml").exists():
+            there |= {("studies", name, part): value for part, value in params_at(revision, folder).items()}
+    if book.entries and not book.problems:
+        return list(_declared(there, here)), []
+    without = {key: value for key, value in here.items() if key[0] == "studies"}
+    studies = {key: value for key, value in there.items() if key[0] == "studies"}
+    others = [*_declared(studies, without), *_by_verdicts(revision, declared, folders, before, after)]
+    why = book.problems[0] if book.problems else f"{revision} has no {register.FILE}"
+    what = "predicates, checks, reasons and studies of its claims, and published tables"
+    return others, [f"{what} ({why}); of its claims is known what its verdicts repeat: {', '.join(IN_VERDICTS)}"]
+
+
+def _declared(there: register.State, here: register.State) -> Iterator[Declared]:
+    """What is declared otherwise, where both sides know all of it."""
+    reasons = {one.claim: one.in_words for one in register.withdrawn() if one.everywhere}
+    for change in register.changes(there, here):
+        subject, _, what = change.in_words.partition(": ")
+        failure = change.new is None or bool(change.field)
+        if change.group == "studies" and change.field:
+            part = re.split(r"[.\[]", change.field)[0]
+            gone = change.new is None and change.field == part and part not in register.HEAD  # a whole replication
+            failure = change.old is not None and (gone or part in MOVES_GOALPOSTS)
+        elif change.group == "claims" and not change.field and failure:
+            what = reasons.get(subject, what)
+        yield Declared(subject, what, failure)
+
+
+def _by_verdicts(
+    revision: str, declared: study.Study, folders: dict[str, Path], before: dict[str, dict], after: dict[str, dict]
+) -> Iterator[Declared]:
+    """What the verdicts of a revision, which has no register, repeat of their claims."""
+    on_trial = register.trials(register.here())
+    for name, folder in folders.items():
+        if name != declared.name and not _show(revision, folder / "results" / "verdicts.json").returncode:
+            for claim in verdicts_at(revision, folder):
+                if (claim, name) not in on_trial:
+                    yield Declared(claim, f"is no longer on trial in study {name}", True)
+    for one in after.values():
+        claim = f"{one['replication']}/{one['id']}"
+        for field in (field for field in IN_VERDICTS if field in before.get(claim, {})):
+            for where, old, new in register.differing(before[claim][field], one.get(field), field):
+                yield Declared(claim, f"{where} {register.in_pair(old, new)}", True)
+
+
+def folders_at(revision: str) -> dict[str, Path]:
+    """Study → its folder: those that a revision has judged, and those of today that it declares."""
+    listed = _git("ls-tree", "-r", "--name-only", revision).stdout.decode().splitlines()
+    folders = [Path(path).parent for path in listed if re.fullmatch(r"([^/]+/)?params\.yaml", path)]
+    judged = [one for one in folders if (one / "results" / "verdicts.json").as_posix() in listed]
+    return {one.name or "root": one for one in folders if one in judged or one.as_posix() in study.STUDIES}
+
+
+def params_at(revision: str, folder: Path) -> dict:
+    """What a study's params.yaml says at a revision, part by part."""
+    path = folder / "params.yaml"
+    try:
+        return register.parts(YAML(typ="safe").load(_show(revision, path).stdout))
+    except Exception as error:  # not YAMLError alone, as in study.load
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise RegressError(
+            f"--against {revision}: {path} is not readable there ({why}); name another revision"
+        ) from None
+
+
+def _show(revision: str, path: Path) -> subprocess.CompletedProcess[bytes]:
+    """A file as a revision has it."""
+    return _git("show", "--end-of-options", f"{revision}:./{path.as_posix()}")
+
+
+def _git(*words: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", *words], capture_output=True, check=False)
+
+
+# --- what is shown -------------------------------------------------------------------------------------------------
 
 
 def _as_plain(change: Change) -> dict:
@@ -143,10 +278,11 @@ def show(revision: str, name: str, changes: list[Change]) -> None:
     Console(width=None if Console().is_terminal else 200).print(table)
 
 
-def as_junit(name: str, changes: list[Change]) -> bytes:
-    """The changes as a JUnit report: one test case per claim."""
-    failed = sum(bool(change.failure) for change in changes)
-    suite = ElementTree.Element("testsuite", name=f"verdicts-{name}", tests=str(len(changes)), failures=str(failed))
+def as_junit(name: str, changes: list[Change], others: list[Declared]) -> bytes:
+    """The changes as a JUnit report: one test case per claim, and one for each thing that is declared otherwise."""
+    failed = sum(bool(one.failure) for one in (*changes, *others))
+    tests = len(changes) + len(others)
+    suite = ElementTree.Element("testsuite", name=f"verdicts-{name}", tests=str(tests), failures=str(failed))
     for change in changes:
         replication, claim = change.name.split("/")
         case = ElementTree.SubElement(suite, "testcase", classname=f"{name}.{replication}", name=claim)
@@ -154,6 +290,10 @@ def as_junit(name: str, changes: list[Change]) -> bytes:
             ElementTree.SubElement(
                 case, "failure", message=change.failure
             ).text = f"before: {_effect(change.before)}\nhere: {_effect(change.after)}"
+    for one in others:
+        case = ElementTree.SubElement(suite, "testcase", classname="declared", name=one.subject)
+        if one.failure:
+            ElementTree.SubElement(case, "failure", message=one.what)
     return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
 
 

@@ -1,13 +1,15 @@
 """Where a verdict comes from, link by link: `python -m replications trace CLAIM`.
 
-Prints verdict, scores, runs, parameters, code, data and environment of one claim, says of each link whether it holds,
-and exits with 1 where one is broken. What differs between the runs' environment and this machine is shown, and breaks
-nothing.
+Prints verdict, register, scores, runs, parameters, code, data and environment of one claim, says of each link whether
+it holds, and exits with 1 where one is broken. What differs between the runs' environment and this machine is shown,
+and breaks nothing.
 """
 
 import difflib
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -18,7 +20,7 @@ from rich.markup import escape
 from replications import code, command, evidence, runs, study
 from replications.command import repro
 from replications.errors import ReplicationError
-from replications.judging import judge
+from replications.judging import judge, register
 from replications.judging.claims import Claim
 from replications.judging.scores import read_scores
 from replications.reporting import report
@@ -50,7 +52,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
     claim = find(declared, arguments.claim)
-    links = trace(declared, claim, chain.environment_now())
+    with redirect_stdout(sys.stderr if arguments.json else sys.stdout):  # the judge may warn
+        links = trace(declared, claim, chain.environment_now())
     if arguments.json:
         print(json.dumps([asdict(link) for link in links], indent=1, ensure_ascii=False))
     else:
@@ -80,6 +83,7 @@ def trace(declared: study.Study, claim: Claim, here: dict) -> list[Link]:
     return [
         _shown_to_people(declared, claim),
         _verdict(declared, claim),
+        _register(declared, claim),
         _scores(declared, claim),
         _instruments(declared, claim),
         _runs(declared, claim),
@@ -135,6 +139,11 @@ def _verdict(declared: study.Study, claim: Claim) -> Link:
         *chain.code_problems(declared.folder, {"judge"}),
     )
     return Link("verdict", shown, problems)
+
+
+def _register(declared: study.Study, claim: Claim) -> Link:
+    said = register.registered(declared, [claim])[register.name_of(claim)]
+    return Link("register", (f"{register.FILE}: {said}",), tuple(chain.register_problems(declared, claim)))
 
 
 def _scores(declared: study.Study, claim: Claim) -> Link:

@@ -6,12 +6,14 @@ it is that of reconstructions, which a GAN does not have. `_shown` is what a mod
 where it has them, else samples.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from replications.datasets import world
 from replications.instruments import classification, distribution, diversity, fidelity, modes, sharpness
+from replications.measuring import known
 from replications.measuring.curves import Curve
 from replications.vae_vs_gan.params import Params
 
@@ -44,6 +46,33 @@ def mode_probabilities(dataset: str, n_modes: int) -> np.ndarray:
     if dataset.startswith("facade_world"):
         return world.mode_probabilities()
     return np.full(n_modes, 1 / n_modes)
+
+
+def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> known.Scores:
+    """Control → instrument → score of known pictures, by a net: what photographs, blurred ones and noise reach.
+
+    Args:
+        data: the arrays of the data set.
+        params: of any variant.
+        readers: the folder with the nets of one seed.
+    """
+    samples = known.samples(data, params.n_test, params.n_samples)
+    return {name: _prior_scores(images, params, readers) for name, images in samples.items()}
+
+
+def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
+    """Control → instrument → score of known pictures that no net judges.
+
+    These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out.
+    """
+    photos = data["test_photo"][: next(iter(variants.values())).n_test]
+    scores = dict(known.reconstructions(photos))
+    for name in ("autoencoder", "vae"):
+        if name in variants:
+            p = variants[name]
+            output = known.linear(data["train_photo"][: p.n_train], photos, p.latent_size, p.beta)
+            scores[f"linear_{name}"] = known.of_pictures(output, photos)
+    return scores
 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:

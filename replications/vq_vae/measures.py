@@ -4,11 +4,13 @@ Scores of sharpness are relative to real photographs of the same test set: 1 is 
 whole test set, never per batch: a perplexity over few images is bounded by their positions.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from replications.instruments import fidelity, sharpness
+from replications.measuring import known
 from replications.measuring.curves import Curve
 from replications.vq_vae.params import SIZES, Params
 
@@ -36,6 +38,20 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
         scores["encoding_variance_within_code"] = within(images["encoded"], first)
         scores["patches_per_code"] = distinct_patches(images["target"], images["codes"]) / scores["codes_used"]
     return scores
+
+
+def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
+    """Control → instrument → score of known pictures that no net judges.
+
+    These are blurred photographs, and what the best linear code of as many numbers for each square of four pixels a
+    side, which is what lies below a code, puts out.
+    """
+    p = next(iter(variants.values()))
+    photos = data["test_photo"][: p.n_test]
+    output = known.linear(
+        data["train_photo"][: p.n_train], photos, p.embedding_dim, patch=4
+    )  # four pixels a side below each code
+    return {**known.reconstructions(photos), "linear_none": known.of_pictures(output, photos)}
 
 
 def code_scores(codes: np.ndarray, codebook_size: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What must hold of the judge whatever the scores: mirrored, reordered, rescaled or better scores, and other claims.
+"""What must hold of the judge whatever the scores: mirrored, reordered, rescaled, better or more scores, other claims.
 
 Scores lie on a grid of eighths, so that shifting and doubling them is exact: the properties are the rule's, and
 rounding has its tests in test_statistics.py.
@@ -12,12 +12,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from replications.judging import claims
-from replications.judging.claims import (
+from replications.judging import verdicts
+from replications.judging.claims import Check, Claim
+from replications.judging.predicates import (
     Above,
     Below,
     Both,
-    Claim,
     Contrast,
     Decreases,
     Dips,
@@ -26,12 +26,23 @@ from replications.judging.claims import (
     Less,
     Peaks,
     Similar,
-    judge,
     needs,
     opposite,
 )
 from replications.judging.scores import Scores
-from replications.statistics import benjamini_hochberg, benjamini_hochberg_levels, decide, flip_chance, weigh
+from replications.judging.verdicts import judge
+from replications.statistics import (
+    CONTRADICTED,
+    INCONCLUSIVE,
+    LEVEL,
+    NEGLIGIBLE,
+    REPLICATED,
+    benjamini_hochberg,
+    benjamini_hochberg_levels,
+    decide,
+    flip_chance,
+    weigh,
+)
 
 GREATER = Greater("score", "a", "b")
 ABOVE = Above("score", "a", 1.5)
@@ -46,10 +57,10 @@ SINGLE = [
 """Predicates of one part."""
 PREDICATES = [*SINGLE, PEAKS, Dips("score", "b", ("a", "c")), SIMILAR, Both(GREATER, 0.5, ABOVE, 0.25)]
 MIRRORED = {"replicated": "contradicted", "contradicted": "replicated", "inconclusive": "inconclusive"}
-RANK = {"contradicted": -1, "inconclusive": 0, "replicated": 1}
+P_VALUES = ("p_value", "p_beyond", "p_against", "p_negligible", "p_claim", "p_adjusted", "p_order")
 
 eighths = st.integers(-80, 80).map(lambda k: k / 8)
-smallest_effects = st.sampled_from([0.0, 0.25, 1.0, -0.5])
+smallest_effects = st.sampled_from([0.0, 0.25, 1.0, 16.0, 80.0, -0.5])
 
 
 @st.composite
@@ -73,25 +84,35 @@ def name(predicate):
 def _without_flip_chances():
     """Thousands of random draws for each verdict; they are looked at in a test of their own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(claims, "flip_chance", lambda *_, **__: 0.0)
+        patch.setattr(verdicts, "flip_chance", lambda *_, **__: 0.0)
         yield
 
 
-def verdict_of(predicate, scores, smallest=0.0, seeds=None):
+def verdict_of(predicate, scores, smallest=0.0, seeds=None, earlier=None):
     seeds = range(len(scores["a"])) if seeds is None else seeds
-    read = {name: scores[name] for name, _ in needs(predicate)}
-    values = {(name, "score"): dict(zip(seeds, arm.tolist(), strict=True)) for name, arm in read.items()}
-    claim = Claim(
-        id="a_claim",
+    read = {name for name, _ in needs(predicate)}
+
+    def table(arms):
+        named = ((name, arm.tolist()) for name, arm in arms.items() if name in read)
+        return {(name, "score"): dict(zip(seeds, arm, strict=True)) for name, arm in named}
+
+    snapshots = {share: Scores(table(arms)) for share, arms in (earlier or {}).items()}
+    claim = claim_of(predicate, smallest_of(predicate, smallest))
+    return judge([claim], {"pix2pix": Scores(table(scores), snapshots)}, sorted(seeds), "root")[0]
+
+
+def claim_of(predicate, smallest, name="a_claim", checks=()):
+    return Claim(
+        id=name,
         replication="pix2pix",
         statement="",
         source="",
         explanation=("E2",),
         predicate=predicate,
-        smallest_effect=smallest_of(predicate, smallest),
+        smallest_effect=smallest,
         unit="",
+        checks=checks,
     )
-    return judge([claim], {"pix2pix": Scores(values)}, sorted(seeds), "root")[0]
 
 
 def smallest_of(predicate, smallest):
@@ -99,6 +120,12 @@ def smallest_of(predicate, smallest):
     if isinstance(predicate, Similar):
         return -abs(smallest) or -0.125
     return 1.0 if isinstance(predicate, Both) else smallest
+
+
+def parts_of(predicate, scores):
+    """Its effects: part → [S]."""
+    read = {(name, "score"): dict(enumerate(scores[name].tolist())) for name, _ in needs(predicate)}
+    return predicate.effects(Scores(read), range(len(scores["a"])))
 
 
 # --- mirror images -------------------------------------------------------------------------------------------------
@@ -132,12 +159,19 @@ def test_swapping_arms_is_the_opposite_claim(scores, smallest):
 @settings(max_examples=25, deadline=None)
 @given(scores=arms(), smallest=smallest_effects, order=st.permutations("abc"))
 def test_it_does_not_matter_in_which_order_alike_arms_are_named(scores, smallest, order):
+    halves = (ABOVE, 0.25, Less("score", "a", "b"), 2.0)
+    weights = dict(LOPSIDED.weights)
     for predicate, other in (
         (SIMILAR, Similar("score", tuple(order))),
         (Peaks("score", "d", tuple("abc")), Peaks("score", "d", tuple(order))),
+        (Dips("score", "d", tuple("abc")), Dips("score", "d", tuple(order))),
+        (LOPSIDED, replace(LOPSIDED, weights=tuple((arm, weights[arm]) for arm in order))),
+        (Both(*halves), Both(*halves[2:], *halves[:2])),
     ):
         one, again = verdict_of(predicate, scores, smallest), verdict_of(other, scores, smallest)
-        assert (one.verdict, one.p_beyond) == (again.verdict, again.p_beyond)
+        assert one.verdict == again.verdict
+        for name in P_VALUES:
+            assert getattr(again, name) == pytest.approx(getattr(one, name), abs=1e-9)
 
 
 @pytest.mark.parametrize("predicate", [*SINGLE, PEAKS], ids=name)
@@ -157,7 +191,7 @@ def same(one, other, factor=1.0):
     assert other.verdict == one.verdict
     assert other.effect == pytest.approx(factor * one.effect)
     assert other.interval == pytest.approx([factor * bound for bound in one.interval])
-    for name in ("p_value", "p_beyond", "p_against", "p_order"):
+    for name in P_VALUES:
         assert getattr(other, name) == pytest.approx(getattr(one, name), abs=1e-9)
 
 
@@ -234,6 +268,17 @@ def test_equal_scores_are_no_trend():
         assert (verdict.p_beyond, verdict.p_against, verdict.verdict) == (1, 1, "inconclusive")
 
 
+@pytest.mark.parametrize("factor", [0.1, 0.3, 0.7, 1.1])
+def test_what_rounding_leaves_of_no_effect_is_none_in_any_unit(factor):
+    """Of eight seeds two have no effect at all: six beyond zero do not make a typical one."""
+    middle, end = np.array([3.0, 3.0, 4, 5, 6, 5, 4, 5]), np.array([1.0, 1.0, 1, 1, 1, 1, 1, 1])
+    scores = {"a": middle, "b": end, "c": np.array([5.0, 5.0, 1, 1, 1, 1, 1, 1])}  # 2a − b − c = 0 in the first two
+    one, again = (verdict_of(LOPSIDED, {arm: f * x for arm, x in scores.items()}) for f in (1.0, factor))
+    assert (one.verdict, one.p_claim) == ("inconclusive", 1)
+    assert one.p_beyond < LEVEL
+    assert (again.verdict, again.p_claim) == (one.verdict, one.p_claim)
+
+
 # --- more effect, more verdict -------------------------------------------------------------------------------------
 
 LIFTS = {
@@ -251,7 +296,8 @@ def test_more_of_an_effect_never_speaks_against_it(predicate, scores, smallest, 
     """The same added to the effect of every seed: neither is a replication lost by it, nor a contradiction gained."""
     lifted = {name: arm + more / 8 * LIFTS[predicate].get(name, 0) for name, arm in scores.items()}
     before, after = verdict_of(predicate, scores, smallest), verdict_of(predicate, lifted, smallest)
-    assert RANK[after.verdict] >= RANK[before.verdict]
+    assert after.verdict == "replicated" or before.verdict != "replicated"
+    assert before.verdict == "contradicted" or after.verdict != "contradicted"
     assert after.p_beyond <= before.p_beyond
     assert after.p_against >= before.p_against
 
@@ -260,8 +306,12 @@ def test_more_of_an_effect_never_speaks_against_it(predicate, scores, smallest, 
 @settings(max_examples=10, deadline=None)
 @given(scores=arms(), smallest=smallest_effects, more=st.integers(1, 40))
 def test_a_larger_smallest_effect_is_never_easier_to_reach(predicate, scores, smallest, more):
+    """Nor does it make what is too small to matter matter."""
     before, after = (verdict_of(predicate, scores, bound) for bound in (smallest, smallest + more / 8))
-    assert RANK[after.verdict] <= max(0, RANK[before.verdict])
+    assert before.verdict == "replicated" or after.verdict != "replicated"
+    if smallest >= 0:
+        assert after.verdict == before.verdict or before.verdict not in ("negligible", "contradicted")
+        assert after.p_negligible <= before.p_negligible
 
 
 @settings(max_examples=25, deadline=None)
@@ -269,10 +319,52 @@ def test_a_larger_smallest_effect_is_never_easier_to_reach(predicate, scores, sm
 def test_what_the_verdict_says_is_seen_in_effect_and_interval(scores, smallest):
     for predicate in PREDICATES:
         verdict = verdict_of(predicate, scores, smallest)
+        low, high = verdict.interval
         if verdict.verdict == "replicated":
-            assert verdict.interval[0] > verdict.smallest_effect - 1e-9
+            assert low > verdict.smallest_effect - 1e-9
         if verdict.verdict == "contradicted":
-            assert verdict.interval[1] < min(0, verdict.smallest_effect) + 1e-9
+            assert high < min(0, verdict.smallest_effect) + 1e-9
+        if verdict.verdict == "negligible":
+            assert -verdict.smallest_effect - 1e-9 < low <= high < verdict.smallest_effect + 1e-9
+
+
+@settings(max_examples=25, deadline=None)
+@given(scores=arms(), smallest=smallest_effects)
+def test_what_is_shown_excludes_what_it_denies(scores, smallest):
+    """No claim is shown to be both beyond the smallest effect and too small to matter, or beyond it and against it."""
+    for predicate in PREDICATES:
+        bound = smallest_of(predicate, smallest)
+        evidence = weigh(np.array([*parts_of(predicate, scores).values()]), bound)
+        beyond, against, negligible = (p <= LEVEL for p in evidence.shown)
+        assert not (beyond and negligible)
+        assert not (beyond and against)
+        assert not (negligible and bound <= 0)
+        shown = {REPLICATED: beyond, CONTRADICTED: against, NEGLIGIBLE: negligible, INCONCLUSIVE: True}
+        assert decide(evidence) == next(outcome for outcome, is_shown in shown.items() if is_shown)
+
+
+# --- more seeds, more verdict --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("predicate", PREDICATES, ids=name)
+@settings(max_examples=12, deadline=None)
+@given(scores=arms(), smallest=smallest_effects, times=st.sampled_from([2, 3]))
+def test_the_same_effects_in_more_seeds_never_leave_open_what_was_decided(predicate, scores, smallest, times):
+    """What was surely small may come to be surely on the other side; nothing that is sure comes to be open."""
+    before = verdict_of(predicate, scores, smallest)
+    after = verdict_of(predicate, {name: np.tile(arm, times) for name, arm in scores.items()}, smallest)
+    assert before.verdict == "inconclusive" or after.verdict in (before.verdict, "contradicted")
+    for name in ("p_beyond", "p_against", "p_negligible"):
+        if getattr(before, name) < 0.5:
+            assert getattr(after, name) <= getattr(before, name)
+
+
+def test_more_of_the_same_seeds_decide_what_few_left_open():
+    """Else the above would hold of a rule that counts no seeds."""
+    open_ = {"a": np.array([1.0, 2.0, 0.5, 1.5, -0.2]), "b": np.zeros(5)}
+    more = {name: np.tile(arm, 3) for name, arm in open_.items()}
+    found = [[verdict_of(GREATER, scores, smallest).verdict for smallest in (0.0, 2.0)] for scores in (open_, more)]
+    assert found == [["inconclusive", "inconclusive"], ["replicated", "negligible"]]
 
 
 def test_all_verdicts_occur_in_these_examples():
@@ -282,10 +374,11 @@ def test_all_verdicts_occur_in_these_examples():
     @settings(max_examples=80, deadline=None, database=None, derandomize=True)
     @given(scores=arms())
     def look(scores):
-        seen.update((str(predicate), verdict_of(predicate, scores).verdict) for predicate in SINGLE)
+        for smallest in (0.0, 80.0):
+            seen.update((str(predicate), verdict_of(predicate, scores, smallest).verdict) for predicate in SINGLE)
 
     look()
-    assert len(seen) == 3 * len(SINGLE), seen
+    assert len(seen) == 4 * len(SINGLE), seen
 
 
 # --- conjunctions --------------------------------------------------------------------------------------------------
@@ -311,6 +404,80 @@ def test_a_conjunction_is_contradicted_by_the_part_that_speaks_most_against_it()
         verdict = verdict_of(PEAKS, parts_of_peaks(beside, fallen), 1.0)
         assert verdict.verdict == "contradicted"
         assert verdict.effect == pytest.approx(-4), "the numbers shown are those of the part that contradicts"
+
+
+def test_a_conjunction_is_negligible_where_one_part_is_and_none_has_fallen():
+    small, large = np.array([-0.1, -0.05, 0.02, 0.05, 0.1]), np.array([6.0, 7.0, 8.0, 7.0, 6.0])
+    for parts in ((small, large), (large, small)):
+        verdict = verdict_of(PEAKS, parts_of_peaks(*parts), 1.0)
+        assert verdict.verdict == "negligible"
+        assert verdict.effect == pytest.approx(0.004), "the numbers shown are those of the part that is too small"
+    for parts in ((small, -large), (-large, small)):
+        assert verdict_of(PEAKS, parts_of_peaks(*parts), 1.0).verdict == "contradicted"
+    lower, within = np.array([-1.9, -1.4, -0.9, -0.4, 0.1]), np.array([-0.4, -0.2, 0.05, 0.3, 0.5])
+    for parts in ((lower, within), (within, lower)):  # the lower part is hardest to establish, but not surely small
+        verdict = verdict_of(PEAKS, parts_of_peaks(*parts), 1.0)
+        assert verdict.verdict == "negligible"
+        assert verdict.effect == pytest.approx(0.05)
+
+
+# --- what comes before a verdict, and beside it --------------------------------------------------------------------
+
+quality = Check("it must be there", "quality", "a", "at least", 1.0, "by hand")
+
+
+@settings(max_examples=25, deadline=None)
+@given(sets=st.lists(arms(variants="ab"), min_size=2, max_size=5), smallest=smallest_effects, data=st.data())
+def test_a_failed_check_takes_a_claim_out_and_leaves_the_others_alone(sets, smallest, data):
+    """It is untestable whatever its scores say, enters with p = 1, and moves others through their family alone."""
+    n = min(len(scores["a"]) for scores in sets)
+    values, claims = {}, []
+    for i, scores in enumerate(sets):
+        for arm in "ab":
+            values[f"{arm}{i}", "score"] = dict(enumerate(scores[arm][:n].tolist()))
+        values[f"a{i}", "quality"] = dict.fromkeys(range(n), 1.0)
+        check = replace(quality, variant=f"a{i}")
+        claims.append(claim_of(Greater("score", f"a{i}", f"b{i}"), smallest, f"claim_{i}", (check,)))
+    before = judge(claims, {"pix2pix": Scores(values)}, range(n), "root")
+    assert "untestable" not in {one.verdict for one in before}
+    which = data.draw(st.integers(0, len(sets) - 1))
+    short = data.draw(st.sampled_from([n, n // 3 + 1]))  # seeds that do not reach it: all, or more than one in five
+    values[f"a{which}", "quality"] = {seed: 0.9 if seed < short else 9.0 for seed in range(n)}
+    after = judge(claims, {"pix2pix": Scores(values)}, range(n), "root")
+    failed = after.pop(which)
+    assert (failed.verdict, failed.p_claim, failed.p_adjusted) == ("untestable", 1, 1)
+    assert (failed.effect, failed.p_beyond) == (before[which].effect, before[which].p_beyond)
+    p = [1.0 if i == which else one.p_claim for i, one in enumerate(before)]
+    adjusted = np.delete(benjamini_hochberg(p), which)
+    del before[which]
+    for one, other, its in zip(before, after, adjusted, strict=True):
+        assert other.p_adjusted == pytest.approx(its)
+        assert (other.verdict != "inconclusive") == (its <= LEVEL)
+        assert other.verdict in (one.verdict, "inconclusive", "negligible")
+        same_but = {"verdict": one.verdict, "if_tested": one.if_tested, "p_adjusted": one.p_adjusted}
+        if other.verdict == one.verdict:
+            assert replace(other, **same_but) == one
+
+
+@pytest.mark.parametrize("predicate", PREDICATES, ids=name)
+@settings(max_examples=10, deadline=None)
+@given(scores=arms(), smallest=smallest_effects, data=st.data())
+def test_settled_is_whether_the_last_doubling_moved_the_effect_by_less_than_matters(predicate, scores, smallest, data):
+    shares = data.draw(st.sets(st.sampled_from([0.125, 0.25, 0.5, 0.75])))
+    n, earlier = len(scores["a"]), {}
+    for share in shares:
+        steps = {name: data.draw(st.integers(-160, 160)) / 8 for name in scores}
+        earlier[share] = {name: arm + steps[name] * np.resize([0.5, 1.0, 1.5], n) for name, arm in scores.items()}
+    verdict = verdict_of(predicate, scores, smallest, earlier=earlier)
+    assert [snapshot.share for snapshot in verdict.snapshots] == [*sorted(shares), 1.0]
+    plain = verdict_of(predicate, scores, smallest)
+    assert replace(verdict, snapshots=plain.snapshots, moved=None, settled=None) == plain, "it takes no part in it"
+    if 0.5 not in shares:
+        assert (verdict.moved, verdict.settled) == (None, None)
+        return
+    now, then = (parts_of(predicate, one)[verdict.part].mean() for one in (scores, earlier[0.5]))
+    assert verdict.moved == pytest.approx(now - then, abs=1e-9)
+    assert verdict.settled is (abs(verdict.moved) < abs(smallest_of(predicate, smallest)))
 
 
 # --- many claims ---------------------------------------------------------------------------------------------------
@@ -346,11 +513,14 @@ def test_a_hopeless_claim_more_helps_no_other(p):
     assert (benjamini_hochberg([*p, 1.0])[:-1] >= benjamini_hochberg(p) - 1e-12).all()
 
 
-def test_a_stricter_level_only_takes_verdicts_away():
+@pytest.mark.parametrize("smallest", [0.1, 2.0])
+def test_a_stricter_level_only_takes_verdicts_away(smallest):
+    """What is both small and on the other side may be left small; nothing else becomes another verdict."""
     effects = np.random.default_rng(0).normal(0.3, 1, (3000, 1, 6))
-    verdicts = [decide(weigh(effects, 0.1), level, level) for level in (0.025, 0.015, 0.005, 0.0001)]
-    for usual, strict in pairwise(verdicts):
-        assert ((strict == usual) | (strict == 0)).all()
+    found = [decide(weigh(effects, smallest), level) for level in (0.025, 0.015, 0.005, 0.0001)]
+    for usual, strict in pairwise(found):
+        small = (usual == CONTRADICTED) & (strict == NEGLIGIBLE)
+        assert ((strict == usual) | (strict == INCONCLUSIVE) | small).all()
         assert (strict != usual).any()
 
 
@@ -365,5 +535,6 @@ def test_flip_chance_is_a_probability_and_knows_no_unit(scores, factor):
     chance = flip_chance(effects, 0.25, verdict, draws=300)
     assert 0 <= chance <= 1
     assert flip_chance(factor * effects, factor * 0.25, verdict, draws=300) == pytest.approx(chance, abs=0.01)
-    others = sum(flip_chance(effects, 0.25, other, draws=300) for other in {-1, 0, 1} - {verdict})
-    assert chance + others == pytest.approx(2), "the three verdicts share a chance of one"
+    every = (REPLICATED, CONTRADICTED, NEGLIGIBLE, INCONCLUSIVE)
+    others = sum(flip_chance(effects, 0.25, other, draws=300) for other in every if other != verdict)
+    assert chance + others == pytest.approx(3), "the four verdicts share a chance of one"

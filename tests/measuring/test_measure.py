@@ -47,8 +47,9 @@ class InThisProcess:
 @pytest.fixture
 def in_this_process(finished_study, monkeypatch):
     """One process, and a reader that takes everything for sky."""
-    (finished_study.folder / "readers").mkdir()
-    (finished_study.folder / "readers" / "segmentation.npz").write_bytes(b"")
+    for seed in finished_study.seeds:
+        finished_study.nets(seed).mkdir(parents=True)
+        (finished_study.nets(seed) / "segmentation.npz").write_bytes(b"")
     monkeypatch.setattr(measure, "ProcessPoolExecutor", InThisProcess)
     monkeypatch.setattr(recognition, "load_reader", lambda path: {})
     monkeypatch.setattr(recognition, "read", lambda weights, photos: np.zeros(photos.shape[:3], np.uint8))
@@ -70,7 +71,10 @@ def read_study(finished_study):
 def test_the_command_measures_with_a_trained_reader(read_study):
     folder = read_study.folder
     ceiling = json.loads((folder / "results" / "readers.json").read_text())["segmentation"]
-    assert ceiling.keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
+    assert ceiling.keys() == {"1", "2"}, "a net for each seed"
+    assert ceiling["1"].keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
+    nets = [(read_study.nets(seed) / "segmentation.npz").read_bytes() for seed in (1, 2)]
+    assert nets[0] != nets[1]
 
     done = tiny.command("measure", "pix2pix", "--study", folder, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -90,7 +94,7 @@ def test_measuring_with_a_trained_reader_again_gives_the_same_bytes(read_study):
 def test_scores_are_tidy_and_complete(finished_study, in_this_process):
     measure.measure(finished_study, "pix2pix")
     rows = tiny.read_rows(results(finished_study) / "scores.csv")
-    assert list(rows[0]) == ["variant", "seed", "instrument", "score", "n_images"]
+    assert list(rows[0]) == ["variant", "seed", "snapshot", "instrument", "score", "n_images"]
     by_run: dict[tuple, list] = {}
     for row in rows:
         by_run.setdefault((row["variant"], row["seed"]), []).append(row["instrument"])
@@ -139,7 +143,7 @@ def test_as_many_images_were_measured_as_there_are_outputs_or_samples(tiny_study
     runs.write(runs.folder(tiny_study, run), tiny.npz(images), facts)
 
     def rate(images: dict, facts: dict, params, readers: Path) -> dict:
-        assert (params, readers) == (run.params, tiny_study.folder / "readers")
+        assert (params, readers) == (run.params, tiny_study.folder / "readers" / "1")
         return {"rate": np.float32(facts["rate"]), "targets": len(images["target"])}
 
     monkeypatch.setattr(pix2pix, "measure", rate)
@@ -205,8 +209,9 @@ def trained_room(trained, tmp_path, request, room) -> Path:
     folder = tmp_path / "tiny"
     shutil.copytree(trained(room), folder)
     if room in READS_LABELS:
-        (folder / "readers").mkdir()
-        shutil.copy(request.getfixturevalue("labels_reader"), folder / "readers")
+        for seed in ("1", "2"):
+            (folder / "readers" / seed).mkdir(parents=True)
+            shutil.copy(request.getfixturevalue("labels_reader"), folder / "readers" / seed)
     return folder
 
 
@@ -258,7 +263,7 @@ def test_a_missing_reader_of_labels_is_one_line_with_the_command_that_makes_it(t
     folder = tmp_path / "tiny"
     shutil.copytree(trained(room), folder)
     done = tiny.command("measure", room, "--study", folder, cwd=folder)
-    path = folder / "readers" / "classification-facade_world-tiny.npz"
+    path = folder / "readers" / "1" / "classification-facade_world-tiny.npz"
     tiny.assert_one_line_error(done, f"{path}: no such file; run {repro(folder, 'readers')}")
     assert not (folder / "results").exists(), "nothing half is written"
 

@@ -1,9 +1,9 @@
 """results/report.html: what it says follows from the results, and a browser shows it as a reader would want it."""
 
 import base64
+import contextlib
 import importlib
 import io
-import json
 import re
 import shutil
 import subprocess
@@ -16,10 +16,12 @@ from ruamel.yaml import YAML
 
 from replications import study
 from replications.datasets import world
-from replications.judging.explanations import findings
+from replications.judging.explanations import EXPLANATIONS, findings
+from replications.judging.verdicts import MEANS
 from replications.measuring import sheets
 from replications.reporting import page, report
 from tests import tiny
+from tests.reporting import test_report
 
 MAX_BYTES = 6 * 2**20
 
@@ -35,45 +37,189 @@ def write(folder: Path) -> None:
     (folder / "report.html").write_text(page.page(tiny.ROOT), encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def small(made_once) -> str:
+    """A page of two studies with a verdict of each outcome, of which one was measured at the end of training alone."""
+    return (made_once("small-page", write_small) / "report.html").read_text(encoding="utf-8")
+
+
+def write_small(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in ("CITATION.cff", "params.yaml"):
+        (folder / name).symlink_to(tiny.ROOT / name)
+    test_report.write(folder, test_report.five_in())
+    test_report.write(folder / "real", [*test_report.five_in("real")[:1], *test_report.verdicts("real")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "STUDIES", (".", "real"))
+        patch.setattr(page, "sheets_of", lambda *_: {})
+        patch.setattr(study, "load", lambda _: None)
+        text = page.page(folder, [("pix2pix/old", "a <tautology>")])
+    (folder / "report.html").write_text(text, encoding="utf-8")
+
+
 def verdict(claim: str, says: str, explanation: tuple[str, ...] = (), against: tuple[str, ...] = ()) -> dict:
     replication, name = claim.split("/")
-    bears = {"explanation": list(explanation), "against": list(against)}
+    bears = {"explanation": list(explanation), "against": list(against), "decisive": [*explanation, *against]}
     return {"replication": replication, "id": name, "verdict": says, "study": "root", **bears}
 
 
-NOT_NEEDED = verdict("pix2pix/l1_outputs_are_blurrier_than_photos", "replicated", ("E2",), ("E1",))
-NOT_ENOUGH = verdict("vae_vs_gan/equal_bottleneck_yet_crisp", "replicated", ("E2",), ("E1",))
-CODES = verdict("vq_vae/without_a_quantiser_outputs_are_blurred_too", "replicated", ("E2",), ("E5",))
+SHARPER = verdict("vae_vs_gan/equal_bottleneck_yet_crisp", "replicated", ("E2",), ("E1",))
+LARGER = verdict("spatial_z_vae/larger_is_sharper", "replicated", ("E1",))
+OPEN = "No decisive claim could show anything yet about "
 
 
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        ([NOT_NEEDED], "What stands is averaging (E2): L1 and L2 are minimised by averaging all plausible outputs (1 "),
-        ([NOT_NEEDED], "Bottleneck (E1) is not needed: outputs are blurred without it, too."),
-        ([NOT_ENOUGH], "Bottleneck (E1) is not enough: outputs are crisp in spite of it."),
-        ([NOT_NEEDED, NOT_ENOUGH], "Bottleneck (E1) is neither needed nor enough: outputs are blurred without it, and"),
-        ([CODES], "Quantisation (E5) is not needed: outputs are blurred without it, too."),
-        ([{**NOT_NEEDED, "verdict": "inconclusive"}], "None of the five explanations stands"),
         (
-            [{**NOT_NEEDED, "verdict": "contradicted"}],
-            "Averaging (E2) is outweighed: more verdicts speak against it than for it.",
+            [SHARPER],
+            "Decisive claims speak for averaging (E2): L1 and L2 are minimised by averaging all plausible outputs. "
+            "Decisive claims speak against bottleneck (E1): the latent is too small to carry the image. "
+            f"{OPEN}noise (E3), antagonism (E4) and quantisation (E5).",
         ),
         (
-            [NOT_NEEDED, verdict("vq_vae/one", "replicated", ("E5",))],
-            "What stand are averaging (E2) and quantisation (E5)",
+            [SHARPER | {"verdict": "negligible"}],
+            "Decisive claims speak for bottleneck (E1): the latent is too small to carry the image. "
+            "Decisive claims speak against averaging (E2): ",
         ),
+        ([SHARPER, LARGER], "Decisive claims point both ways about bottleneck (E1): the latent is too small"),
+        ([SHARPER | {"verdict": "inconclusive"}], f"{OPEN}bottleneck (E1), averaging (E2), noise (E3), "),
+        ([SHARPER | {"verdict": "untestable"}], f"{OPEN}bottleneck (E1), averaging (E2), noise (E3), "),
+        ([SHARPER | {"decisive": []}], f"{OPEN}bottleneck (E1), averaging (E2), noise (E3), "),
     ],
 )
-def test_the_answer_follows_from_the_verdicts(verdicts, said):
-    assert said in page.answer(findings(verdicts))
+def test_the_answer_follows_from_the_decisive_verdicts(verdicts, said):
+    assert page.answer(findings(verdicts)).startswith(said) or said in page.answer(findings(verdicts)).split(OPEN)[0]
+
+
+def points(svg: str) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in re.findall(r'<circle cx="([\d.-]+)" cy="([\d.-]+)"', svg)]
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_the_curve_has_a_point_for_each_snapshot_and_a_dotted_line_at_the_smallest_effect(n):
+    shares = (0.125, 0.25, 0.5, 1.0)[-n:]
+    effects = (0.0, 0.4, 0.3, 0.8)[-n:]
+    snapshots = [{"share": s, "effect": e, "interval": [None, None]} for s, e in zip(shares, effects, strict=True)]
+    svg = page.course({"snapshots": snapshots, "smallest_effect": 0.2})
+    found = points(svg)
+    assert len(found) == n
+    (line,) = re.findall(r'<polyline points="([^"]*)"', svg)
+    assert len(line.split()) == n
+    across = [x for x, _ in found]
+    assert np.allclose(np.diff(across), np.diff(across)[0], atol=0.2), "each doubling of the training is as wide"
+    heights = [y for _, y in found]
+    assert np.argsort(np.negative(heights)).tolist() == np.argsort(effects).tolist(), "more is further up"
+    (dotted,) = re.findall(r'<path d="M0 ([\d.]+)H64"[^>]*stroke-dasharray', svg)
+    assert (
+        np.interp(0.2, sorted(effects), sorted(heights, reverse=True)) == pytest.approx(float(dotted), abs=0.1) or n < 4
+    )
+    assert all(0 < y < 28 for y in (*heights, float(dotted)))
+
+
+def test_there_is_no_curve_where_the_end_alone_was_measured():
+    only = test_report.verdicts("root")[0]
+    assert len(only["snapshots"]) == 1
+    assert page.course(only) == ""
+
+
+def cell(text: str, claim: str, study: str) -> str:
+    """What the page shows of a claim in a study, closed."""
+    of_claim = text.split(f'aria-controls="pix2pix--{claim}"')[1].split('<tr class="details"')[0]
+    return of_claim.split(f'<td data-of="{study}:">')[1].split("</td>")[0]
+
+
+def details(text: str, claim: str, study: str) -> str:
+    """What the page shows of a claim in a study when it is open, without tags."""
+    of_claim = text.split(f'id="pix2pix--{claim}" hidden')[1].split("</tbody>\n<tbody")[0]
+    return " ".join(re.sub(r"<[^>]*>", " ", of_claim.split(f"<h3>{study}: ")[1].split("<h3>")[0]).split())
+
+
+def test_five_outcomes_are_shown_counted_explained_and_to_be_filtered_by(small):
+    for outcome, sign in zip(MEANS, report.SIGNS.values(), strict=True):
+        shown = cell(small, f"is_{outcome}", "root")
+        assert f'<span class="verdict {outcome}">{sign}</span>' in shown
+        assert f'<span class="plot {outcome}"' in shown
+        assert f"<option>{outcome}</option>" in small
+        assert f'<dt class="verdict {outcome}">{sign}</dt> <dd>{MEANS[outcome]}.</dd>' in small
+        assert f'<span class="verdict {outcome}">1 {outcome}</span>' in small
+    assert ">(+1 [+0.98, +1.02] sharper)<" in cell(small, "is_untestable", "root")
+
+
+def test_a_claim_shows_its_course_or_that_it_is_not_known(small):
+    shown = cell(small, "is_replicated", "root")
+    assert len(points(shown)) == len(test_report.SHARES)
+    assert 'aria-label="The effect at each snapshot: +0.5 at 25 %, +0.97 at 50 %, +1 at 100 %"' in shown
+    assert re.search(r"</span>\s*settled</span>", shown)
+    assert re.search(r"</span>\s*not settled</span>", cell(small, "is_contradicted", "root"))
+    shown = cell(small, "it_sharpens", "real")
+    assert points(shown) == []
+    assert "settled: not known" in shown
+
+
+def test_the_details_of_a_claim_list_its_checks_with_value_and_bound(small):
+    said = details(small, "is_untestable", "root")
+    assert "Had the nets learned? No, 1 of 2 quality checks failed:" in said
+    assert "✓ passed : the GAN shows as many modes as photographs. modes of gan is 9.5, asked for is at least 9" in said
+    assert "✗ failed : the GAN is near photographs. kid of gan is 0.3, asked for is at most 0.2 (0 of 5 seeds" in said
+    assert "Why this bound: blur | is bad." in said
+    assert "It could not be tested:" in said
+    assert "the outcome would be replicated :" in said
+    assert "the claim names no quality check" in details(small, "it_sharpens", "real")
+
+
+def test_the_details_of_a_claim_say_when_it_was_written_down_and_whether_it_settled(small):
+    said = details(small, "is_negligible", "root")
+    assert f"When was it written down? W{test_report.REGISTERED[1:]}. {report.POST_HOC}" in said
+    assert "When was it written down? The register does not say." in details(small, "is_inconclusive", "root")
+    assert "Had it settled? Yes: the last doubling of the training changed the effect by +0.03, where 0.1" in details(
+        small, "is_replicated", "root"
+    )
+    assert "only the end of training was measured" in details(small, "it_sharpens", "real")
+    marked = re.findall(r'aria-controls="pix2pix--(\w+)"(?:(?!</th>).)*<span class="mark">post hoc', small, re.DOTALL)
+    assert marked == ["is_negligible"]
+    assert f"Decisive about E1: {report.DECISIVE}." in details(small, "is_replicated", "root")
+
+
+def test_the_explanations_say_what_would_count_and_what_was_shown(small):
+    shown = small.split('id="explanations"')[1].split("</section>")[0]
+    for one in EXPLANATIONS.values():
+        for words in (one.says, one.counts_for, one.counts_against):
+            assert words in shown
+    assert "Against it: <code>is_replicated</code> in root and real." in shown
+    assert small.split('<p class="answer">')[1].startswith("Decisive claims speak against bottleneck (E1): ")
+
+
+def test_withdrawn_claims_are_listed_with_their_reasons(small):
+    assert "<li><code>pix2pix/old</code>: a &lt;tautology&gt;</li>" in small
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of '#rrggbb', as WCAG 2 defines it."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_every_outcome_can_be_read_on_every_ground_of_both_themes(theme):
+    """A contrast of 4.5 to 1 (WCAG 2, AA), and no two outcomes have one colour."""
+    template = (Path(page.__file__).parent / "page.html.jinja").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", re.findall(r":root \{(.*?)\}", template, re.DOTALL)[theme]))
+    for outcome in (*MEANS, "soft", "text", "link"):
+        for ground in ("back", "card"):
+            low, high = sorted((luminance(colours[outcome]), luminance(colours[ground])))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, f"{outcome} on {ground}"
+    assert len({colours[outcome] for outcome in MEANS}) == 5
 
 
 def test_a_plot_of_an_interval_without_bounds_and_the_same_bytes_again():
-    one = json.loads((tiny.ROOT / "results" / "verdicts.json").read_text(encoding="utf-8"))[0]
+    one = test_report.verdicts("root")[0]
     one["interval"] = [None, None]
     assert page.plot(one) == page.plot(one)
     assert page.plot(one).startswith("<svg")
+    assert "currentColor" in page.plot(one), "as dark or as light as the text beside it"
+    assert page.INK not in page.plot(one)
 
 
 def shown(columns: dict[str, np.ndarray]) -> sheets.Columns:
@@ -144,12 +290,13 @@ def test_what_a_result_says_is_text_and_never_a_tag(tmp_path, monkeypatch):
     for name in ("results", "CITATION.cff", "params.yaml"):
         (tmp_path / name).symlink_to(tiny.ROOT / name)
     evil = "</script><script>alert(1)</script>"
-    verdicts = json.loads((tiny.ROOT / "results" / "verdicts.json").read_text(encoding="utf-8"))[:1]
-    verdicts[0] |= {"statement": evil, "unit": evil, "part": evil}
+    verdicts = test_report.five_in()[-1:]
+    verdicts[0] |= {"statement": evil, "unit": evil, "part": evil, "registered": evil, "source": evil, "reason": evil}
+    verdicts[0]["checks"][1] |= {"what": evil, "why": evil, "variant": evil, "instrument": evil}
     monkeypatch.setattr(study, "STUDIES", (".",))
     monkeypatch.setattr(report, "read_verdicts", lambda _: verdicts)
     monkeypatch.setattr(page, "sheets_of", lambda *_: {})
-    assert "<script>alert" not in page.page(tmp_path)
+    assert "<script>alert" not in page.page(tmp_path, [(evil, evil)])
 
 
 @pytest.mark.parametrize(
@@ -235,15 +382,26 @@ in_both_themes = pytest.mark.parametrize("opened", ["light", "dark"], indirect=T
 @pytest.fixture
 def opened(browser, text, tmp_path, request):
     """The page as a reader without a network sees it, light unless asked for, and what the browser complained of."""
-    (tmp_path / "report.html").write_text(text, encoding="utf-8")
-    context = browser.new_context(
-        color_scheme=getattr(request, "param", "light"), viewport={"width": 1280, "height": 900}, offline=True
-    )
+    with shown_in(browser, text, tmp_path, getattr(request, "param", "light")) as tab:
+        tab.wait_for_selector(".frame img")
+        yield tab
+
+
+@pytest.fixture
+def opened_small(browser, small, tmp_path, request):
+    """The same of the small page, which has no pictures."""
+    with shown_in(browser, small, tmp_path, getattr(request, "param", "light")) as tab:
+        yield tab
+
+
+@contextlib.contextmanager
+def shown_in(browser, text: str, folder: Path, theme: str):
+    (folder / "report.html").write_text(text, encoding="utf-8")
+    context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900}, offline=True)
     tab, said = context.new_page(), []
     tab.on("console", lambda message: said.append(message.text))
     tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.goto((tmp_path / "report.html").as_uri())
-    tab.wait_for_selector(".frame img")
+    tab.goto((folder / "report.html").as_uri())
     yield tab
     context.close()
     assert said == []
@@ -307,11 +465,15 @@ WIDTHS = (360, 390, 768, 820, 1280)
 def test_nothing_is_wider_than_the_window(opened):
     for width in WIDTHS:
         opened.set_viewport_size({"width": width, "height": 900})
-        assert opened.evaluate("document.documentElement.scrollWidth") <= width
-        for region in opened.locator(".scroll").all():
-            name = region.get_attribute("aria-label")
-            wide, there = region.evaluate("one => [one.scrollWidth, one.clientWidth]")
-            assert wide <= there, f"{name} scrolls sideways in {width} pixels: {wide} > {there}"
+        assert_fits(opened, width)
+
+
+def assert_fits(tab, width: int) -> None:
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    for region in tab.locator(".scroll").all():
+        name = region.get_attribute("aria-label")
+        wide, there = region.evaluate("one => [one.scrollWidth, one.clientWidth]")
+        assert wide <= there, f"{name} scrolls sideways in {width} pixels: {wide} > {there}"
 
 
 CELLS = """() => [...document.querySelectorAll("#explanations table tr")].map(row => {
@@ -343,7 +505,51 @@ def test_the_explanations_can_be_read_in_a_window_of_any_width(opened, width):
 
 @in_both_themes
 def test_an_accessibility_check_finds_nothing(opened):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     opened.locator(".claims .claim button").first.click()
-    found = axe.Axe().run(opened)
+    assert_accessible(opened)
+
+
+def assert_accessible(tab) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    found = axe.Axe().run(tab)
     assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("opened_small", ["light", "dark"], indirect=True)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_with_all_outcomes_open_nothing_is_wider_than_the_window_or_hard_to_read(opened_small, width):
+    opened_small.set_viewport_size({"width": width, "height": 900})
+    for button in opened_small.locator(".claim button").all():
+        button.click()
+    assert opened_small.locator(".checks .failed").count() == 1
+    assert_fits(opened_small, width)
+    boxes = [curve.bounding_box() for curve in opened_small.locator(".course svg").all()]
+    assert len(boxes) == 6, "of all claims but those that were measured at the end of training alone"
+    assert all(box["width"] >= 60 and box["x"] + box["width"] <= width for box in boxes), "they are seen"
+    assert_accessible(opened_small)
+
+
+@pytest.mark.parametrize("outcome", MEANS)
+def test_claims_are_filtered_by_outcome(opened_small, outcome):
+    opened_small.select_option("select[name=verdict]", outcome)
+    ids = opened_small.locator(".claims > tbody:visible .claim button").evaluate_all(
+        "all => all.map(one => one.getAttribute('aria-controls'))"
+    )
+    more = {"replicated": ["pix2pix--it_sharpens"], "contradicted": ["pix2pix--it_blurs"]}
+    assert ids == [f"pix2pix--is_{outcome}", *more.get(outcome, [])]
+
+
+@pytest.mark.parametrize("opened_small", ["light", "dark"], indirect=True)
+def test_a_plot_has_the_colour_of_its_outcome(opened_small):
+    """Drawn in the colour of the text around it, which each theme has its own of."""
+    for outcome in MEANS:
+        badge, *drawn = (
+            opened_small.locator(f".claims {where}").first.evaluate(f"one => getComputedStyle(one).{what}")
+            for where, what in (
+                (f".verdict.{outcome}", "color"),
+                (f".course.{outcome} polyline", "stroke"),
+                (f".course.{outcome} circle", "fill"),
+                (f'.plot.{outcome} [style*="stroke: currentColor"]', "stroke"),
+            )
+        )
+        assert drawn == [badge] * 3, outcome

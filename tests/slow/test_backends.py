@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from replications import study
 from replications.environment import BACKENDS
-from replications.judging import claims, judge
+from replications.judging import judge
+from replications.judging import verdicts as judging
 from tests import tiny
 
 ARMS = ("l1", "l1_cgan")
@@ -45,7 +46,7 @@ def test_every_backend_comes_to_the_same_verdicts(backend, tmp_path, monkeypatch
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: `pip install {backend}`")
     folder = reduced(tmp_path / "reduced")
-    for command in (["readers"], ["train", "pix2pix"], ["measure", "pix2pix"]):
+    for command in (["readers"], ["controls", "pix2pix"], ["train", "pix2pix"], ["measure", "pix2pix"]):
         done = tiny.command(*command, cwd=folder, KERAS_BACKEND=backend)
         assert done.returncode == 0, f"{command}: {done.stderr}"
     monkeypatch.chdir(folder)
@@ -54,5 +55,5 @@ def test_every_backend_comes_to_the_same_verdicts(backend, tmp_path, monkeypatch
     assert f'"backend": "{backend}"' in environments
     on_trial = [claim for claim in judge.claims_of(declared) if claim.id in DECIDED]
     scores = {"pix2pix": judge.read_scores(declared, "pix2pix")}
-    verdicts = claims.judge(on_trial, scores, declared.seeds, "root")
-    assert {verdict.id: verdict.verdict for verdict in verdicts} == DECIDED, [one.in_words() for one in verdicts]
+    verdicts = judging.judge(on_trial, scores, declared.seeds, "root")
+    assert {verdict.id: verdict.if_tested for verdict in verdicts} == DECIDED, [one.in_words() for one in verdicts]

@@ -1,9 +1,11 @@
 """Is the committed calibration what the code gives, does it keep its promise, and is it of the rule that judges?"""
 
 import csv
+import importlib
 import io
 import math
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,17 +16,35 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from replications.judging import claims
-from replications.judging.claims import Claim, judge
+from replications.judging import verdicts as judging
+from replications.judging.claims import Claim
+from replications.judging.predicates import Both, Greater, Peaks, Similar, needs
 from replications.judging.scores import Scores
+from replications.judging.verdicts import OUTCOMES, judge
 from replications.results import as_csv
-from replications.statistics import LEVEL, benjamini_hochberg, decide, mean_interval, page_trend_p, weigh
+from replications.statistics import (
+    CONTRADICTED,
+    LEVEL,
+    NEGLIGIBLE,
+    REPLICATED,
+    benjamini_hochberg,
+    benjamini_hochberg_levels,
+    decide,
+    mean_interval,
+    page_trend_p,
+    sign_test_p,
+    weigh,
+)
 from replications.trust import calibration
 from replications.trust.calibration import (
     BOUND,
     COLUMNS,
+    DECIDED,
     DESIGNS,
     DISTRIBUTIONS,
+    JUDGED,
+    KINDS,
+    MIXES,
     PROMISED,
     SEEDS,
     CalibrationError,
@@ -34,9 +54,11 @@ from replications.trust.calibration import (
     flip_rows,
     flips,
     is_promised,
+    is_wrong,
     located,
     main,
     median_of_noise,
+    must_agree,
     order_p,
     parts_of,
     plot,
@@ -44,7 +66,9 @@ from replications.trust.calibration import (
     rates,
     standard_error,
     verdicts,
+    weighed,
     wrong,
+    wrong_outcomes,
 )
 
 FOLDER = Path(__file__).parent.parent.parent / "validation"
@@ -56,16 +80,16 @@ def committed(file):
         return list(csv.DictReader(lines))
 
 
-JUDGED = committed("judge.csv")
+ROWS = committed("judge.csv")
 FAMILIES = committed("families.csv")
 POWERS = committed("power.csv")
 FLIPS = committed("flip_chance.csv")
-DRAWS = max(int(row["draws"]) for row in JUDGED)
+DRAWS = max(int(row["draws"]) for row in ROWS)
 
 
 def rows_of(design, distribution, n):
     wanted = (design, distribution, str(n))
-    return [row for row in JUDGED if (row["design"], row["distribution"], row["n_seeds"]) == wanted]
+    return [row for row in ROWS if (row["design"], row["distribution"], row["n_seeds"]) == wanted]
 
 
 def row_of(design, distribution, n, smallest, true, centre="both"):
@@ -98,35 +122,46 @@ def claim_of(predicate, smallest):
 @pytest.mark.parametrize("n", [5, 8])
 @pytest.mark.parametrize("name", DESIGNS)
 def test_simulated_scores_are_judged_as_claims_are(name, n, monkeypatch):
-    """Every draw, handed to `claims.judge` as the scores of a study, gets the verdict that the simulation gave it."""
-    monkeypatch.setattr(claims, "flip_chance", lambda *_, **__: 0.0)  # takes no part in the verdict
+    """Every draw, handed to `judge` as the scores of a study, gets the verdict that the simulation gave it."""
+    monkeypatch.setattr(judging, "flip_chance", lambda *_, **__: 0.0)  # takes no part in the verdict
     design, seen = DESIGNS[name], set()
-    smallest = -3.0 if name == "similar" else 0.5
-    for effect in (-6.0, -3.0, 0.0, 1.0, 3.0):
-        for distribution in DISTRIBUTIONS:
-            noise = draw(design, distribution, np.random.default_rng(n), 2, n)
-            locations = located(design, effect * design.spread)
-            simulated = dict(zip(design.lift, noise + locations[:, None, None], strict=True))
-            found, effects, _ = verdicts(design.predicate, simulated, smallest * design.spread)
-            for i, verdict in enumerate(found):
-                scores = Scores({(v, "score"): dict(enumerate(x[i].tolist())) for v, x in simulated.items()})
-                claim = claim_of(design.predicate, smallest * design.spread)
-                judged = judge([claim], {"pix2pix": scores}, range(n), "root")[0]
-                assert judged.verdict == claims.OUTCOMES[int(verdict)]
-                assert list(judged.effects_by_seed.values()) == pytest.approx(effects[i].tolist())
-                seen.add(judged.verdict)
+    margin = design.cases[0][0] < 0
+    bounds = [1.0] if isinstance(design.predicate, Both) else [-3.0] if margin else [0.5, 3.0]
+    for smallest in (bound if isinstance(design.predicate, Both) else bound * design.spread for bound in bounds):
+        for effect in (-6.0, -3.0, 0.0, 1.0, 6.0):
+            for distribution in DISTRIBUTIONS:
+                noise = draw(design, distribution, np.random.default_rng(n), 2, n)
+                locations = located(design, effect * design.spread)
+                simulated = dict(zip(design.lift, noise + locations[:, None, None], strict=True))
+                found, effects, _ = verdicts(design.predicate, simulated, smallest)
+                for i, verdict in enumerate(found):
+                    scores = Scores({(v, "score"): dict(enumerate(x[i].tolist())) for v, x in simulated.items()})
+                    claim = claim_of(design.predicate, smallest)
+                    judged = judge([claim], {"pix2pix": scores}, range(n), "root")[0]
+                    assert judged.verdict == OUTCOMES[int(verdict)]
+                    assert list(judged.effects_by_seed.values()) == pytest.approx(effects[i].tolist())
+                    seen.add(judged.verdict)
     assert {"replicated", "inconclusive"} <= seen
     assert "contradicted" in seen or name == "similar"
+    assert ("negligible" in seen) != (margin or isinstance(design.predicate, Both))
 
 
 def test_leaving_out_exact_tests_where_the_t_tests_fail_changes_nothing():
-    for name in ("above", "peaks"):
+    seen = set()
+    for name, smallest in (("above", 0.2), ("peaks", 0.2), ("peaks", 2.5)):
         design = DESIGNS[name]
         noise = draw(design, "skewed", np.random.default_rng(0), 500, 6) + located(design, 0.7)[:, None, None]
         scores = dict(zip(design.lift, noise, strict=True))
-        whole = decide(weigh(parts_of(design.predicate, scores), 0.2, symmetric=design.predicate.symmetric))
-        assert (verdicts(design.predicate, scores, 0.2)[0] == whole).all()
-        assert set(whole) >= {0, 1}
+        of_all = weighed(design.predicate, scores, smallest)
+        whole = weigh(parts_of(design.predicate, scores), smallest)
+        assert (of_all.decided() == decide(whole)).all()
+        assert (verdicts(design.predicate, scores, smallest)[0] == decide(whole)).all()
+        below = whole.p_claim <= LEVEL
+        assert (of_all.p_claim[below] == whole.p_claim[below]).all()
+        assert (of_all.p_claim[~below] > LEVEL).all()
+        assert not of_all.open.all()
+        seen |= set(of_all.decided().tolist())
+    assert seen >= {0, REPLICATED, NEGLIGIBLE}
 
 
 def test_the_order_of_conditions_is_tested_as_claims_do():
@@ -140,7 +175,7 @@ def test_a_trend_without_order_is_no_trend():
     """The last condition leaps and the others fall: the line rises, but not the ranks."""
     leap = np.arange(5) / 10 + np.array([[2.0], [1.0], [0.0], [9.0]])
     found, effects, _ = verdicts(DESIGNS["increases"].predicate, dict(zip("abcd", leap[:, None], strict=True)), 0.5)
-    assert decide(weigh(effects[:, None], 0.5)) == 1
+    assert decide(weigh(effects[:, None], 0.5)) == REPLICATED
     assert found == 0
 
 
@@ -161,16 +196,54 @@ def test_scores_have_the_mean_and_the_spread_that_effects_are_counted_in(name):
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_an_effect_is_as_large_as_it_is_said_to_be(name):
+    """Of every part: its mean, its median, and how the effects are spread between seeds."""
     design = DESIGNS[name]
     noise = draw(design, "two-peaked", np.random.default_rng(1), 40_000, 1)
-    skew = median_of_noise(name, "two-peaked")
+    skew = np.array(median_of_noise(name, "two-peaked"))
     for effect in (-2.0, 0.0):
-        scores = dict(zip(design.lift, noise + located(design, effect)[:, None, None], strict=True))
-        part = parts_of(design.predicate, scores)[:, 0, 0]
-        assert part.mean() == pytest.approx(effect, abs=0.05)
-        assert part.std() == pytest.approx(design.spread, rel=0.02)
-        assert np.median(part) == pytest.approx(effect + skew, abs=0.06)
-    assert (skew != 0) == (name in ("above", "below", "contrast", "unlike"))
+        for centre, off in (("mean", 0.0), ("median", skew)):
+            scores = dict(zip(design.lift, noise + located(design, effect, off)[:, None, None], strict=True))
+            parts = parts_of(design.predicate, scores)[:, :, 0].T
+            base = np.array([-10 * weight for weight in design.weights @ (np.array([*design.lift]) == "c")])
+            wanted = (effect if name != "similar" else np.array([effect, -effect])) + base * (name == "peaks_half")
+            found = parts.mean(1) if centre == "mean" else np.median(parts, axis=1)
+            assert found == pytest.approx(np.broadcast_to(wanted, len(parts)), abs=0.06)
+            assert parts.std(1).max() == pytest.approx(design.spread, rel=0.02)
+    lopsided = ("above", "below", "contrast", "unlike", "unlike_3", "peaks_mixed", "peaks_wild", "dips_wild")
+    assert skew.any() == (name in (*lopsided, "apart", "apart_four"))
+
+
+def test_which_designs_compare_arms_that_are_alike():
+    """One arm against a constant, or a wild one against a steady one: of these the typical seed alone is known."""
+    typical = {name for name, design in DESIGNS.items() if not design.alike}
+    unlike = {"unlike", "unlike_3", "peaks_mixed", "peaks_wild", "dips_wild"}
+    assert typical == unlike | {"above", "below", "apart", "apart_four"}
+    assert {name for name, design in DESIGNS.items() if design.alike and not design.balanced} == {"contrast"}
+    assert {name for name, design in DESIGNS.items() if not design.promised} == {"apart_four"}
+
+
+@pytest.mark.parametrize(
+    ("smallest", "true", "wrong"),
+    [
+        (0.0, 0.0, "replicated contradicted negligible"),
+        (0.0, -1.0, "replicated negligible"),
+        (0.0, 1.0, "contradicted negligible"),
+        (2.0, 0.0, "replicated contradicted"),
+        (2.0, 1.0, "replicated contradicted"),
+        (2.0, 2.0, "replicated contradicted negligible"),
+        (2.0, 3.0, "contradicted negligible"),
+        (2.0, -1.0, "replicated"),  # small, and on the other side: either may be said
+        (2.0, -2.0, "replicated negligible"),
+        (-2.0, 0.0, "contradicted"),
+        (-2.0, -1.0, "contradicted"),
+        (-2.0, -2.0, "replicated contradicted negligible"),
+        (-2.0, -3.0, "replicated negligible"),
+    ],
+)
+def test_which_outcomes_are_wrong(smallest, true, wrong):
+    found = set(wrong_outcomes(smallest, true))
+    assert found - {"negligible"} == set(wrong.split()) - {"negligible"}
+    assert smallest < 0 or ("negligible" in found) == ("negligible" in wrong)
 
 
 # --- the committed tables are what the code gives ------------------------------------------------------------------
@@ -186,11 +259,12 @@ def test_a_cell_of_the_committed_rates_comes_out_again(cell):
 def test_other_committed_rows_come_out_again():
     power_of_6 = [row for row in POWERS if row["n_seeds"] == "6"]
     assert written(calibration.POWER_COLUMNS, powers(6)) == power_of_6, REMEDY
-    (family,) = (row for row in FAMILIES if (row["arms"], row["n_seeds"], row["true_share"]) == ("shared", "5", "0.4"))
-    assert written(calibration.FAMILY_COLUMNS, [families("shared", 5, 0.4, DRAWS)]) == [family], REMEDY
+    of_family = ("shared", "5", "a fifth of each kind")
+    (family,) = (row for row in FAMILIES if (row["arms"], row["n_seeds"], row["claims"]) == of_family)
+    assert written(calibration.FAMILY_COLUMNS, [families("shared", 5, of_family[2], DRAWS)]) == [family], REMEDY
 
 
-def test_the_committed_table_is_complete():
+def test_the_committed_tables_are_complete():
     wanted = {
         (name, distribution, str(n), str(float(smallest)), str(float(true)))
         for name, design in DESIGNS.items()
@@ -198,9 +272,14 @@ def test_the_committed_table_is_complete():
         for n in SEEDS
         for smallest, true in design.cases
     }
-    assert {tuple(row[column] for column in (*COLUMNS[:3], *COLUMNS[4:6])) for row in JUDGED} == wanted
-    for row in JUDGED:
-        assert sum(float(row[verdict]) for verdict in COLUMNS[7:10]) == pytest.approx(1, abs=2e-4)
+    assert {tuple(row[column] for column in (*COLUMNS[:3], *COLUMNS[4:6])) for row in ROWS} == wanted
+    for row in ROWS:
+        assert sum(float(row[verdict]) for verdict in JUDGED) == pytest.approx(1, abs=2e-4)
+        truth = float(row["smallest_effect"]), float(row["true_effect"])
+        assert row["wrong"].split() == list(wrong_outcomes(*truth))
+    cells = [(row["arms"], int(row["n_seeds"]), row["claims"]) for row in FAMILIES]
+    assert cells == calibration.family_cells()
+    assert {cell[1:] for cell in cells} == {(n, mix) for n in PROMISED for mix in MIXES}
 
 
 def test_the_command_writes_the_committed_files_from_its_rows(tmp_path, monkeypatch, capsys):
@@ -209,7 +288,11 @@ def test_the_command_writes_the_committed_files_from_its_rows(tmp_path, monkeypa
     monkeypatch.setattr(calibration, "families", lambda *_: next(of_families))
     monkeypatch.setattr(calibration, "powers", lambda n: [row for row in POWERS if row["n_seeds"] == str(n)])
     monkeypatch.setattr(calibration, "flips", lambda *_: [])
-    monkeypatch.setattr(calibration, "flip_rows", lambda name, _: [row for row in FLIPS if row["distribution"] == name])
+
+    def of_flips(name, _pairs, outcomes=("any",)):
+        return [row for row in FLIPS if row["distribution"] == name and row["outcome"] in outcomes]
+
+    monkeypatch.setattr(calibration, "flip_rows", of_flips)
     text = (FOLDER / "judge.md").read_text(encoding="utf-8")
     monkeypatch.setattr(calibration, "environment", lambda: re.search(r"^(Python .*)\.$", text, re.MULTILINE)[1])
     assert main(["--out", str(tmp_path)]) == 0
@@ -219,7 +302,7 @@ def test_the_command_writes_the_committed_files_from_its_rows(tmp_path, monkeypa
     drawn, there = (matplotlib.image.imread(folder / "judge.png") for folder in (tmp_path, FOLDER))
     assert drawn.shape == there.shape
     assert np.abs(drawn - there).mean() < 0.01, f"judge.png: {REMEDY}"
-    assert (tmp_path / "judge.png").read_bytes() == plot(JUDGED, POWERS, FLIPS), "the same rows, the same bytes"
+    assert (tmp_path / "judge.png").read_bytes() == plot(ROWS, POWERS, FLIPS), "the same rows, the same bytes"
 
 
 def test_too_few_draws_are_refused(tmp_path):
@@ -231,35 +314,97 @@ def test_too_few_draws_are_refused(tmp_path):
 # --- what the tables say -------------------------------------------------------------------------------------------
 
 
-def test_no_effect_is_rarely_a_verdict():
-    promised = [row for row in JUDGED if is_promised(row) and row["truth"] == "none"]
-    assert {(row["design"], row["distribution"], int(row["n_seeds"])) for row in promised} == {
-        (name, distribution, n)
-        for name, design in DESIGNS.items()
-        if design.promised
-        for distribution in DISTRIBUTIONS
-        for n in PROMISED
-    }
+@pytest.mark.parametrize("outcome", DECIDED)
+def test_an_outcome_is_rarely_wrong(outcome):
+    """The promise: in every cell, wherever the truth makes it wrong, and at the bounds above all."""
+    promised = [row for row in ROWS if is_promised(row) and is_wrong(row, outcome)]
     for row in promised:
-        assert int(row["draws"]) >= 10_000
-        assert wrong(row) <= BOUND, row
-    for row in JUDGED:
-        if is_promised(row) and row["truth"] == "smallest":
-            assert float(row["replicated"]) <= BOUND, row
+        assert float(row[outcome]) <= BOUND + 2 * standard_error(float(row[outcome]), int(row["draws"])), row
+    margins = {"margin", "similar"}
+    for name, design in DESIGNS.items():
+        bounds = {smallest for smallest, _ in design.cases}
+        hardest = {
+            "replicated": {(smallest, smallest) for smallest in bounds},
+            "contradicted": {(smallest, min(0.0, smallest)) for smallest in bounds},
+            "negligible": {(smallest, side * smallest) for smallest in bounds if smallest > 0 for side in (1, -1)},
+        }[outcome]
+        assert hardest or name in margins
+        for distribution in DISTRIBUTIONS:
+            for n in PROMISED:
+                rows = [row for row in promised if row in rows_of(name, distribution, n)]
+                drawn = {(float(row["smallest_effect"]), float(row["true_effect"])): int(row["draws"]) for row in rows}
+                assert not design.promised or min((drawn[one] for one in hardest), default=DRAWS) >= 10_000
+
+
+def test_a_wild_arm_against_a_steady_one_is_promised_for_the_typical_seed():
+    """A GAN against a VAE: the old rule said "contradicted" in up to 26 % of the cases where nothing was there."""
+    for name in ("unlike", "unlike_3", "peaks_mixed", "peaks_wild", "dips_wild"):
+        typical = [row for row in ROWS if row["design"] == name and row["centre"] == "median" and is_promised(row)]
+        assert {row["distribution"] for row in typical} == {"skewed", "two-peaked"}
+        assert max(map(wrong, typical)) <= BOUND
+        mean = [row for row in ROWS if row["design"] == name and row["centre"] == "mean"]
+        assert not any(map(is_promised, mean))
+        assert max(map(wrong, mean)) > 0.08
 
 
 def test_what_is_not_promised_is_told():
-    """The cells in which the rule errs more often are in the table, and judge.md names the worst of them."""
-    errs = [row for row in JUDGED if row["truth"] == "none" and wrong(row) > BOUND]
-    assert {row["design"] for row in errs} == {"above", "below", "unlike"}
+    """The cells in which the rule errs more often are in the table, and judge.md names the worst of each kind."""
+    errs = [row for row in ROWS if wrong(row) > BOUND and int(row["n_seeds"]) in PROMISED]
+    assert {row["centre"] for row in errs if row["design"] != "apart_four"} == {"mean"}
+    assert all(not DESIGNS[row["design"]].alike for row in errs)
     text = (FOLDER / "judge.md").read_text(encoding="utf-8")
-    for design, centre in (("unlike", "median"), ("unlike", "mean")):
-        worst = max(wrong(row) for row in errs if (row["design"], row["centre"]) == (design, centre))
-        assert f"{100 * worst:.1f} ±" in text.split("## What is not promised")[1].split("\n## ")[0]
+    told = text.split("## What is not promised")[1].split("\n## ")[0]
+    for kind in (
+        [row for row in errs if row["design"] in ("above", "below")],
+        [row for row in errs if row["design"] in ("unlike", "unlike_3")],
+        [row for row in errs if len(DESIGNS[row["design"]].weights) > 1],
+    ):
+        assert f"{100 * max(map(wrong, kind)):.1f} ±" in told
+
+
+def test_the_worst_cell_of_each_outcome_is_named():
+    text = (FOLDER / "judge.md").read_text(encoding="utf-8")
+    told = text.split("## Wrong verdicts")[1].split("\n## ")[0]
+    for outcome in DECIDED:
+        rows = [row for row in ROWS if is_promised(row) and is_wrong(row, outcome)]
+        worst = max(rows, key=lambda row: float(row[outcome]))
+        (line,) = (one for one in told.replace("\n  ", " ").splitlines() if one.startswith(f'- "{outcome.title()}"'))
+        assert f"{100 * float(worst[outcome]):.1f} ±" in line
+        assert DESIGNS[worst["design"]].words in line
+
+
+def test_what_is_promised_holds_by_more_than_luck():
+    """A rate that surely lies above the bound is told, and named; today there is none."""
+    text = (FOLDER / "judge.md").read_text(encoding="utf-8")
+    assert "above 5 % by more than two standard errors: none, of" in text
+    rows = [dict(row) for row in ROWS]
+    broken = next(row for row in rows if is_promised(row) and is_wrong(row, "negligible") and row["draws"] == "10000")
+    broken["negligible"] = "0.0561"
+    told = calibration.summary(rows, FAMILIES, POWERS, FLIPS, "")
+    assert f'two standard errors: "negligible" in 5.6 ± 0.2 % ({DESIGNS[broken["design"]].words}' in told
+    broken["negligible"] = "0.0540"
+    assert "two standard errors: none" in calibration.summary(rows, FAMILIES, POWERS, FLIPS, "")
+
+
+def test_every_claim_is_of_a_kind_that_is_promised():
+    """Of many parts that share no arm one falls by chance too often: a claim must not be one."""
+    rooms = sorted(file.parent.name for file in (FOLDER.parent / "replications").glob("*/claims.py"))
+    claims = [
+        claim
+        for room in rooms
+        if room != "judging"
+        for claim in importlib.import_module(f"replications.{room}.claims").CLAIMS
+    ]
+    assert len(claims) > 100
+    for claim in claims:
+        read = {arm: {0: 1.0} for arm in needs(claim.predicate)}
+        n_parts = len(claim.predicate.effects(Scores(read), (0,)))
+        allowed = {Both: 2, Peaks: 4, Similar: 6}.get(type(claim.predicate), 1)
+        assert n_parts <= allowed, f"{claim.replication}/{claim.id}: simulate its like in DESIGNS first"
 
 
 def test_fewer_than_five_seeds_decide_nothing():
-    assert {row["inconclusive"] for row in JUDGED if row["n_seeds"] == "3"} == {"1.0000"}
+    assert {row["inconclusive"] for row in ROWS if row["n_seeds"] == "3"} == {"1.0000"}
 
 
 def test_the_sign_test_is_what_keeps_one_arm_from_erring():
@@ -268,49 +413,65 @@ def test_the_sign_test_is_what_keeps_one_arm_from_erring():
     peaked = DISTRIBUTIONS["two-peaked"](np.random.default_rng(0), (4000, 1, 10)) - median_of_noise(
         "above", "two-peaked"
     )
-    without = decide(weigh(skewed, 0.0, 2**10)), decide(weigh(peaked, 0.0, 2**10))
-    guarded = (decide(weigh(effects, 0.0, 2**10, symmetric=False)) for effects in (skewed, peaked))
-    assert (without[0] == 1).mean() > 2 * BOUND
-    assert (without[1] == -1).mean() > BOUND
-    for found in guarded:
-        assert max((found == 1).mean(), (found == -1).mean()) <= BOUND
+    without = [weigh(effects, 0.0, 2**10) for effects in (skewed, peaked)]
+    assert ((without[0].p_beyond <= LEVEL) & (without[0].p_value <= 0.05)).mean() > 2 * BOUND
+    assert ((without[1].p_against <= LEVEL) & (without[1].p_reverse <= 0.05)).mean() > BOUND
+    small = weigh(skewed - 1.0, 1.0)  # exactly the smallest effect, on the other side
+    assert (small.p_negligible <= LEVEL).mean() > 2 * BOUND
+    for evidence in (*without, small):
+        found = decide(evidence)
+        assert max((found == outcome).mean() for outcome in (REPLICATED, CONTRADICTED)) <= BOUND
+    assert (decide(small) == NEGLIGIBLE).mean() <= BOUND
 
 
-def independent(effects, bound, sign_tests):
-    """Replicated or not, with scipy and a plain loop over the draws; effects [D, S]."""
-    t: Any = scipy.stats.ttest_1samp(effects, bound, axis=1, alternative="greater")
+def independent(effects, smallest):
+    """The shares of all outcomes, with scipy and a plain loop over the draws; effects [D, S] of a claim of one part."""
+
+    def passes(row, bound, null=None):
+        """Whether the effects lie beyond the bound, and (null) whether there is an effect at all."""
+        t: Any = scipy.stats.ttest_1samp(row, bound, alternative="greater")
+        signed = scipy.stats.binomtest(int((row > bound).sum()), len(row), alternative="greater").pvalue
+        exact = 0.0 if null is None else (signs @ (row - null) >= (row - null).sum() - 1e-9).mean()
+        return t.pvalue <= 0.025 and signed <= 0.05 and exact <= 0.05
+
     n = effects.shape[1]
-    signs = np.array(np.meshgrid(*[[1, -1]] * n)).reshape(n, -1)
-    found = []
-    for row, p in zip(effects, t.pvalue, strict=True):
-        exact = (row @ signs >= row.sum() - 1e-9).mean()
-        signed = scipy.stats.binomtest(int((row > bound).sum()), n, alternative="greater").pvalue
-        found.append(p <= 0.025 and exact <= 0.05 and (not sign_tests or signed <= 0.05))
-    return np.mean(found)
+    signs = np.array(np.meshgrid(*[[1, -1]] * n)).reshape(n, -1).T
+    null, found = min(0.0, smallest), []
+    for row in effects:
+        if passes(row, smallest, null):
+            found.append("replicated")
+        elif passes(-row, -null, -null):
+            found.append("contradicted")
+        elif passes(row, -smallest) and passes(-row, -smallest):
+            found.append("negligible")
+    return {outcome: found.count(outcome) / len(effects) for outcome in DECIDED}
 
 
-def test_rates_agree_with_an_independent_simulation():
+@pytest.mark.parametrize(("smallest", "true"), [(0.0, 1.0), (0.0, -1.0), (3.0, 0.0), (3.0, 3.0)])
+def test_rates_agree_with_an_independent_simulation(smallest, true):
     rng, draws = np.random.default_rng(99), 800
     pairs = rng.standard_normal((2, draws, 5))
-    found = independent(pairs[0] + math.sqrt(2) - pairs[1], 0.0, False)
-    assert near(found, float(row_of("greater", "normal", 5, 0.0, 1.0)["replicated"]), 1000)
     spread = math.sqrt(math.e * (math.e - 1))
-    one = (rng.lognormal(size=(draws, 8)) - 1) / spread + 1.5
-    found = independent(one, 0.5, True)
-    assert near(found, float(row_of("above", "skewed", 8, 0.5, 1.5, "median")["replicated"]), 1000)
     winner, *losers = rng.standard_t(3, (3, draws, 5))
-    effects = (2 * winner - losers[0] - losers[1]) / math.sqrt(18) + 2
-    found = independent(effects, 0.0, True)
-    assert near(found, float(row_of("contrast", "heavy-tailed", 5, 0.0, 2.0)["replicated"]), 1000)
+    for row, effects in (
+        (("greater", "normal", 5), (pairs[0] - pairs[1]) / math.sqrt(2)),
+        (("above", "skewed", 8), (rng.lognormal(size=(draws, 8)) - 1) / spread),
+        (("contrast", "heavy-tailed", 5), (2 * winner - losers[0] - losers[1]) / math.sqrt(18)),
+    ):
+        found = independent(effects + true, smallest)
+        told = row_of(*row, smallest, true, "median" if row[1] == "skewed" else "both")
+        for outcome in DECIDED:
+            assert near(found[outcome], float(told[outcome]), draws), (row, outcome)
 
 
 def test_verdicts_grow_with_the_effect():
     cells = {}
-    for row in sorted(JUDGED, key=lambda row: float(row["true_effect"])):
+    for row in sorted(ROWS, key=lambda row: float(row["true_effect"])):
         cell = tuple(row[column] for column in COLUMNS[:5])
-        cells.setdefault(cell, []).append(float(row["replicated"]))
+        cells.setdefault(cell, []).append((float(row["replicated"]), -float(row["contradicted"])))
     for cell, found in cells.items():
-        assert all(larger >= smaller - 0.03 for smaller, larger in pairwise(found)), (cell, found)
+        for of_outcome in zip(*found, strict=True):
+            assert all(larger >= smaller - 0.03 for smaller, larger in pairwise(of_outcome)), (cell, found)
 
 
 # --- power, families, flip chance ----------------------------------------------------------------------------------
@@ -339,42 +500,88 @@ def test_too_few_seeds_are_told_to_be_too_few(capsys):
 
 def test_power_is_the_rate_at_which_effects_were_found():
     """The table of the check before training against the scores that were simulated and judged."""
+
+    def told(n, effect, outcome):
+        (found,) = (row for row in POWERS if row["n_seeds"] == str(n) and float(row["effect"]) == effect)
+        return float(found[outcome])
+
+    def simulated(n, *truth, outcome):
+        return float(row_of("greater", "normal", n, *truth)[outcome])
+
     for n in (5, 8, 10, 20):
         for effect in (0.5, 1.0, 2.0):
-            (told,) = (
-                float(row["power"]) for row in POWERS if row["n_seeds"] == str(n) and float(row["effect"]) == effect
-            )
-            assert near(told, float(row_of("greater", "normal", n, 0.0, effect)["replicated"]), DRAWS // 10)
+            found = simulated(n, 0.0, effect, outcome="replicated")
+            assert near(told(n, effect, "replicated"), found, DRAWS // 10)
+        found = simulated(n, 0.0, -1.0, outcome="contradicted")
+        assert near(told(n, 1.0, "contradicted"), found, DRAWS // 10)
+        assert near(told(n, 3.0, "negligible"), simulated(n, 3.0, 0.0, outcome="negligible"), 4000)
 
 
-def test_false_discoveries_in_a_study_are_rare():
+def test_negligible_is_found_where_its_table_says():
+    for n in (5, 8, 10):
+        of_n = [row for row in POWERS if row["n_seeds"] == str(n)]
+        (needed,) = {float(row["negligible_at"]) for row in of_n}
+        x, y = ([float(row[column]) for row in of_n] for column in ("effect", "negligible"))
+        assert np.interp(needed, x, y) == pytest.approx(0.8, abs=0.04)
+        assert needed > float(of_n[0]["detectable"]), "two bounds are harder than one"
+        for row in of_n:
+            assert float(row["contradicted_one_of_four"]) <= float(row["contradicted"]) + 0.02
+            for outcome in ("replicated", "negligible"):
+                assert float(row[f"{outcome}_first_of_100"]) <= float(row[outcome])
+
+
+def test_how_many_seeds_must_agree():
+    """All of five and of seven, all but one of eight and of ten: why more seeds may find less."""
+    found = {n: must_agree(n) for n in range(3, 12)}
+    assert found == {3: None, 4: None, 5: 5, 6: 6, 7: 7, 8: 7, 9: 8, 10: 9, 11: 9}
+    for n, k in found.items():
+        assert k is None or (scipy.stats.binom.sf(k - 1, n, 0.5) <= 0.05 < scipy.stats.binom.sf(k - 2, n, 0.5))
+        assert k is not None or sign_test_p(np.ones(n)) > 0.05
+    needed = {int(row["n_seeds"]): float(row["detectable"]) for row in POWERS}
+    text = (FOLDER / "judge.md").read_text(encoding="utf-8")
+    for n, fewer in ((7, 6), (10, 8)):
+        assert needed[n] > needed[fewer]
+        assert f"{n} than {fewer} (80 % at {needed[n]:.2f} instead of {needed[fewer]:.2f})" in text
+
+
+def test_wrong_decisions_in_a_study_are_rare():
+    """At most twice the level of all that is decided is decided wrongly, in whichever way."""
     for row in FAMILIES:
-        allowed = LEVEL + 3 * float(row["standard_error"])
-        assert float(row["false_discovery_rate"]) <= allowed, row
-    assert any(float(row["false_discovery_rate"]) > 0 for row in FAMILIES)
+        allowed = 2 * LEVEL + 2 * float(row["standard_error"])
+        assert float(row["wrong_share"]) <= allowed, row
+        assert int(row["families"]) >= 2000
+    assert any(float(row["wrong_share"]) > 0 for row in FAMILIES)
+    for row in FAMILIES:
+        if row["claims"] == "none at a bound":
+            assert min(float(row[outcome]) for outcome in DECIDED) > 0.5, "else nothing would be wrong of nothing"
 
 
 def test_a_family_is_judged_as_a_study_is(monkeypatch):
-    """One family through `claims.judge`: the same claims are replicated as by levels and `decide`."""
-    monkeypatch.setattr(claims, "flip_chance", lambda *_, **__: 0.0)
+    """One family through `judge`: the same claims are decided the same way as by levels and `decide`."""
+    monkeypatch.setattr(judging, "flip_chance", lambda *_, **__: 0.0)
     rng, n, design = np.random.default_rng(3), 6, DESIGNS["greater"]
-    effects = np.repeat([0.0, 2.0], 20)
-    noise = draw(design, "heavy-tailed", rng, 40, n) + located(design, effects * design.spread)[..., None]
-    scores = dict(zip(design.lift, noise, strict=True))
-    p = weigh(parts_of(design.predicate, scores), 0.0, 1).p_beyond
-    found = verdicts(design.predicate, scores, 0.0, calibration.benjamini_hochberg_levels(p))[0] == 1
-    values, study = {}, []
-    for i in range(40):
-        values |= {(f"{name}{i}", "score"): dict(enumerate(noise[v, i].tolist())) for v, name in enumerate("ab")}
-        claim = claim_of(claims.Greater("score", f"a{i}", f"b{i}"), 0.0)
-        study.append(claims.replace(claim, id=f"claim_{i}"))
-    judged = [v.verdict == "replicated" for v in judge(study, {"pix2pix": Scores(values)}, range(n), "root")]
-    assert judged == found.tolist()
-    assert 5 < sum(judged) < (benjamini_hochberg(p) <= 0.5).sum()
+    claims, ours = [], []
+    values = {}
+    for i, (smallest, true) in enumerate([*KINDS.values()] * 8):
+        smallest, true = smallest * design.spread, true * design.spread
+        noise = draw(design, "heavy-tailed", rng, 1, n) + located(design, true)[:, None, None]
+        ours.append(weighed(design.predicate, dict(zip(design.lift, noise, strict=True)), smallest))
+        values |= {(f"{name}{i}", "score"): dict(enumerate(noise[v, 0].tolist())) for v, name in enumerate("ab")}
+        claim = claim_of(Greater("score", f"a{i}", f"b{i}"), smallest)
+        claims.append(replace(claim, id=f"claim_{i}"))
+    p = np.concatenate([one.p_claim for one in ours])
+    levels = benjamini_hochberg_levels(p)
+    found = [OUTCOMES[int(one.decided(level)[0])] for one, level in zip(ours, levels, strict=True)]
+    judged = [verdict.verdict for verdict in judge(claims, {"pix2pix": Scores(values)}, range(n), "root")]
+    assert judged == found
+    assert set(judged) == {*DECIDED, "inconclusive"}
+    decided = sum(one != "inconclusive" for one in judged)
+    assert decided < (p <= LEVEL).sum(), "some claims would be decided were they alone"
+    assert decided == (benjamini_hochberg(p) <= LEVEL).sum()
 
 
 def test_flip_chances_come_true():
-    told = [row for row in FLIPS if row["distribution"] == "all"]
+    told = [row for row in FLIPS if (row["distribution"], row["outcome"]) == ("all", "any")]
     assert sum(int(row["sets"]) for row in told) >= 1000
     *usual, likely = [(float(row["predicted"]), float(row["observed"])) for row in told]
     assert [float(row["low"]) for row in told] == list(calibration.BINS[:-1])
@@ -384,13 +591,24 @@ def test_flip_chances_come_true():
     assert likely[1] > 0.3, "flips that are told to be more likely than not are likely, if less than told"
 
 
+def test_flip_chances_come_true_for_every_outcome():
+    rows = {row["outcome"]: row for row in FLIPS if row["outcome"] != "any"}
+    assert list(rows) == list(JUDGED)
+    for row in rows.values():
+        assert float(row["observed"]) == pytest.approx(float(row["predicted"]), abs=0.08), row
+        assert int(row["sets"]) > 100
+    every = [row for row in FLIPS if (row["distribution"], row["outcome"]) == ("all", "any")]
+    assert sum(int(row["sets"]) for row in rows.values()) == sum(int(row["sets"]) for row in every)
+
+
 def test_flip_chances_are_compared_with_fresh_seeds(monkeypatch):
     """What is told must not leak into what happened: a judge that always tells 0.3 is seen to be wrong."""
     monkeypatch.setattr(calibration, "flip_chance", lambda *_, **__: 0.3)
-    pairs = flips("normal", 2000)
-    (row,) = flip_rows("normal", pairs)
-    happened = np.array([share for _, share in pairs])
-    assert {told for told, _ in pairs} == {0.3}
+    found = flips("normal", 2000)
+    (row,) = flip_rows("normal", found)
+    happened = np.array([share for _, _, share in found])
+    assert {told for _, told, _ in found} == {0.3}
     assert happened.min() < 0.05
     assert happened.max() > 0.5
-    assert (row["low"], row["sets"]) == (0.3, len(pairs))
+    assert (row["low"], row["sets"]) == (0.3, len(found))
+    assert {outcome for outcome, _, _ in found} == set(JUDGED)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import subprocess
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -21,6 +22,7 @@ VERDICT = {
     "scale": "log_ratio",
     "unit": "times as sharp",
 }
+"""As the first version of the suite wrote it: no field more is needed to compare it."""
 OTHER = {**VERDICT, "id": "it_blurs", "verdict": "inconclusive", "effect": 0.01, "interval": [None, None]}
 
 
@@ -63,10 +65,37 @@ def test_a_narrow_interval_allows_no_more_than_rounding():
     assert compare(before, {"it_sharpens": {**exact, "effect": 0.6361}})[0].failure
 
 
-@pytest.mark.parametrize("verdict", ["inconclusive", "contradicted"])
+@pytest.mark.parametrize("verdict", ["inconclusive", "contradicted", "negligible", "untestable"])
 def test_another_verdict_fails_though_the_effect_hardly_moved(verdict):
     (change, _) = changed(verdict=verdict, effect=0.635)
     assert change.failure == f"the verdict was replicated and is {verdict}"
+
+
+def test_an_untestable_claim_says_which_check_failed():
+    check = {
+        "what": "the net has learned",
+        "instrument": "psnr",
+        "variant": "l1",
+        "side": "at least",
+        "bound": 20.0,
+        "value": 17.2,
+        "seeds_reached": 0,
+        "n_seeds": 5,
+        "passed": False,
+        "why": "of the tuning seed",
+    }
+    passed = {**check, "instrument": "ssim", "passed": True}
+    (change, _) = changed(verdict="untestable", checks=[passed, check])
+    assert change.failure == (
+        "the verdict was replicated and is untestable: "
+        "psnr of l1 is 17.2, asked for is at least 20 (0 of 5 seeds reach it)"
+    )
+    assert changed(verdict="inconclusive", checks=[passed, check])[0].failure.endswith("is inconclusive")
+
+
+def test_two_verdicts_that_are_untestable_are_the_same():
+    before = {"pix2pix/it_sharpens": {**VERDICT, "verdict": "untestable"}}
+    assert not compare(before, {"it_sharpens": {**VERDICT, "verdict": "untestable"}})[0].failure
 
 
 def test_a_claim_that_is_gone_fails_and_a_new_one_does_not():
@@ -157,7 +186,112 @@ def test_verdicts_that_cannot_be_read_are_one_line(repository, monkeypatch, cont
 def test_json_says_the_same_and_is_json(repository, monkeypatch, capsys):
     judge_says(monkeypatch, {**VERDICT, "verdict": "inconclusive"}, OTHER)
     assert regress.main(["--against", "HEAD", "--json"]) == 1
-    lost, same = json.loads(capsys.readouterr().out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    said = json.loads(capsys.readouterr().out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    lost, same = said["verdicts"]
     assert (lost["before"], lost["after"], lost["moved"]) == ("replicated", "inconclusive", 0)
     assert lost["failure"] == "the verdict was replicated and is inconclusive"
     assert (same["claim"], same["failure"], same["allowed"]) == ("pix2pix/it_blurs", "", None), "no bound, no number"
+
+
+# --- what is declared, against a revision that has no register -----------------------------------------------------
+# With one, tests/judging/test_register.py tries every way of moving a goalpost.
+
+
+def declared(capsys, status: int) -> tuple[dict[str, str], list[str]]:
+    """What is said of declarations: subject → its regressions; and what could not be compared."""
+    assert regress.main(["--against", "HEAD", "--json"]) == status
+    said = json.loads(capsys.readouterr().out)
+    return {one["subject"]: one["what"] for one in said["declared"] if one["failure"]}, said["not_compared"]
+
+
+def test_a_revision_without_a_register_says_what_could_not_be_compared(repository, monkeypatch, capsys):
+    judge_says(monkeypatch, VERDICT, OTHER)
+    found, (said,) = declared(capsys, 0)
+    assert found == {}
+    assert said.startswith("predicates, checks, reasons and studies of its claims, and published tables (HEAD has no ")
+    assert "statement, source, published, smallest_effect" in said
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [({"seeds": [1]}, "seeds 1, 2 → 1"), ({"tuning_seeds": [7]}, "tuning_seeds 101 → 7")],
+)
+def test_seeds_are_compared_with_those_of_its_params(repository, monkeypatch, capsys, head, words):
+    judge_says(monkeypatch, VERDICT, OTHER)
+    tiny.write_params(repository, tiny.params(**head))
+    assert declared(capsys, 1)[0] == {"study root": words}
+
+
+def test_parameters_are_shown_and_are_no_regression(repository, monkeypatch, capsys):
+    judge_says(monkeypatch, VERDICT, OTHER)
+    params = tiny.params()
+    params["pix2pix"]["epochs"] = 9
+    tiny.write_params(repository, params)
+    assert regress.main(["--against", "HEAD"]) == 0
+    assert "· study root: pix2pix.epochs 1 → 9\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("field", "old", "new", "words"),
+    [
+        ("smallest_effect", 0.223144, 0.0198026, "smallest_effect 0.223 → 0.0198"),
+        ("published", "twice as sharp", "four times as sharp", "published 'twice as sharp' → 'four times as sharp'"),
+        ("source", "figure 4", None, "source 'figure 4' → nothing"),
+        (
+            "deviations",
+            [{"kind": "steps", "what": "2 epochs", "effect": "blurrier", "favours": "the claim"}],
+            [],
+            "deviations[steps] '2 epochs' → nothing",
+        ),
+    ],
+)
+def test_what_its_verdicts_repeat_of_a_claim_is_compared(repository, monkeypatch, capsys, field, old, new, words):
+    before = {**VERDICT, field: old}
+    (repository / "results" / "verdicts.json").write_text(json.dumps([before]), encoding="utf-8")
+    committed(repository)
+    judge_says(monkeypatch, before)
+    assert declared(capsys, 0)[0] == {}
+    judge_says(monkeypatch, {**before, field: new})
+    assert declared(capsys, 1)[0] == {"pix2pix/it_sharpens": words}
+
+
+def committed(repository) -> None:
+    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false")
+    for words in (("add", "-A"), (*identity, "commit", "-qm", "more")):
+        subprocess.run(["git", *words], cwd=repository, check=True, capture_output=True)
+
+
+def test_a_whole_study_that_is_gone_is_a_regression(repository, monkeypatch, capsys):
+    judge_says(monkeypatch, VERDICT, OTHER)
+    for name in ("real", "tuning"):  # a folder to tune in is no study: nothing was judged there
+        tiny.write_params(repository / name, tiny.params())
+    (repository / "real" / "results").mkdir()
+    (repository / "real" / "results" / "verdicts.json").write_text(json.dumps([VERDICT]), encoding="utf-8")
+    committed(repository)
+    shutil.rmtree(repository / "tuning")
+    assert "study tuning" not in declared(capsys, 1)[0]
+    shutil.rmtree(repository / "real")
+    assert declared(capsys, 1)[0] == {
+        "study real": "gone",
+        "pix2pix/it_sharpens": "is no longer on trial in study real",
+    }
+    assert regress.main(["--against", "HEAD", "--junit", "verdicts.xml"]) == 1
+    assert "✘ study real: gone\n" in capsys.readouterr().out
+    suite = ElementTree.parse("verdicts.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("4", "2")
+    assert [case.get("name") for case in suite if case.get("classname") == "declared" and len(case)] == [
+        "study real",
+        "pix2pix/it_sharpens",
+    ]
+
+
+def test_params_that_cannot_be_read_there_are_one_line(repository, monkeypatch):
+    judge_says(monkeypatch, VERDICT)
+    (repository / "params.yaml").write_text("seeds: [", encoding="utf-8")
+    committed(repository)
+    tiny.write_params(repository, tiny.params())
+    with pytest.raises(
+        RegressError, match=r"--against HEAD: params.yaml is not readable there \(.*\); name another"
+    ) as e:
+        regress.main(["--against", "HEAD"])
+    assert "\n" not in str(e.value)

@@ -7,13 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from replications import code, runs, study
+from replications.judging import register
 from replications.results import read_environments
 from replications.trust import chain, trace
 from replications.trust.trace import TraceError
+from tests import tiny
 
 ROOT = Path(__file__).parent.parent.parent
+REGISTERED = (ROOT / register.FILE).exists()
 CLAIM = "adversarial_term_sharpens"
 HERE = {"cpu": "another", "packages": {"tensorflow": "9.9"}}
 
@@ -21,7 +25,7 @@ HERE = {"cpu": "another", "packages": {"tensorflow": "9.9"}}
 @pytest.fixture
 def tree(tmp_path, monkeypatch) -> Path:
     """A copy of the bundled study as it is committed, without its runs, and of the code; the working directory."""
-    for file in ("params.yaml", "dvc.lock", "data.dvc", "README.md"):
+    for file in ("params.yaml", "dvc.lock", "data.dvc", "README.md", *[register.FILE.name] * REGISTERED):
         shutil.copy(ROOT / file, tmp_path / file)
     for folder in ("results", "real/results", "paper/results", "replications"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -50,9 +54,10 @@ def test_an_untouched_copy_holds(tree):
 
 def altered_score(tree: Path) -> None:
     path = tree / "results" / "pix2pix" / "scores.csv"
-    row = next(line for line in path.read_text().splitlines() if line.startswith("l1_cgan,1,laplacian_variance,"))
-    variant, seed, instrument, score, n = row.split(",")
-    edit(path, row, ",".join([variant, seed, instrument, f"{float(score) * 1.01:.6g}", n]))
+    rows, wanted = tiny.read_rows(path), {"variant": "l1_cgan", "seed": "1", "instrument": "laplacian_variance"}
+    row = next(one for one in rows if wanted.items() <= one.items() and float(one.get("snapshot", 1)) == 1)
+    row["score"] = f"{float(row['score']) * 1.01:.6g}"
+    tiny.write_rows(path, rows)
 
 
 def altered_verdict(tree: Path) -> None:
@@ -63,7 +68,10 @@ def altered_verdict(tree: Path) -> None:
 
 
 def altered_lock(tree: Path) -> None:
-    edit(tree / "dvc.lock", chain.md5(tree / "results/pix2pix/scores.csv"), "a" * 32)
+    path, wanted = tree / "dvc.lock", chain.md5(tree / "results/pix2pix/scores.csv")
+    text = path.read_text(encoding="utf-8")
+    assert wanted in text
+    path.write_text(text.replace(wanted, "a" * 32), encoding="utf-8")
 
 
 def altered_images(tree: Path) -> None:
@@ -105,7 +113,11 @@ BREAKS = [
     (altered_verdict, {"README.md", "verdict"}, f"claim pix2pix/{CLAIM}, study root: effect is"),
     (altered_lock, {"scores"}, "a" * 32),
     (altered_images, {"runs"}, "results/pix2pix/runs.csv: its bytes are not those that stage measure@pix2pix wrote"),
-    (altered_params, {"parameters"}, "params.yaml: pix2pix.lambda_l1 is 99.0, but stage"),
+    (
+        altered_params,
+        {"parameters", *["register", "verdict"] * REGISTERED},
+        "params.yaml: pix2pix.lambda_l1 is 99.0, but stage",
+    ),
     (altered_shard, {"data"}, "its bytes are not those that stage arrays@facade_world-32 exported"),
     (altered_pin, {"data"}, "data.dvc: pins other data than stage arrays@facade_world-32 read"),
     (altered_instrument, {"instruments"}, "dvc.lock: stage measure@pix2pix ran with other code than today's"),
@@ -121,7 +133,8 @@ def test_a_broken_link_is_named_and_no_other(tree, alter, links, words):
     assert set(said) == links
     problems = [problem for problems in said.values() for problem in problems]
     assert any(words in problem for problem in problems), problems
-    assert all("run `dvc " in problem or "dvc checkout" in problem for problem in problems), "each with its remedy"
+    remedies = ("run `dvc ", "dvc checkout", "run `python -m replications register")
+    assert all(any(remedy in problem for remedy in remedies) for problem in problems), "each with its remedy"
     assert not any("\n" in problem for problem in problems)
 
 
@@ -173,7 +186,8 @@ def test_the_command_shows_every_link_and_says_by_its_status_whether_they_hold(t
     monkeypatch.setattr(chain, "environment_now", lambda: HERE)
     assert trace.main([f"pix2pix/{CLAIM}"]) == 0
     said = capsys.readouterr().out
-    for words in ("README.md", "verdict", "scores", "instruments", "runs", "parameters", "code", "data", "environment"):
+    links = ("README.md", "verdict", "register", "scores", "instruments", "runs", "parameters", "code", "data")
+    for words in (*links, "environment"):
         assert f"✔ {words}" in said
     assert "seeds 1, 2, 3, 4, 5:" in said
     assert "deviation (steps):" in said
@@ -186,6 +200,88 @@ def test_the_command_shows_every_link_and_says_by_its_status_whether_they_hold(t
     assert trace.main([CLAIM, "--json"]) == 1
     links = json.loads(capsys.readouterr().out)
     assert [link["name"] for link in links if link["problems"]] == ["verdict", "scores"]
+
+
+# --- the register --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def book(tree) -> Path:
+    """The copy's register: one entry that says what is here."""
+    entry = register.Entry(0, "a" * 40, True, None, register.here())
+    register.FILE.write_text(register.as_line(entry, None), encoding="utf-8")
+    judged_by(None)
+    return register.FILE
+
+
+def judged_by(digest: str | None) -> None:
+    """Writes into the copy's lock which register was judged by; None: there was none."""
+    lock = YAML(typ="safe").load(Path("dvc.lock"))
+    deps = [dep for dep in lock["stages"]["judge"]["deps"] if dep["path"] != str(register.FILE)]
+    lock["stages"]["judge"]["deps"] = deps + [{"path": str(register.FILE), "md5": digest}] * (digest is not None)
+    Path("dvc.lock").write_text(json.dumps(lock), encoding="utf-8")
+
+
+def of_register() -> tuple[str, ...]:
+    """What is shown of the register, and what is wrong with it."""
+    declared = study.load(".")
+    claim = trace.find(declared, CLAIM)
+    link = trace._register(declared, claim)
+    return (*link.shown, *link.problems)
+
+
+def test_what_the_register_says_is_shown(book):
+    (said,) = of_register()
+    assert said == f"register.jsonl: first registered after its runs (entry 0, commit {'a' * 7})"
+
+
+def test_without_a_register_a_claim_was_never_registered(book):
+    book.unlink()
+    assert of_register() == ("register.jsonl: never registered",)
+
+
+def test_a_broken_chain_is_a_broken_link(book):
+    book.write_text(book.read_text(encoding="utf-8") * 2, encoding="utf-8")
+    shown, problem = of_register()
+    assert shown.startswith("register.jsonl: not known, the register is broken: register.jsonl, line 2: it is entry 0")
+    assert problem.startswith("register.jsonl, line 2: it is entry 0, expected 1: a line was")
+
+
+def test_a_register_that_shrank_is_a_broken_link(book):
+    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false")
+    for words in (("init", "-q"), ("add", str(book)), (*identity, "commit", "-qm", "registered")):
+        subprocess.run(["git", *words], check=True, capture_output=True)
+    assert len(of_register()) == 1
+    book.unlink()
+    shown, problem = of_register()
+    assert shown == "register.jsonl: never registered"
+    assert problem.startswith("register.jsonl, line 1: commit ")
+
+
+def test_a_change_that_is_not_registered_is_a_broken_link(book, tree):
+    edit(tree / "params.yaml", "tuning_seeds: [101]", "tuning_seeds: [7]")
+    shown, problem = of_register()
+    assert shown.startswith("register.jsonl: differs from the register: tuning_seeds 101 → 7; first")
+    assert problem.startswith(f"claim pix2pix/{CLAIM}, study root: differs from register.jsonl: tuning_seeds 101 → 7")
+    assert "; run `python -m replications register" in problem
+
+
+def test_a_claim_that_is_not_in_the_register_is_a_broken_link(book):
+    entry = register.load().entries[0]
+    others = {key: value for key, value in entry.changed.items() if key != ("claims", f"pix2pix/{CLAIM}")}
+    book.write_text(register.as_line(replace(entry, changed=others), None), encoding="utf-8")
+    shown, problem = of_register()
+    assert shown == "register.jsonl: never registered"
+    assert f"{CLAIM}, study root: register.jsonl does not know it; run" in problem
+
+
+def test_a_register_that_was_not_judged_by_is_a_broken_link(book):
+    """Such as one whose last line, which no other follows, was edited."""
+    judged_by(chain.md5(book))
+    assert len(of_register()) == 1
+    edit(book, '"reason": null', '"reason": "it was always so"')
+    _, problem = of_register()
+    assert problem == "register.jsonl: stage judge read another one; run `dvc repro --pull`"
 
 
 @pytest.mark.parametrize("name", ["adversarial_term_sharpen", "vq_vae/adversarial_term_sharpens"])

@@ -10,8 +10,8 @@ from scipy import ndimage
 from replications.datasets import world
 from replications.instruments import classification
 from replications.instruments.sharpness import SHARPNESS
-from replications.judging.claims import judge
 from replications.judging.scores import Scores
+from replications.judging.verdicts import judge
 from replications.vae_vs_gan import claims, measures
 from replications.vae_vs_gan.params import Params
 from tests.rooms import recipes
@@ -257,7 +257,7 @@ def test_every_claim_can_be_judged_and_points_the_right_way(scores_by_variant):
         for seed in range(1, 7)
     ]
     verdicts = judge(claims.CLAIMS, {"vae_vs_gan": Scores.from_rows(rows)}, range(1, 7), "root")
-    said = {verdict.id: verdict.verdict for verdict in verdicts}
+    said = {verdict.id: verdict.if_tested for verdict in verdicts}
     assert len(said) == len(claims.CLAIMS)
     for claim in (
         "vae_samples_are_blurrier_than_gan_samples",

@@ -1,0 +1,106 @@
+"""Pictures whose place on every scale is known: blurred photographs, noise, and the best that no net was trained for.
+
+A replication's measures have them scored by the instruments that judge its runs (controls.py).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import linalg, ndimage
+
+from replications.instruments import fidelity, sharpness
+
+Scores = Mapping[str, Mapping[str, float]]
+"""Control → instrument → score."""
+
+BLUR = 1 / 32
+"""Standard deviation of the blur of `photos_blurred`, in picture sides: one pixel of 32. A person still sees what the
+picture shows, and sees at once that it is blurred."""
+
+
+def blurred(photos: np.ndarray) -> np.ndarray:
+    """Photos (N, H, W, 3), uint8, through a Gaussian blur of a thirty-second of their height."""
+    sigma = BLUR * photos.shape[1]
+    return np.rint(ndimage.gaussian_filter(photos.astype(float), sigma, axes=(1, 2), mode="mirror")).astype(np.uint8)
+
+
+def noise(photos: np.ndarray) -> np.ndarray:
+    """As many pictures of the same size, each value drawn evenly from 0 to 255; the same ones every time."""
+    return np.random.default_rng(0).integers(0, 256, photos.shape, np.uint8)
+
+
+def samples(data: dict[str, np.ndarray], n_test: int, n_samples: int) -> dict[str, dict[str, np.ndarray]]:
+    """Control → images in the place of a model's samples: other photographs, the same blurred, noise.
+
+    `photos` are training photographs, which a model could at best put out: their distance to the test photographs is
+    that of real to real.
+    """
+    target, others = data["test_photo"][:n_test], data["train_photo"][:n_samples]
+    pictures = {"photos": others, "photos_blurred": blurred(others), "noise": noise(others)}
+    return {name: {"prior": prior, "target": target} for name, prior in pictures.items()}
+
+
+def reconstructions(photos: np.ndarray) -> Scores:
+    """The scores of blurred photographs in the place of a model's reconstructions of (N, H, W, 3), uint8."""
+    return {"photos_blurred": of_pictures(blurred(photos), photos)}
+
+
+def of_pictures(output: np.ndarray, photos: np.ndarray) -> Mapping[str, float]:
+    """Sharpness and fidelity of pictures in the place of reconstructions, both uint8 (N, H, W, 3).
+
+    Of a blur so wide that nothing is left of the highest frequencies, the logarithm of their share is no number, and
+    is left out.
+    """
+    with np.errstate(divide="ignore"):
+        scores = sharpness.relative(output / 255.0, photos / 255.0) | fidelity.scores(output / 255.0, photos / 255.0)
+    return {name: score for name, score in scores.items() if np.isfinite(score)}
+
+
+def linear(
+    train: np.ndarray, test: np.ndarray, n_values: int, beta: float = 0.0, patch: int | None = None
+) -> np.ndarray:
+    """Test pictures as the best *linear* autoencoder of a size puts them out, uint8 (N, H, W, 3).
+
+    Principal components: with component i of variance λᵢ, the optimum of ½ Σ (x − x̂)² + β KL over linear encoders and
+    decoders keeps the n largest and shrinks the mean of each by 1 − β / λᵢ, those below β to nothing (Lucas et al.
+    2019, section 4, for a decoder of unit variance). β = 0 is PCA. A net of the same size that is further from the
+    photographs than this has not learned.
+
+    Args:
+        train: photos uint8 (M, H, W, 3) whose components are taken.
+        test: photos uint8 (N, H, W, 3).
+        n_values: how many components.
+        beta: weight of the KL term in nats, for intensities in [0, 1].
+        patch: side of the squares that are coded one by one with the same components; None: the whole picture.
+    """
+    x, y = (_cut(photos, patch or photos.shape[1]) / 255.0 for photos in (train, test))
+    mean = x.mean(axis=0)
+    variances, components = linalg.eigh(
+        np.cov((x - mean).T, bias=True), subset_by_index=(x.shape[1] - n_values, x.shape[1] - 1)
+    )
+    kept = np.clip(1 - beta / np.maximum(variances, np.finfo(float).tiny), 0, 1)
+    output = mean + ((y - mean) @ components * kept) @ components.T
+    return _joined(np.rint(255 * np.clip(output, 0, 1)).astype(np.uint8), test.shape, patch or test.shape[1])
+
+
+def _cut(photos: np.ndarray, side: int) -> np.ndarray:
+    """(N, H, W, 3) → squares of this side, each a row."""
+    n, height, width, channels = photos.shape
+    squares = photos.reshape(n, height // side, side, width // side, side, channels)
+    return squares.transpose(0, 1, 3, 2, 4, 5).reshape(-1, side * side * channels)
+
+
+def _joined(rows: np.ndarray, shape: tuple[int, ...], side: int) -> np.ndarray:
+    """The inverse of `_cut`."""
+    n, height, width, channels = shape
+    squares = rows.reshape(n, height // side, width // side, side, side, channels)
+    return squares.transpose(0, 1, 3, 2, 4, 5).reshape(shape)
+
+
+def together(*scores: Scores) -> dict[str, dict[str, float]]:
+    """The scores of each control, from several sources."""
+    merged: dict[str, dict[str, float]] = {}
+    for of_source in scores:
+        for control, of_control in of_source.items():
+            merged.setdefault(control, {}).update({name: float(score) for name, score in of_control.items()})
+    return merged

@@ -1,0 +1,152 @@
+"""Known pictures, by the instruments that judge runs: what quality checks take their bounds from."""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+
+from replications import study
+from replications.datasets import arrays
+from replications.judging.scores import read_scores
+from replications.measuring import known
+from tests import tiny
+
+
+def photos(n: int, size: int = 8, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), np.uint8)
+
+
+def on_a_plane(n: int, dimensions: int, seed: int) -> np.ndarray:
+    """Photos whose deviations from grey lie in a linear space of so many dimensions, but for rounding."""
+    directions = np.random.default_rng(0).standard_normal((dimensions, 8 * 8 * 3)) * 10
+    values = 128 + np.random.default_rng(seed).standard_normal((n, dimensions)) @ directions
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8).reshape(n, 8, 8, 3)
+
+
+def error(output: np.ndarray, target: np.ndarray) -> float:
+    return float(np.square(output / 255.0 - target / 255.0).mean())
+
+
+def test_principal_components_reproduce_what_lies_in_their_space():
+    train, test = on_a_plane(200, 3, seed=1), on_a_plane(20, 3, seed=2)
+    assert error(known.linear(train, test, 3), test) < (1 / 255) ** 2
+    assert error(known.linear(train, test, 2), test) > 10 * (1 / 255) ** 2
+
+
+def test_no_linear_code_is_closer_to_what_it_was_fitted_on():
+    """Eckart and Young: against random subspaces, each with its own best coordinates."""
+    train = photos(300)
+    best = error(known.linear(train, train, 5), train)
+    x = train.reshape(300, -1) / 255.0
+    mean = x.mean(axis=0)
+    for seed in range(20):
+        q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((x.shape[1], 5)))
+        assert best < np.square((x - mean) - (x - mean) @ q @ q.T).mean()
+
+
+def test_a_weight_of_the_kl_term_shrinks_by_what_lucas_et_al_say():
+    """One component of variance λ: the decoded mean of a deviation d is (1 − β/λ) d, and nothing below β."""
+    train = np.full((2, 1, 1, 3), 128, np.uint8)
+    train[0, 0, 0, 0], train[1, 0, 0, 0] = 28, 228  # variance (100/255)² of the first value, none of the others
+    variance = (100 / 255) ** 2
+    for beta, expected in ((0.0, 100), (variance / 4, 75), (variance / 2, 50), (2 * variance, 0)):
+        output = known.linear(train, train[1:], 1, beta)
+        assert output[0, 0, 0, 0] - 128 == pytest.approx(expected, abs=1), beta
+
+
+def test_squares_are_coded_one_by_one():
+    train = np.repeat(np.repeat(photos(50, size=2), 4, axis=1), 4, axis=2)  # squares of one colour each
+    assert error(known.linear(train, train, 3, patch=4), train) < (1 / 255) ** 2, "three numbers say a colour"
+    assert error(known.linear(train, train, 3), train) > 0.01, "and not four of them"
+    rows = known._cut(train, 4)
+    np.testing.assert_array_equal(known._joined(rows, train.shape, 4), train)
+
+
+def test_the_blur_is_a_thirty_second_of_the_picture():
+    point = np.zeros((1, 64, 64, 3), np.uint8)
+    point[0, 32, 32] = 255
+    row = known.blurred(np.repeat(point, 1, axis=0))[0, 32, :, 0].astype(float)
+    ratio = row[32] / row[34]  # two pixels aside, at σ = 2: exp(1/2)
+    assert ratio == pytest.approx(np.exp(0.5), rel=0.15)
+
+
+def test_noise_is_the_same_every_time_and_like_no_photo():
+    a, b = (known.noise(photos(4)) for _ in range(2))
+    np.testing.assert_array_equal(a, b)
+    assert a.shape == (4, 8, 8, 3)
+    assert abs(a.mean() - 127.5) < 10
+
+
+def test_controls_of_samples_are_judged_against_the_test_photos():
+    data = {"train_photo": photos(6), "test_photo": photos(4, seed=1)}
+    found = known.samples(data, n_test=3, n_samples=5)
+    assert list(found) == ["photos", "photos_blurred", "noise"]
+    np.testing.assert_array_equal(found["photos"]["prior"], data["train_photo"][:5])
+    np.testing.assert_array_equal(found["photos_blurred"]["prior"], known.blurred(data["train_photo"][:5]))
+    assert all((one["target"] == data["test_photo"][:3]).all() for one in found.values())
+
+
+@pytest.mark.parametrize("room", study.REPLICATIONS)
+def test_every_replication_has_controls_that_no_net_judges(trained, room):
+    declared = study.load(trained(room))
+    of_room = importlib.import_module(f"replications.{room}.measures")
+    variants = declared.variants_of(room)
+    data = arrays.load(declared.folder / "arrays" / f"{next(iter(variants.values())).dataset}.npz")
+    scores = of_room.fixed_controls(data, variants)
+    assert scores["photos_blurred"]["laplacian_variance"] < 0.1, "photographs through a blur are blurred"
+    assert all(np.isfinite(score) for of_control in scores.values() for score in of_control.values())
+
+
+def test_where_the_distribution_is_known_its_exact_mean_is_the_floor(trained):
+    from replications.pix2pix import measures
+
+    declared = study.load(trained("pix2pix"))
+    data = arrays.load(declared.folder / "arrays" / "facade_world-tiny.npz")
+    scores = measures.fixed_controls(data, declared.variants_of("pix2pix"))
+    assert scores["exact_mean"]["mse_above_floor"] < 1e-5
+    assert scores["exact_median"]["l1_above_floor"] < 1e-9
+    assert scores["exact_mean"]["energy_certain"] == pytest.approx(1, abs=0.02)
+    assert scores["exact_mean"]["energy_uncertain"] < 0.3 < scores["exact_median"]["energy_certain"]
+    assert 0 < scores["majority"]["pixel_accuracy"] < 1
+
+
+def test_the_command_scores_every_control_with_the_net_of_each_seed(trained, tmp_path):
+    import shutil
+
+    folder = tmp_path / "tiny"
+    shutil.copytree(trained("pix2pix"), folder)
+    for command in (("readers",), ("controls", "pix2pix"), ("measure", "pix2pix")):
+        done = tiny.command(*command, "--study", folder, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    ceilings = json.loads((folder / "results" / "readers.json").read_text())["segmentation"]
+    rows = tiny.read_rows(folder / "results" / "pix2pix" / "controls.csv")
+    assert list(rows[0]) == ["control", "seed", "instrument", "score"]
+    read = {
+        row["seed"]: float(row["score"])
+        for row in rows
+        if (row["control"], row["instrument"]) == ("majority", "pixel_accuracy")
+    }
+    assert set(read) == {"1", "2"} == set(ceilings), "no net judges it, yet it stands beside every seed"
+    assert len(set(read.values())) == 1
+    scores = read_scores(study.load(folder), "pix2pix")
+    assert scores.arm("photos", "pixel_accuracy", (1, 2)).shape == (2,)
+    assert scores.arm("exact_mean", "mse", (1, 2)).std() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nobody"], ("nobody", "declared are")),
+        (["pix2pix", "--study", "nowhere"], ("nowhere/params.yaml", "a study is a folder")),
+    ],
+)
+def test_what_is_not_there_is_one_line(trained, tmp_path, arguments, words):
+    done = tiny.command("controls", *arguments, cwd=trained("pix2pix"))
+    tiny.assert_one_line_error(done, *words)
+
+
+def test_without_its_net_it_is_one_line_with_the_command_that_makes_it(trained):
+    folder = trained("pix2pix")
+    done = tiny.command("controls", "pix2pix", "--study", folder, cwd=folder)
+    tiny.assert_one_line_error(done, "segmentation.npz: no such file", "readers`")
