@@ -414,7 +414,7 @@ def test_a_conjunction_is_negligible_where_one_part_is_and_none_has_fallen():
         assert verdict.effect == pytest.approx(0.004), "the numbers shown are those of the part that is too small"
     for parts in ((small, -large), (-large, small)):
         assert verdict_of(PEAKS, parts_of_peaks(*parts), 1.0).verdict == "contradicted"
-    lower, within = np.array([-1.9, -1.4, -0.9, -0.4, 0.1]), np.array([-0.4, -0.2, 0.05, 0.3, 0.5])
+    lower, within = np.array([-1.9, -1.4, -0.9, -0.4, 0.1]), np.array([-0.5, -0.3, 0.05, 0.4, 0.6])
     for parts in ((lower, within), (within, lower)):  # the lower part is hardest to establish, but not surely small
         verdict = verdict_of(PEAKS, parts_of_peaks(*parts), 1.0)
         assert verdict.verdict == "negligible"
