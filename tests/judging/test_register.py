@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from replications import study
 from replications.judging import judge, register
 from replications.judging.claims import Check, Claim, Deviation, PublishedTable
-from replications.judging.predicates import Greater, opposite
+from replications.judging.predicates import Greater, Increases, opposite
 from replications.judging.register import RegisterError
 from replications.pix2pix import claims as of_pix2pix
 from replications.trust import regress
@@ -259,6 +259,13 @@ CLAIMS = {
         changed_claim(predicate=replace(PREDICATE, variant="l1", than="l1_cgan")),
         "predicate.than 'l1' → 'l1_cgan'",
         "predicate.variant 'l1_cgan' → 'l1'",
+    ),
+    "another_predicate": (
+        changed_claim(predicate=Increases("laplacian_variance", ("l1", "l1_cgan"), "log_ratio")),
+        "predicate.is 'Greater' → 'Increases'",
+        "predicate.than 'l1' → nothing",
+        "predicate.variant 'l1_cgan' → nothing",
+        "predicate.variants nothing → l1, l1_cgan",
     ),
     "turned_round": (changed_claim(predicate=opposite(PREDICATE)), "predicate.sign 1 → -1"),
     "instrument_swapped": (
