@@ -32,7 +32,7 @@ from replications.instruments import recognition
 from replications.judging import judge
 from replications.judging.claims import Claim
 from replications.judging.predicates import Greater
-from replications.measuring import measure
+from replications.measuring import controls, measure
 from replications.pix2pix import claims as pix2pix_claims
 from replications.reporting import report
 from tests import tiny
@@ -542,7 +542,7 @@ CLAIMS = [
     Case("claims-nothing", "judge --study other", other_study,
          "no claim is about a study called 'other'", "named by their folder", "`--study .`"),
     Case("claims-variant", "judge", claimed(predicate=Greater("ssim", "l3", "l1")),
-         "no scores of variant 'l3'", "there are scores of ['l1', 'l1_cgan']", "dvc repro --pull measure@pix2pix"),
+         "no scores of variant 'l3'", "there are scores of ['exact_mean', 'exact_median', 'l1', 'l1_cgan',", "dvc repro --pull measure@pix2pix"),
     Case("claims-instrument", "judge", claimed(predicate=Greater("taste", "l1_cgan", "l1")),
          "no score by instrument 'taste'", "it has [", "dvc repro --pull measure@pix2pix"),
     Case("claims-replication", "judge", claimed(replication="cyclegan"),
@@ -645,7 +645,7 @@ READERS = [
          "export it again"),
     Case("reads-other-labels", "readers", labels_reader("facade_world-tiny", heads=["cat"]), "'cat'", "known are",
          "correct heads in readers"),
-    Case("readers-are-a-file", "readers", file("readers"), "readers", "file exists", "mend it and run again"),
+    Case("readers-are-a-file", "readers", file("readers"), "readers", "not a directory", "mend it and run again"),
 ]  # fmt: skip
 MIRROR = [
     Case("cut-archive", BUILD, cut(ARCHIVE, 0.6), ARCHIVE, "of 4 expected images", ARCHIVE_AGAIN),
@@ -746,13 +746,15 @@ class InThisProcess:
 def around() -> Iterator[None]:
     """What all cases share: the claims that two variants can decide, and a reader that takes everything for sky."""
     with pytest.MonkeyPatch.context() as patch:
-        variants = set(tiny.PIX2PIX["variants"])
+        variants = {*tiny.PIX2PIX["variants"], "majority", "photos", "exact_mean", "exact_median"}
         decidable = [
             claim for claim in pix2pix_claims.CLAIMS
-            if "root" in claim.studies and {variant for variant, _ in claim.needs} <= variants
+            if "root" in claim.studies
+            and {name for name, _ in claim.needs.union(*(check.needs for check in claim.checks_of("root")))} <= variants
         ]  # fmt: skip
         patch.setattr(pix2pix_claims, "CLAIMS", decidable)
         patch.setattr(measure, "ProcessPoolExecutor", InThisProcess)
+        patch.setattr(controls, "ProcessPoolExecutor", InThisProcess)
         patch.setattr(recognition, "load_reader", lambda path: {})
         patch.setattr(recognition, "read", lambda weights, photos: np.zeros(photos.shape[:3], np.uint8))
         for variable in ("REPLICATIONS_MIRROR", "KERAS_BACKEND"):
@@ -784,6 +786,7 @@ def finished(around, tmp_path_factory) -> Path:
             }
             runs.write(runs.folder(declared, run), tiny.npz(tiny.images(run.variant, run.seed)), facts)
         measure.measure(declared, "pix2pix")
+        controls.measure(declared, "pix2pix")
         (place / "results" / "readers.json").write_text('{"segmentation": {"pixel_accuracy": 0.9}}')
         assert judge.main([]) == 0
         assert report.main([]) == 0

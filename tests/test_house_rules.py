@@ -49,9 +49,15 @@ def relative(path: Path) -> str:
 
 FILES = {"README.md", "__init__.py", "claims.py", "measures.py", "networks.py", "params.py", "train.py"}
 HEADINGS = ["What the paper reports", "What we keep", "What we change", "What we got", "What to make of it"]
+AUDIT = "What was changed after the audit of the first claims"
+"""A heading more, in the rooms that were there at the time."""
 ARGUMENTS = {
     "train.py": {"train": ["params", "seed", "data", "progress"]},
-    "measures.py": {"measure": ["images", "facts", "params", "readers"], "sheet": ["images"]},
+    "measures.py": {
+        "measure": ["images", "facts", "params", "readers"],
+        "fixed_controls": ["data", "variants"],
+        "sheet": ["images"],
+    },
 }
 """File → function → the arguments that it is called with, in every room."""
 VALUES = {
@@ -94,7 +100,7 @@ def test_a_room_has_the_files_of_every_room(room):
 def test_a_rooms_readme_answers_the_same_questions(room):
     text = (PACKAGE / room / "README.md").read_text(encoding="utf-8")
     assert text.splitlines()[0] == f"# {room}"
-    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
+    assert [heading for heading in re.findall(r"^## (.*)$", text, re.MULTILINE) if heading != AUDIT] == HEADINGS
 
 
 @pytest.mark.parametrize("room", ROOMS)

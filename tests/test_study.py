@@ -130,7 +130,10 @@ def test_claims_name_only_declared_variants(name, monkeypatch):
     claims = claims_of(declared)
     assert claims
     for claim in claims:
-        unknown = {variant for variant, _ in claim.needs} - set(declared.variants_of(claim.replication))
+        room, checks = claim.replication, claim.checks_of(declared.name)
+        controls = {row["control"] for row in tiny.read_rows(declared.folder / "results" / room / "controls.csv")}
+        reads = {variant for variant, _ in claim.needs.union(*(check.needs for check in checks))}
+        unknown = reads - set(declared.variants_of(room)) - controls
         assert not unknown, f"{claim.id} reads {sorted(unknown)}, which {name}/params.yaml does not declare"
 
 

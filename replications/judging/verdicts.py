@@ -306,7 +306,7 @@ def _read(
             checks=tuple(examine(check, own, declared) for check in claim.checks_of(study)),
         )
     except ScoreError as error:
-        remedy = f"to make the scores again: dvc repro --pull measure@{claim.replication}"
+        remedy = f"to make the scores again: dvc repro --pull measure@{claim.replication} controls@{claim.replication}"
         raise ScoreError(f"claim {claim.replication}/{claim.id}: {error}; {remedy}") from error
 
 

@@ -213,14 +213,16 @@ def test_the_command_trains_the_declared_reader_and_writes_its_ceiling(tmp_path)
     folder = study_of(tmp_path / "study", ["door_colour"])
     done = tiny.command("readers", "--study", folder, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in (folder / "readers").iterdir()] == ["classification-facade_world-tiny.npz"]
-    reader = load_reader(folder / "readers" / "classification-facade_world-tiny.npz")
+    nets = sorted(path.relative_to(folder / "readers").as_posix() for path in (folder / "readers").rglob("*.npz"))
+    assert nets == [f"{seed}/classification-facade_world-tiny.npz" for seed in (1, 2)], "one for each seed"
+    reader = load_reader(folder / "readers" / nets[0])
     assert list(predict(reader, np.zeros((1, 32, 32, 3), np.uint8))) == ["door_colour"]
     ceilings = json.loads((folder / "results" / "readers.json").read_text())
     scores = ceilings.pop("classification").pop("facade_world-tiny")
     assert ceilings == {}, "nothing about a reader that is not declared"
-    assert list(scores) == ["accuracy_door_colour", "joint_accuracy"]
-    assert all(0 <= score <= 1 for score in scores.values())
+    assert list(scores) == ["1", "2"]
+    assert all(list(of_net) == ["accuracy_door_colour", "joint_accuracy"] for of_net in scores.values())
+    assert all(0 <= score <= 1 for of_net in scores.values() for score in of_net.values())
 
 
 def test_a_head_that_is_no_label_is_one_line_with_those_that_are(tmp_path):

@@ -20,6 +20,7 @@ def verdict(id: str, outcome: str, supports=(), against=(), decisive=None, study
         "replication": "pix2pix",
         "study": study,
         "verdict": outcome,
+        "post_hoc": False,
         "explanation": list(supports),
         "against": list(against),
         "decisive": [*supports, *against] if decisive is None else list(decisive),

@@ -619,3 +619,11 @@ def test_flip_chances_are_compared_with_fresh_seeds(monkeypatch):
     assert happened.max() > 0.5
     assert (row["low"], row["sets"]) == (0.3, len(found))
     assert {outcome for outcome, _, _ in found} == set(JUDGED)
+
+
+def test_flip_chances_are_told_as_a_judge_tells_them():
+    """Of the very claim, its smallest effect included: what comes true on average is what was told."""
+    found = flips("normal", 4000)
+    for outcome in JUDGED:
+        told, happened = np.mean([pair[1:] for pair in found if pair[0] == outcome], axis=0)
+        assert told == pytest.approx(happened, abs=0.12), outcome
