@@ -186,6 +186,11 @@ def test_results_were_made_with_these_params(name):
     check_params(ROOT, name)
 
 
+@pytest.mark.parametrize("name", STUDIES, ids=title)
+def test_pictures_were_judged_by_the_nets_that_were_trained(name):
+    check(ROOT, lambda: chain.net_problems(Path(name)))
+
+
 def test_results_were_made_by_this_code():
     """Of the bundled study alone: a comment should not oblige anybody to train hours for the others."""
     check_code(ROOT, ".")

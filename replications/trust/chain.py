@@ -38,7 +38,7 @@ class ChainError(ReplicationError):
 
 def result_files(declared: Study) -> list[str]:
     """The committed results of a study, relative to its results/ folder."""
-    of_rooms = (f"{room}/{file}" for room in declared.variants for file in ROOM_FILES)
+    of_rooms = (f"{room}/{file}" for room in declared.variants for file in (*ROOM_FILES, "controls.csv"))
     return ["readers.json", "verdicts.json", "verdicts.md", "metrics.json", *of_rooms]
 
 
@@ -138,6 +138,28 @@ def data_problems(folder: Path, dataset: str) -> Iterator[str]:
                 yield f"{pin}: pins other data than stage {exporter} read; run {repro(folder)}"
         if source.is_dir() and source.parts[0] != "replications" and md5_of_folder(source) != dep["md5"]:
             yield f"{source}: its files are not those that stage {exporter} read; run `dvc checkout {source}`"
+
+
+def net_problems(folder: Path) -> Iterator[str]:
+    """The nets that judged pictures are those that were trained, where they lie on this machine, too."""
+    lock = read_lock(folder)
+    for net in lock.get("readers", {}).get("outs", ()):
+        path, trained = Path(net["path"]), net["md5"]
+        if path.suffix:  # their scores on photographs, a result like others
+            continue
+        for stage, entry in lock.items():
+            for dep in entry.get("deps", ()):
+                if dep["path"] == net["path"] and dep["md5"] != trained:
+                    yield (
+                        f"{path}: stage {stage} judged by other nets than stage readers trained (md5 {dep['md5']}, "
+                        f"trained are {trained}); run {repro(folder)}, or declare what it wrote by "
+                        f"`python -m replications evidence --study {folder}`"
+                    )
+        if path.is_dir() and (found := md5_of_folder(path)) != trained:
+            yield (
+                f"{path}: its nets are not those that stage readers trained (md5 {found}, {folder / 'dvc.lock'} says "
+                f"{trained}); delete it and run {repro(folder, 'readers')}"
+            )
 
 
 # --- verdicts and scores -------------------------------------------------------------------------------------------

@@ -216,6 +216,7 @@ def _data(declared: study.Study, claim: Claim) -> Link:
     hashes = sorted({row["data_sha256"][:12] for _, row in rows})
     problems = (
         *(problem for name in datasets for problem in chain.data_problems(declared.folder, name)),
+        *chain.net_problems(declared.folder),
         *(problem for run, row in rows for problem in chain.run_data_problems(declared, run, row)),
     )
     return Link("data", (f"{', '.join(datasets)}: {', '.join(hashes)}",), problems)

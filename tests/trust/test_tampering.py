@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -295,3 +296,37 @@ def test_changed_code_is_named(tree, monkeypatch):
         with there(tree):
             assert any(f"stage {stage} ran with" in problem for problem in chain.code_problems(Path()))
         path.write_text(text, encoding="utf-8")
+
+
+def test_nets_that_were_replaced_are_named(tree, name):
+    """In the lock, whose digests say which nets judged, and on disk."""
+    lock = tree / name / "dvc.lock"
+    folder = Path(name, "readers").as_posix()
+    digests = set(
+        re.findall(rf"path: {re.escape(folder)}\n +hash: md5\n +md5: (\S+)", lock.read_text(encoding="utf-8"))
+    )
+    assert len(digests) == 1, "trained, and judged with"
+    with there(tree):
+        assert not list(chain.net_problems(Path(name)))
+    lock.write_text(lock.read_text(encoding="utf-8").replace(digests.pop(), f"{'0' * 32}.dir", 1), encoding="utf-8")
+    with there(tree):
+        said = "\n".join(chain.net_problems(Path(name)))
+    assert f"{folder}: stage" in said
+    assert "judged by other nets than stage readers trained" in said
+
+
+def test_a_net_that_was_replaced_on_disk_is_named(tree, name):
+    (tree / name / "readers" / "1").mkdir(parents=True)
+    (tree / name / "readers" / "1" / "segmentation.npz").write_bytes(b"another")
+    with there(tree):
+        said = "\n".join(chain.net_problems(Path(name)))
+    assert "its nets are not those that stage readers trained" in said
+
+
+def test_a_control_that_was_altered_is_noticed(tree, name):
+    """A bound that is lowered in its file lets nets pass that have not learned."""
+    path = tree / name / "results" / "pix2pix" / "controls.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("photos,1,pixel_accuracy,0", "photos,1,pixel_accuracy,1"))
+    assert "its bytes are not those that stage controls@pix2pix wrote" in failure_of(
+        check_file, tree, name, "pix2pix/controls.csv"
+    )
