@@ -583,7 +583,7 @@ def _share_contradicted(n: int, parts: tuple[float, ...]) -> float:
 def _share_negligible(n: int, smallest: float, level: float = LEVEL) -> float:
     """Chance that n seeds call an effect of zero too small to matter, of normal effects."""
     effects = _normal(_rng("negligible", n), (4000, 1, n))
-    return float((decide(weigh(effects, smallest, patterns=1), level) == NEGLIGIBLE).mean())
+    return float((decide(weigh(effects, smallest, PATTERNS), level) == NEGLIGIBLE).mean())
 
 
 def _where(enough: Callable[[float], bool], low: float = 0.0, high: float = 64.0) -> float:
@@ -788,7 +788,8 @@ times:
 
 {_power_table(of_power, "contradicted_one_of_four")}
 
-Chance in % of "negligible" when the true effect is zero and the smallest that matters is so many standard deviations:
+Chance in % of "negligible" when the true effect is zero and the smallest that matters is so many standard deviations;
+what is missing of 100 at the right end are effects that seem by chance to be surely on the other side, and contradict:
 
 {_power_table(of_power, "negligible", "negligible_at")}
 
