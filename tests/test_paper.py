@@ -97,8 +97,9 @@ def run_all(within: Path) -> None:
     folder = within / "paper"  # claims know a study by its folder's name
     write_arrays(tiny.write_params(folder, toy()))
     by_room = [[command, room] for room in ROOMS for command in ("train", "measure")]
-    for command in (["readers"], *by_room, ["judge"]):
-        if command == ["judge"]:
+    controls = [["controls", room] for room in ROOMS]
+    for command in (["readers"], *by_room, *controls, ["judge"]):
+        if command == controls[0]:
             declare_all_arms(folder)
         done = tiny.command(*command, "--study", folder, cwd=within)
         assert done.returncode == 0, f"{command}: {done.stderr}"
@@ -132,7 +133,7 @@ def test_one_seed_decides_nothing_and_the_command_says_so(paper):
     assert "warning: 1 paired seed: the smallest possible p is 0.5 > 0.05" in said(paper, "train", "pix2pix")
     verdicts = json.loads((paper / "results" / "verdicts.json").read_text(encoding="utf-8"))
     assert len(verdicts) == sum("paper" in claim.studies for room in ROOMS.values() for claim in room.CLAIMS)
-    assert {verdict["verdict"] for verdict in verdicts} == {"inconclusive"}
+    assert {verdict["if_tested"] for verdict in verdicts} == {"inconclusive"}
     for verdict in verdicts:
         of = {
             "pix2pix": "6,000 steps",

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from replications.judging.verdicts import MEANS
 from replications.tools import new
 from tests import tiny
 
 NAME = "flow_of_mine"
 COPIED = (
     *("replications", "tests", "results", "real", "paper", "params.yaml", "dvc.yaml", "dvc.lock", "code.json"),
-    *("README.md", "CITATION.cff", "pyproject.toml", ".gitignore", ".gitattributes", "data.dvc", ".dvcignore"),
+    *("README.md", "CITATION.cff", "register.jsonl", "pyproject.toml", ".gitignore", ".gitattributes", "data.dvc"),
+    ".dvcignore",
 )
 """What of a checkout the guide needs."""
 SMALLER = {
@@ -51,7 +53,7 @@ def follow(root: Path) -> None:
         assert what in section
         section = section.replace(what, smaller)
     file.write_text(f"{others}{NAME}:{section}", encoding="utf-8")
-    for command in (["train", NAME], ["measure", NAME], ["judge"], ["report"]):
+    for command in (["train", NAME], ["controls", NAME], ["measure", NAME], ["judge"], ["report"]):
         said(root, *command)
 
 
@@ -67,7 +69,7 @@ def test_the_guide_ends_with_a_verdict(begun):
     verdicts = json.loads((begun / "results" / "verdicts.json").read_text(encoding="utf-8"))
     ours = [verdict for verdict in verdicts if verdict["replication"] == NAME]
     assert [verdict["id"] for verdict in ours] == [f"{NAME}_is_closer_with_a_wider_latent"]
-    assert ours[0]["verdict"] in ("replicated", "contradicted", "inconclusive")
+    assert ours[0]["verdict"] in MEANS
     assert len(ours[0]["effects_by_seed"]) == 5
     assert len(verdicts) > len(ours), "beside those of all others"
     assert f"**{NAME}** With 64 values" in (begun / "README.md").read_text(encoding="utf-8")
