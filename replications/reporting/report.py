@@ -315,7 +315,7 @@ def gone() -> Withdrawn:
     """What the register in this folder says of claims that are no longer on trial."""
     if not register.FILE.exists():
         return ()
-    return [(one.claim, one.in_words) for one in register.withdrawn()]
+    return [(one.claim, one.in_words) for one in register.withdrawn() if one.entry]  # else `register --check` says so
 
 
 def of_study(declared: study.Study, verdicts: list[dict], withdrawn: Withdrawn | None = None) -> str:

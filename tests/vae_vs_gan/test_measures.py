@@ -1,5 +1,6 @@
 """What judges a vae_vs_gan run: perfect samples, samples of known damage, and what each score must not notice."""
 
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -256,7 +257,8 @@ def test_every_claim_can_be_judged_and_points_the_right_way(scores_by_variant):
         for name, score in scores.items()
         for seed in range(1, 7)
     ]
-    verdicts = judge(claims.CLAIMS, {"vae_vs_gan": Scores.from_rows(rows)}, range(1, 7), "root")
+    unchecked = [replace(claim, checks=()) for claim in claims.CLAIMS]  # what nets must reach is not asked of pictures
+    verdicts = judge(unchecked, {"vae_vs_gan": Scores.from_rows(rows)}, range(1, 7), "root")
     said = {verdict.id: verdict.if_tested for verdict in verdicts}
     assert len(said) == len(claims.CLAIMS)
     for claim in (
