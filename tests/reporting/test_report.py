@@ -254,7 +254,7 @@ def test_what_the_register_says_is_summed_up_and_names_the_claims_where_they_are
 
 def test_withdrawn_claims_stand_there_with_their_reasons(tmp_path):
     write(tmp_path, five_in())
-    assert "ithdrawn" not in table(tmp_path)
+    assert "ithdrawn" not in table(tmp_path, ())
     said = table(tmp_path, [("pix2pix/old", "a | tautology")])
     assert section(said, "**Withdrawn claims**").splitlines()[-1] == r"- pix2pix/old: a \| tautology"
     assert report.everything(tmp_path, [("pix2pix/old", "why")]).withdrawn == (("pix2pix/old", "why"),)
@@ -558,7 +558,7 @@ def test_withdrawn_claims_end_the_page_of_a_study(repository):
     said = report.of_study(declared, five_in(), withdrawn)
     assert said.split("## Withdrawn claims\n")[1].strip().splitlines()[-1] == "- pix2pix/old: a tautology"
     assert "vq_vae" not in said
-    assert "ithdrawn" not in report.of_study(declared, five_in())
+    assert "ithdrawn" not in report.of_study(declared, five_in(), ())
 
 
 def test_missing_verdicts_are_named_with_the_remedy(repository):
