@@ -59,7 +59,12 @@ def write_small(folder: Path) -> None:
 
 def verdict(claim: str, says: str, explanation: tuple[str, ...] = (), against: tuple[str, ...] = ()) -> dict:
     replication, name = claim.split("/")
-    bears = {"explanation": list(explanation), "against": list(against), "decisive": [*explanation, *against]}
+    bears = {
+        "explanation": list(explanation),
+        "against": list(against),
+        "post_hoc": False,
+        "decisive": [*explanation, *against],
+    }
     return {"replication": replication, "id": name, "verdict": says, "study": "root", **bears}
 
 
