@@ -8,7 +8,8 @@ the reporting runs: a quarter in sharpness, 1 dB, five nats, a tenth in probe ac
 from math import log
 
 from replications.beta_vae.params import BETAS
-from replications.judging.claims import Check, Claim, Deviation, PublishedTable
+from replications.judging.checks import learned, like_photographs
+from replications.judging.claims import Claim, Deviation, PublishedTable
 from replications.judging.predicates import Above, Below, Decreases, Dips, Greater, Increases, Less
 
 VARIED = "weight of the KL term, variance of the decoder"
@@ -51,31 +52,6 @@ KID = Deviation(
     "KID on features of the suite's own small net instead of FID on Inception's",
     "sees what tells the data set's labels apart, and little of the layout",
 )
-
-
-def learned(variant: str, linear: str) -> Check:
-    """A net that is further from the photographs than the best linear one of its size has not learned."""
-    return Check(
-        f"{variant} has learned: its reconstructions are as close to photographs as those of the best linear "
-        "autoencoder of the same size and weight of the KL term",
-        "psnr",
-        variant,
-        "at least",
-        (linear, "psnr"),
-        "principal components of the training photographs (replications/measuring/controls.py)",
-    )
-
-
-def like_photographs(variant: str) -> Check:
-    """Samples are at most as far from photographs as photographs are through a blur that a person sees through."""
-    return Check(
-        f"the samples of {variant} are as near to photographs, as a set, as blurred photographs are",
-        "kid_prior",
-        variant,
-        "at most",
-        ("photos_blurred", "kid_prior"),
-        "photographs through a blur of one pixel of 32, seen by the same net",
-    )
 
 
 AUTOENCODER = learned("autoencoder", "linear_autoencoder")

@@ -60,14 +60,7 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
 
     These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out.
     """
-    photos = data["test_photo"][: next(iter(variants.values())).n_test]
-    scores = dict(known.reconstructions(photos))
-    for name in ("autoencoder", "beta_1"):
-        if name in variants:
-            p = variants[name]
-            output = known.linear(data["train_photo"][: p.n_train], photos, p.latent_size, p.beta)
-            scores[f"linear_{name}"] = known.of_pictures(output, photos)
-    return scores
+    return known.linear_arms(data, variants, ("autoencoder", "beta_1"))
 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:

@@ -3,12 +3,14 @@
 A replication's measures have them scored by the instruments that judge its runs (controls.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from scipy import linalg, ndimage
 
 from replications.instruments import fidelity, sharpness
+from replications.params import RunParams
 
 Scores = Mapping[str, Mapping[str, float]]
 """Control → instrument → score."""
@@ -81,6 +83,25 @@ def linear(
     kept = np.clip(1 - beta / np.maximum(variances, np.finfo(float).tiny), 0, 1)
     output = mean + ((y - mean) @ components * kept) @ components.T
     return _joined(np.rint(255 * np.clip(output, 0, 1)).astype(np.uint8), test.shape, patch or test.shape[1])
+
+
+def linear_arms(
+    data: Mapping[str, np.ndarray], variants: Mapping[str, RunParams], names: Iterable[str]
+) -> dict[str, Mapping[str, float]]:
+    """`linear_NAME` → scores of the best linear autoencoder of an arm's size and KL weight, and `photos_blurred`.
+
+    Args:
+        data: the arrays of a data set.
+        variants: a study's, whose parameters say `latent_size` and `beta`.
+        names: of them those that quality checks ask about; undeclared ones are left out.
+    """
+    photos = data["test_photo"][: next(iter(variants.values())).n_test]
+    scores = dict(reconstructions(photos))
+    for name in (name for name in names if name in variants):
+        params: Any = variants[name]
+        output = linear(data["train_photo"][: params.n_train], photos, params.latent_size, params.beta)
+        scores[f"linear_{name}"] = of_pictures(output, photos)
+    return scores
 
 
 def _cut(photos: np.ndarray, side: int) -> np.ndarray:

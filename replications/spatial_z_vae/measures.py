@@ -63,14 +63,7 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
 
     These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out.
     """
-    photos = data["test_photo"][: next(iter(variants.values())).n_test]
-    scores = dict(known.reconstructions(photos))
-    for name in ("flat_8", "flat_128", "spatial_128", "spatial_512", "flat_1024"):
-        if name in variants:
-            p = variants[name]
-            output = known.linear(data["train_photo"][: p.n_train], photos, p.latent_size, p.beta)
-            scores[f"linear_{name}"] = known.of_pictures(output, photos)
-    return scores
+    return known.linear_arms(data, variants, ("flat_8", "flat_128", "spatial_128", "spatial_512", "flat_1024"))
 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:

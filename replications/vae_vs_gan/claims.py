@@ -10,6 +10,7 @@ per dimension over a baseline, one nat per image between two bounds of one model
 from dataclasses import replace
 from math import log
 
+from replications.judging.checks import learned, recognisable
 from replications.judging.claims import Check, Claim, Deviation, PublishedTable
 from replications.judging.predicates import Above, Below, Greater, Less, Peaks
 
@@ -97,51 +98,11 @@ LONGER = Deviation(
 )
 
 
-def learned(variant: str, linear: str, plus: float = 0.0) -> Check:
-    """A net that is further from the photographs than the best linear one of its size has not learned."""
-    return Check(
-        f"{variant} has learned: its reconstructions are as close to photographs as those of the best linear "
-        "autoencoder of the same size and weight of the KL term",
-        "psnr",
-        variant,
-        "at least",
-        (linear, "psnr"),
-        "principal components of the training photographs (replications/measuring/controls.py)",
-        plus=plus,
-    )
-
-
-def recognisable(variant: str) -> tuple[Check, Check]:
-    """Samples that a person would take for what they should be, as far as a classifier can tell.
-
-    Noise has modes, too, and sharp edges. So samples must be as near to photographs as blurred photographs are, and a
-    classifier must be as sure of what they show.
-    """
-    why = "photographs through a blur of one pixel of 32, seen by the same net: a person sees what they show"
-    return (
-        Check(
-            f"the samples of {variant} are as near to photographs, as a set, as blurred photographs are",
-            "kid_prior",
-            variant,
-            "at most",
-            ("photos_blurred", "kid_prior"),
-            why,
-        ),
-        Check(
-            f"a classifier is as sure of what the samples of {variant} show as of blurred photographs",
-            "confidence",
-            variant,
-            "at least",
-            ("photos_blurred", "confidence"),
-            why,
-        ),
-    )
-
-
 AUTOENCODER = learned("autoencoder", "linear_autoencoder")
 VAE = learned("vae", "linear_vae")
 VAE_GAN = replace(
-    learned("vae_gan", "linear_vae", plus=-3.0),
+    learned("vae_gan", "linear_vae"),
+    plus=-3.0,
     what="vae_gan has learned: its reconstructions have at most twice the squared error of those of the best linear "
     "autoencoder of the same size and weight of the KL term",
     why="principal components of the training photographs; what is as likely as a photograph has up to twice the error "

@@ -1,0 +1,51 @@
+"""Quality checks that several replications ask: has a net learned, and would a person take its samples for photographs?
+
+Their bounds are controls (measuring/known.py), of the same study and, where a net judges, by the same net.
+"""
+
+from replications.judging.claims import Check
+
+BLURRED = "photographs through a blur of one pixel of 32, seen by the same net"
+
+
+def learned(variant: str, linear: str) -> Check:
+    """A net that is further from the photographs than the best linear one of its size has not learned."""
+    return Check(
+        f"{variant} has learned: its reconstructions are as close to photographs as those of the best linear "
+        "autoencoder of the same size and weight of the KL term",
+        "psnr",
+        variant,
+        "at least",
+        (linear, "psnr"),
+        "principal components of the training photographs (replications/measuring/controls.py)",
+    )
+
+
+def like_photographs(variant: str, why: str = BLURRED) -> Check:
+    """Samples are at most as far from photographs as photographs are through a blur that a person sees through."""
+    return Check(
+        f"the samples of {variant} are as near to photographs, as a set, as blurred photographs are",
+        "kid_prior",
+        variant,
+        "at most",
+        ("photos_blurred", "kid_prior"),
+        why,
+    )
+
+
+def recognisable(variant: str) -> tuple[Check, Check]:
+    """Samples that a person would take for what they should be, as far as a classifier can tell.
+
+    Noise has modes, too, and sharp edges. So samples must be like photographs, and a classifier must be as sure of what
+    they show as of blurred photographs.
+    """
+    why = f"{BLURRED}: a person sees what they show"
+    sure = Check(
+        f"a classifier is as sure of what the samples of {variant} show as of blurred photographs",
+        "confidence",
+        variant,
+        "at least",
+        ("photos_blurred", "confidence"),
+        why,
+    )
+    return like_photographs(variant, why), sure
