@@ -152,12 +152,12 @@ def benjamini_hochberg(p: ArrayLike) -> Array:
     adjusted_(i) = min over j ≥ i of p_(j) · claims / j, with p_(1) ≤ p_(2) ≤ …
 
     The family is *directional*: every claim of a study enters once, with the smallest of its one-sided p-values
-    (replicated, contradicted, negligible), and is decided the way that p says. Whatever the truth, at most two of the
-    three would be wrong (an effect of exactly the smallest that matters is neither beyond it nor within it), each with
-    a chance of at most p, so that the level of 2.5 % keeps the share of wrong ones among all decisions below 5 %: the
-    argument of Benjamini and Yekutieli 2005, section 5, for signs. It asks that claims be independent or positively
-    dependent; arms that claims share are simulated in the calibration. A claim whose exact tests disagree, or whose
-    quality checks fail, was registered all the same and enters with p = 1.
+    (replicated, contradicted, negligible), and is decided the way that p says. Whatever the truth, those that would be
+    wrong lie on at most two sides of it (an effect of exactly the smallest that matters is neither beyond it nor, to
+    the other side, within it or below zero), each with a chance of at most p: so the level of 2.5 % keeps the share of
+    wrong ones among all decisions below 5 %, as Benjamini and Yekutieli 2005 argue for signs. It asks that claims be
+    independent or positively dependent; arms that claims share are simulated in the calibration. A claim whose exact
+    tests disagree, or whose quality checks fail, was registered all the same and enters with p = 1.
     """
     return false_discovery_control(np.asarray(p, float))
 

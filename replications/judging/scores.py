@@ -118,8 +118,12 @@ def read_scores(declared: Study, replication: str) -> Scores:
             variant, seed, share = sorted(runs, key=str)[0]
             at = "" if share == 1 else f" at snapshot {share}"
             raise ScoreError(f"{path}: {problem} {variant} seed {seed}{at} ({len(runs)} such); {remedy}")
-    controls = path.with_name("controls.csv")
-    known = _read_csv(controls, f"run {repro(declared.folder, f'controls@{replication}')}") if controls.exists() else []
+    controls, again = path.with_name("controls.csv"), f"run {repro(declared.folder, f'controls@{replication}')}"
+    known = _read_csv(controls, again) if controls.exists() else []
+    try:
+        Scores.from_rows([], known)
+    except ScoreError as error:
+        raise ScoreError(f"{controls}: {error}; {again}") from None
     try:
         return Scores.from_rows(rows, known)
     except ScoreError as error:

@@ -12,6 +12,7 @@ that a net judges, and `fixed_controls(data, variants)`, of the others, which ar
 import importlib
 import math
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from dask.system import CPU_COUNT
 
 from replications import command, study
+from replications.command import repro
 from replications.datasets import arrays
 from replications.environment import check_backend, settle
 from replications.errors import ReplicationError
@@ -50,7 +52,13 @@ def measure(declared: study.Study, replication: str) -> None:
     with ProcessPoolExecutor(CPU_COUNT, mp_context=get_context("forkserver")) as pool:
         same = pool.submit(fixed_scores, declared, replication)
         pending = [pool.submit(scores_of, declared, replication, seed) for seed in declared.seeds]
-        of_seeds = [together(same.result(), future.result()) for future in pending]
+        try:
+            of_seeds = [together(same.result(), future.result()) for future in pending]
+        except BrokenProcessPool:
+            raise ControlsError(
+                f"{replication}: a process died (killed, or out of memory); nothing was written, run "
+                f"{repro(declared.folder, f'controls@{replication}')} again"
+            ) from None
     rows: list[dict[str, Any]] = []
     for seed, scores in zip(declared.seeds, of_seeds, strict=True):
         for control, of_control in scores.items():

@@ -3,7 +3,7 @@
 A replication's measures have them scored by the instruments that judge its runs (controls.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,31 +75,51 @@ def linear(
         beta: weight of the KL term in nats, for intensities in [0, 1].
         patch: side of the squares that are coded one by one with the same components; None: the whole picture.
     """
-    x, y = (_cut(photos, patch or photos.shape[1]) / 255.0 for photos in (train, test))
-    mean = x.mean(axis=0)
-    variances, components = linalg.eigh(
-        np.cov((x - mean).T, bias=True), subset_by_index=(x.shape[1] - n_values, x.shape[1] - 1)
-    )
+    side = patch or train.shape[1]
+    return _through(test, *_components(train, n_values, side), n_values, beta, side)
+
+
+def _components(train: np.ndarray, n_values: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (D,) of the squares of photos, and their first components: variances (n,), the largest last, axes (D, n)."""
+    x = _cut(train, side) / 255.0
+    mean, n = x.mean(axis=0), min(n_values, x.shape[1])  # as many components as values in a square lose nothing
+    covariance = np.cov((x - mean).T, bias=True)
+    variances, axes = linalg.eigh(covariance, subset_by_index=(x.shape[1] - n, x.shape[1] - 1))
+    return mean, variances, axes
+
+
+def _through(
+    test: np.ndarray, mean: np.ndarray, variances: np.ndarray, axes: np.ndarray, n_values: int, beta: float, side: int
+) -> np.ndarray:
+    """Test photos through the first components."""
+    variances, axes = variances[-n_values:], axes[:, -n_values:]
     kept = np.clip(1 - beta / np.maximum(variances, np.finfo(float).tiny), 0, 1)
-    output = mean + ((y - mean) @ components * kept) @ components.T
-    return _joined(np.rint(255 * np.clip(output, 0, 1)).astype(np.uint8), test.shape, patch or test.shape[1])
+    output = mean + ((_cut(test, side) / 255.0 - mean) @ axes * kept) @ axes.T
+    return _joined(np.rint(255 * np.clip(output, 0, 1)).astype(np.uint8), test.shape, side)
 
 
 def linear_arms(
-    data: Mapping[str, np.ndarray], variants: Mapping[str, RunParams], names: Iterable[str]
+    data: Mapping[str, np.ndarray],
+    variants: Mapping[str, RunParams],
+    names: Iterable[str],
+    weight: Callable[[Any], float] = lambda params: params.beta,
 ) -> dict[str, Mapping[str, float]]:
     """`linear_NAME` → scores of the best linear autoencoder of an arm's size and KL weight, and `photos_blurred`.
 
     Args:
         data: the arrays of a data set.
-        variants: a study's, whose parameters say `latent_size` and `beta`.
+        variants: a study's, whose parameters say `latent_size`.
         names: of them those that quality checks ask about; undeclared ones are left out.
+        weight: an arm's parameters → how much a nat weighs beside ½ Σ (x − x̂)².
     """
-    photos = data["test_photo"][: next(iter(variants.values())).n_test]
+    any_arm = next(iter(variants.values()))
+    photos, side = data["test_photo"][: any_arm.n_test], data["test_photo"].shape[1]
+    arms: dict[str, Any] = {name: variants[name] for name in names if name in variants}
+    largest = max((params.latent_size for params in arms.values()), default=1)
+    components = _components(data["train_photo"][: any_arm.n_train], largest, side)
     scores = dict(reconstructions(photos))
-    for name in (name for name in names if name in variants):
-        params: Any = variants[name]
-        output = linear(data["train_photo"][: params.n_train], photos, params.latent_size, params.beta)
+    for name, params in arms.items():
+        output = _through(photos, *components, params.latent_size, weight(params), side)
         scores[f"linear_{name}"] = of_pictures(output, photos)
     return scores
 

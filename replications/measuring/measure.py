@@ -55,6 +55,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def measure(declared: study.Study, replication: str) -> None:
     """Scores every declared run; one process per core."""
+    if declared.snapshots != (1.0,):
+        raise MeasureError(
+            f"{declared.params_file}: snapshots = {list(declared.snapshots)}: a run keeps what it put out at its end "
+            "alone, so nothing can be measured before it; leave the key out"
+        )
     check_backend()  # before a process of the pool needs it for a reader
     wanted = runs.check(declared, replication)
     print(f"{replication}: measuring {len(wanted)} runs", flush=True)

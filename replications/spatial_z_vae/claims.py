@@ -12,7 +12,7 @@ quarter in sharpness, a tenth of the photographs' distance to the mean image.
 from math import log
 
 from replications.judging.checks import learned, like_photographs
-from replications.judging.claims import Claim, Deviation, PublishedTable
+from replications.judging.claims import Check, Claim, Deviation, PublishedTable
 from replications.judging.predicates import Below, Contrast, Decreases, Greater, Increases, Less
 from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN
 
@@ -116,6 +116,11 @@ MORE_NATS = Deviation(
 )
 
 
+def all_learned(*variants: str) -> tuple[Check, ...]:
+    """The arms that a claim compares, each against the linear autoencoder of its own size and weight."""
+    return tuple(learned(variant, f"linear_{variant}") for variant in variants)
+
+
 CLAIMS = (
     # The original's own statement, KL weight and size moving together.
     Claim(
@@ -131,10 +136,7 @@ CLAIMS = (
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_8", "linear_flat_8"),
-            learned("flat_1024", "linear_flat_1024"),
-        ),
+        checks=all_learned("flat_8_mean", "flat_1024_mean"),
     ),
     Claim(
         id="sharpness_grows_with_latent_size",
@@ -149,10 +151,7 @@ CLAIMS = (
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_8", "linear_flat_8"),
-            learned("flat_1024", "linear_flat_1024"),
-        ),
+        checks=all_learned("flat_8_mean", "flat_1024_mean"),
     ),
     Claim(
         id="fidelity_grows_with_spatial_latent_size",
@@ -166,10 +165,7 @@ CLAIMS = (
         published=f"{DOUBLINGS}; {LDM}",
         also=OTHER_FIDELITY,
         deviations=TRAINING,
-        checks=(
-            learned("spatial_128", "linear_spatial_128"),
-            learned("spatial_512", "linear_spatial_512"),
-        ),
+        checks=all_learned("spatial_64_mean", "spatial_512_mean"),
     ),
     Claim(
         id="sharpness_grows_with_spatial_latent_size",
@@ -182,10 +178,7 @@ CLAIMS = (
         unit="times as sharp at 512 values as at 64",
         also=OTHER_SHARPNESS,
         deviations=TRAINING,
-        checks=(
-            learned("spatial_128", "linear_spatial_128"),
-            learned("spatial_512", "linear_spatial_512"),
-        ),
+        checks=all_learned("spatial_64_mean", "spatial_512_mean"),
     ),
     # The size alone.
     Claim(
@@ -202,10 +195,7 @@ CLAIMS = (
         deviations=(SUM, *HARDER),
         deviations_in={"paper": (SUM, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_8", "linear_flat_8"),
-            learned("flat_1024", "linear_flat_1024"),
-        ),
+        checks=all_learned("flat_8", "flat_1024"),
     ),
     Claim(
         id="sharpness_gain_survives_a_fixed_kl_weight",
@@ -221,10 +211,7 @@ CLAIMS = (
         deviations=(SUM, *HARDER),
         deviations_in={"paper": (SUM, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_8", "linear_flat_8"),
-            learned("flat_1024", "linear_flat_1024"),
-        ),
+        checks=all_learned("flat_8", "flat_1024"),
         decisive=("E1",),
     ),
     Claim(
@@ -240,10 +227,7 @@ CLAIMS = (
         published=f"{DOUBLINGS}; {LDM}",
         also=OTHER_FIDELITY,
         deviations=(SUM, *TRAINING),
-        checks=(
-            learned("spatial_128", "linear_spatial_128"),
-            learned("spatial_512", "linear_spatial_512"),
-        ),
+        checks=all_learned("spatial_64", "spatial_512"),
     ),
     Claim(
         id="spatial_sharpness_gain_survives_a_fixed_kl_weight",
@@ -257,10 +241,7 @@ CLAIMS = (
         unit="times as sharp at 512 values as at 64",
         also=OTHER_SHARPNESS,
         deviations=(SUM, *TRAINING),
-        checks=(
-            learned("spatial_128", "linear_spatial_128"),
-            learned("spatial_512", "linear_spatial_512"),
-        ),
+        checks=all_learned("spatial_64", "spatial_512"),
         decisive=("E1",),
     ),
     Claim(
@@ -276,10 +257,7 @@ CLAIMS = (
         deviations=TRAINING,
         deviations_in={"paper": AT_SIZE},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_8", "linear_flat_8"),
-            learned("flat_1024", "linear_flat_1024"),
-        ),
+        checks=all_learned("flat_8", "flat_1024", "flat_8_mean", "flat_1024_mean"),
     ),
     Claim(
         id="part_of_the_spatial_gain_is_the_kl_weight",
@@ -294,10 +272,7 @@ CLAIMS = (
         unit="dB gained more",
         also=OTHER_FIDELITY,
         deviations=TRAINING,
-        checks=(
-            learned("spatial_128", "linear_spatial_128"),
-            learned("spatial_512", "linear_spatial_512"),
-        ),
+        checks=all_learned("spatial_64", "spatial_512", "spatial_64_mean", "spatial_512_mean"),
     ),
     # The layout at an equal number of values. It carries more nats: a gain speaks for the bottleneck, which is wider.
     Claim(
@@ -311,10 +286,7 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(MORE_NATS, MATCHED, SUM_OF_BOTH, *TRAINING),
-        checks=(
-            learned("flat_128", "linear_flat_128"),
-            learned("spatial_128", "linear_spatial_128"),
-        ),
+        checks=all_learned("spatial_128", "flat_128"),
     ),
     Claim(
         id="spatial_is_sharper_than_flat_at_equal_size",
@@ -327,10 +299,7 @@ CLAIMS = (
         unit="times as sharp",
         also=OTHER_SHARPNESS,
         deviations=(MORE_NATS, MATCHED, SUM_OF_BOTH, *TRAINING),
-        checks=(
-            learned("flat_128", "linear_flat_128"),
-            learned("spatial_128", "linear_spatial_128"),
-        ),
+        checks=all_learned("spatial_128", "flat_128"),
     ),
     Claim(
         id="spatial_beats_flat_at_512",
@@ -343,7 +312,7 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(MORE_NATS, MATCHED, SUM_OF_BOTH, *EASIER),
-        checks=(learned("spatial_512", "linear_spatial_512"),),
+        checks=all_learned("spatial_512", "flat_512"),
     ),
     Claim(
         id="spatial_is_sharper_than_flat_at_512",
@@ -356,7 +325,7 @@ CLAIMS = (
         unit="times as sharp",
         also=OTHER_SHARPNESS,
         deviations=(MORE_NATS, MATCHED, SUM_OF_BOTH, *EASIER),
-        checks=(learned("spatial_512", "linear_spatial_512"),),
+        checks=all_learned("spatial_512", "flat_512"),
     ),
     # Instance normalisation, which takes each picture's own brightness, colour and contrast away: a fourth factor.
     Claim(
@@ -371,10 +340,7 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(PLAIN, MORE_NATS, MATCHED, SUM_OF_BOTH, *TRAINING),
-        checks=(
-            learned("flat_128", "linear_flat_128"),
-            learned("spatial_128", "linear_spatial_128"),
-        ),
+        checks=all_learned("spatial_128_unnormalised", "flat_128"),
     ),
     Claim(
         id="unnormalised_spatial_beats_flat_at_512",
@@ -388,7 +354,7 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(PLAIN, MORE_NATS, MATCHED, SUM_OF_BOTH, *EASIER),
-        checks=(learned("spatial_512", "linear_spatial_512"),),
+        checks=all_learned("spatial_512_unnormalised", "flat_512"),
     ),
     Claim(
         id="instance_normalisation_costs_fidelity",
@@ -402,7 +368,7 @@ CLAIMS = (
         unit="dB",
         also=OTHER_FIDELITY,
         deviations=(SUM_OF_BOTH, *TRAINING),
-        checks=(learned("spatial_512", "linear_spatial_512"),),
+        checks=all_learned("spatial_512_unnormalised", "spatial_512"),
     ),
     # The mean.
     Claim(
@@ -417,7 +383,7 @@ CLAIMS = (
         deviations=(SUM.helps, *EASIER),
         deviations_in={"paper": (SUM.helps, *EASIER_AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(learned("flat_8", "linear_flat_8"),),
+        checks=all_learned("flat_8"),
         does_not_hold={
             "paper": (
                 "photographs are {effect} times as far from the mean image: 8 values hold brightness and rough colours"
@@ -436,10 +402,7 @@ CLAIMS = (
         deviations=(SUM, *HARDER),
         deviations_in={"paper": (SUM, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_8", "linear_flat_8"),
-            learned("flat_1024", "linear_flat_1024"),
-        ),
+        checks=all_learned("flat_8", "flat_1024"),
     ),
     # Samples are another question than reconstructions.
     Claim(
@@ -455,11 +418,7 @@ CLAIMS = (
         deviations=(KID, SUM.helps, *EASIER),
         deviations_in={"paper": (KID, SUM.helps, *EASIER_AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_8", "linear_flat_8"),
-            learned("flat_1024", "linear_flat_1024"),
-            like_photographs("flat_8"),
-        ),
+        checks=(*all_learned("flat_8", "flat_1024"), like_photographs("flat_8")),
     ),
     Claim(
         id="prior_samples_do_not_sharpen",
@@ -475,11 +434,7 @@ CLAIMS = (
         deviations=(SUM.helps, *EASIER),
         deviations_in={"paper": (SUM.helps, *EASIER_AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_8", "linear_flat_8"),
-            learned("flat_1024", "linear_flat_1024"),
-            like_photographs("flat_8"),
-        ),
+        checks=(*all_learned("flat_8", "flat_1024"), like_photographs("flat_8")),
     ),
     Claim(
         id="spatial_prior_samples_do_not_gain",
@@ -492,11 +447,7 @@ CLAIMS = (
         smallest_effect=-0.1,
         unit="KID more from 64 to 512 values",
         deviations=(KID, SUM.helps, *TRAINING),
-        checks=(
-            learned("spatial_128", "linear_spatial_128"),
-            learned("spatial_512", "linear_spatial_512"),
-            like_photographs("spatial_128"),
-        ),
+        checks=(*all_learned("spatial_64", "spatial_512"), like_photographs("spatial_64")),
     ),
     # The loss, a third factor.
     Claim(
@@ -511,7 +462,7 @@ CLAIMS = (
         unit="times as sharp",
         also=OTHER_SHARPNESS,
         deviations=(FEATURES, SUM_OF_BOTH, SHORT, DATA),
-        checks=(learned("flat_128", "linear_flat_128"),),
+        checks=all_learned("flat_128"),
     ),
     Claim(
         id="perceptual_loss_sharpens_a_spatial_latent",
@@ -525,7 +476,7 @@ CLAIMS = (
         unit="times as sharp",
         also=OTHER_SHARPNESS,
         deviations=(FEATURES, SUM_OF_BOTH, SHORT, DATA),
-        checks=(learned("spatial_128", "linear_spatial_128"),),
+        checks=all_learned("spatial_128"),
     ),
     # Where a latent is larger than what there is to say.
     Claim(
@@ -541,7 +492,7 @@ CLAIMS = (
         deviations=(FIXED, *HARDER),
         deviations_in={"paper": (FIXED, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(learned("flat_1024", "linear_flat_1024"),),
+        checks=all_learned("flat_1024"),
     ),
     Claim(
         id="information_stops_growing_with_the_latent",
@@ -556,10 +507,7 @@ CLAIMS = (
         deviations=(FIXED, *HARDER),
         deviations_in={"paper": (FIXED, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_128", "linear_flat_128"),
-            learned("flat_1024", "linear_flat_1024"),
-        ),
+        checks=all_learned("flat_128", "flat_1024"),
     ),
     Claim(
         id="gain_levels_off",
@@ -575,11 +523,7 @@ CLAIMS = (
         deviations=(FIXED, *EASIER),
         deviations_in={"paper": (FIXED, *EASIER_AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(
-            learned("flat_8", "linear_flat_8"),
-            learned("flat_128", "linear_flat_128"),
-            learned("flat_1024", "linear_flat_1024"),
-        ),
+        checks=all_learned("flat_8", "flat_128", "flat_1024"),
     ),
 )
 

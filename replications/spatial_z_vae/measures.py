@@ -63,7 +63,13 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
 
     These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out.
     """
-    return known.linear_arms(data, variants, ("flat_8", "flat_128", "spatial_128", "spatial_512", "flat_1024"))
+    by_pixels = [name for name, params in variants.items() if params.loss == "pixel"]
+    return known.linear_arms(data, variants, by_pixels, weight=weight_of_a_nat)
+
+
+def weight_of_a_nat(params: Params) -> float:
+    """β or, where the KL term is a mean over the latent, what it then comes to for each nat."""
+    return params.beta * (params.mean_counts_as / params.latent_size if params.kl == "mean" else 1)
 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:

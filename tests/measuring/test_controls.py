@@ -2,13 +2,15 @@
 
 import importlib
 import json
+import shutil
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from replications import study
 from replications.datasets import arrays
-from replications.judging.scores import read_scores
+from replications.judging.scores import ScoreError, read_scores
 from replications.measuring import known
 from tests import tiny
 
@@ -17,11 +19,11 @@ def photos(n: int, size: int = 8, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), np.uint8)
 
 
-def on_a_plane(n: int, dimensions: int, seed: int) -> np.ndarray:
+def on_a_plane(n: int, dimensions: int, seed: int, size: int = 8) -> np.ndarray:
     """Photos whose deviations from grey lie in a linear space of so many dimensions, but for rounding."""
-    directions = np.random.default_rng(0).standard_normal((dimensions, 8 * 8 * 3)) * 10
+    directions = np.random.default_rng(0).standard_normal((dimensions, size * size * 3)) * 10
     values = 128 + np.random.default_rng(seed).standard_normal((n, dimensions)) @ directions
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8).reshape(n, 8, 8, 3)
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8).reshape(n, size, size, 3)
 
 
 def error(output: np.ndarray, target: np.ndarray) -> float:
@@ -112,8 +114,6 @@ def test_where_the_distribution_is_known_its_exact_mean_is_the_floor(trained):
 
 
 def test_the_command_scores_every_control_with_the_net_of_each_seed(trained, tmp_path):
-    import shutil
-
     folder = tmp_path / "tiny"
     shutil.copytree(trained("pix2pix"), folder)
     for command in (("readers",), ("controls", "pix2pix"), ("measure", "pix2pix")):
@@ -150,3 +150,67 @@ def test_without_its_net_it_is_one_line_with_the_command_that_makes_it(trained):
     folder = trained("pix2pix")
     done = tiny.command("controls", "pix2pix", "--study", folder, cwd=folder)
     tiny.assert_one_line_error(done, "segmentation.npz: no such file", "readers`")
+
+
+def test_as_many_components_as_values_lose_nothing():
+    train, test = photos(300, size=4), photos(5, size=4, seed=1)
+    for n_values in (48, 1000):
+        np.testing.assert_array_equal(known.linear(train, test, n_values), test)
+
+
+def test_arms_share_their_components_and_keep_their_own_size_and_weight():
+    data = {"train_photo": on_a_plane(100, 6, 1, size=16), "test_photo": on_a_plane(9, 6, 2, size=16)}
+    arms = {name: Arm(size, beta) for name, size, beta in (("small", 2, 0.0), ("heavy", 6, 1e-3), ("large", 6, 0.0))}
+    scores = known.linear_arms(data, arms, ["small", "heavy", "large", "nobody"])
+    assert list(scores) == ["photos_blurred", "linear_small", "linear_heavy", "linear_large"]
+    for name, arm in arms.items():
+        alone = known.linear(data["train_photo"], data["test_photo"], arm.latent_size, arm.beta)
+        assert scores[f"linear_{name}"] == known.of_pictures(alone, data["test_photo"])
+    errors = [scores[f"linear_{name}"]["mse"] for name in ("large", "heavy", "small")]
+    assert errors == sorted(errors)
+    assert len(set(errors)) == 3
+    doubled = known.linear_arms(data, arms, ["heavy"], weight=lambda params: 2 * params.beta)
+    assert doubled["linear_heavy"]["mse"] > scores["linear_heavy"]["mse"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What `linear_arms` reads of an arm's parameters."""
+
+    latent_size: int
+    beta: float
+    n_train: int = 100
+    n_test: int = 9
+
+
+def test_a_mean_over_a_larger_latent_weighs_a_nat_less():
+    from replications.spatial_z_vae import measures
+
+    declared = study.load(tiny.ROOT).variants["spatial_z_vae"]
+    weights = {name: measures.weight_of_a_nat(params) for name, params in declared.items()}
+    assert weights["flat_8"] == weights["flat_1024"] == declared["flat_8"].beta
+    assert weights["flat_8_mean"] == pytest.approx(128 / 8 * weights["flat_8"])
+    assert weights["flat_1024_mean"] == pytest.approx(128 / 1024 * weights["flat_8"])
+
+
+def test_a_damaged_control_is_named_with_its_file_and_its_command(tmp_path):
+    folder = tmp_path / "tiny"
+    tiny.write_params(folder, tiny.params("pix2pix"))
+    results = folder / "results" / "pix2pix"
+    declared = study.load(folder)
+    rows = [{"variant": r.variant, "seed": r.seed, "instrument": "l1", "score": 1.0} for r in declared.runs("pix2pix")]
+    tiny.write_rows(results / "scores.csv", rows)
+    tiny.write_rows(results / "controls.csv", [{"control": "photos", "seed": 1, "instrument": "l1", "score": "nan"}])
+    with pytest.raises(ScoreError, match=r"controls\.csv: control row 1.*score is nan.*controls@pix2pix"):
+        read_scores(declared, "pix2pix")
+    tiny.write_rows(results / "controls.csv", [{"control": "l1", "seed": 1, "instrument": "l1", "score": 1}])
+    with pytest.raises(ScoreError, match="'l1' is a control and a variant"):
+        read_scores(declared, "pix2pix")
+
+
+def test_snapshots_that_no_run_keeps_are_one_line(trained, tmp_path):
+    folder = tmp_path / "tiny"
+    shutil.copytree(trained("pix2pix"), folder)
+    tiny.write_params(folder, tiny.params("pix2pix", snapshots=[0.5, 1.0]))
+    done = tiny.command("measure", "pix2pix", "--study", folder, cwd=folder)
+    tiny.assert_one_line_error(done, "snapshots = [0.5, 1.0]", "at its end alone", "leave the key out")
