@@ -105,15 +105,16 @@ def trained(shared) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def labels_reader(shared) -> Path:
-    """The tiny reader of labels, which serves every room that needs one, made by its command."""
+def labels_readers(shared) -> Path:
+    """The folder of the tiny readers of labels, one per seed, which serve every room that needs them."""
     from tests import tiny
 
     folder = shared / "read-labels" / "tiny"
-    reader = folder / "readers" / "classification-facade_world-tiny.npz"
+    whole = folder.with_name("whole")
     with FileLock(shared / "labels.lock"):
-        if not reader.exists():
+        if not whole.exists():
             tiny.write_study(folder, readers={"classification": tiny.CLASSIFICATION})
             done = tiny.command("readers", "--study", folder, cwd=folder)
             assert done.returncode == 0, done.stderr
-    return reader
+            whole.touch()
+    return folder / "readers"

@@ -209,9 +209,7 @@ def trained_room(trained, tmp_path, request, room) -> Path:
     folder = tmp_path / "tiny"
     shutil.copytree(trained(room), folder)
     if room in READS_LABELS:
-        for seed in ("1", "2"):
-            (folder / "readers" / seed).mkdir(parents=True)
-            shutil.copy(request.getfixturevalue("labels_reader"), folder / "readers" / seed)
+        shutil.copytree(request.getfixturevalue("labels_readers"), folder / "readers")
     return folder
 
 
