@@ -75,7 +75,8 @@ def problem(facts: dict, content: bytes) -> str:
     for either in (("target",), ("output", "prior")):
         if not any(name in images for name in either):
             return f"images.npz has no array {' or '.join(either)}, expected beside {sorted(images)}; {correct}"
-    for name, values in images.items():
+    for key, values in images.items():
+        name = key.partition("@")[0]  # `output@0.25` is an earlier `output`
         if name in PICTURES and not (values.dtype == np.uint8 and values.shape == _shape(name, params, picture)):
             return (
                 f"images.npz: {name}: {values.dtype} {values.shape}, expected uint8 {_shape(name, params, picture)}; "

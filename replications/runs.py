@@ -1,7 +1,7 @@
 """The runs of a study on disk: where they lie, when a finished one may be reused, and reading them all, strictly.
 
-A run's folder runs/REPLICATION/VARIANT/SEED/ holds `images.npz` and `facts.json` and nothing that differs between two
-repetitions: no date, duration, host or path.
+A run's folder runs/REPLICATION/VARIANT/SEED/ holds `images.npz`, `facts.json` and, if its parameters say so,
+`weights.npz`, and nothing that differs between two repetitions: no date, duration, host or path.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 import shutil
 import zipfile
 import zlib
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def identity(run: Run, code: str, data: str) -> dict:
         "replication": run.replication,
         "variant": run.variant,
         "seed": run.seed,
-        "params": run.params.model_dump(),
+        "params": run.params.declared(),
         "code_sha256": code,
         "data_sha256": data,
     }
@@ -104,6 +105,19 @@ def provenance(finished: Finished) -> dict[str, str | int]:
     }
 
 
+def at(finished: Finished, share: float) -> tuple[dict[str, np.ndarray], dict]:
+    """The images and facts of a run after a share of its training, as if it had ended there.
+
+    `output@0.25` is an `output` of then; what no training changes, such as targets, is kept once.
+    """
+    images, facts = copy(finished.images), finished.facts["facts"]
+    for name in [name for name in images if "@" in name]:
+        values = images.pop(name)
+        if name.endswith(f"@{share:g}"):
+            images[name.partition("@")[0]] = values
+    return images, facts if share == 1 else facts["earlier"][f"{share:g}"]
+
+
 def environment_id(environment: dict) -> str:
     """A short name for what, besides parameters, code and data, can change a run's bytes."""
     return digest(environment)[:12]
@@ -114,14 +128,24 @@ def digest(content: dict) -> str:
     return sha256(json.dumps(content, sort_keys=True).encode())
 
 
-def write(target: Path, images: bytes, facts: dict) -> None:
-    """Writes a finished run so that it is there whole or not at all, whatever happens meanwhile."""
+def write(target: Path, images: bytes, facts: dict, weights: bytes = b"") -> None:
+    """Writes a finished run so that it is there whole or not at all, whatever happens meanwhile.
+
+    Args:
+        target: the run's folder.
+        images: the content of its images.npz.
+        facts: the content of its facts.json; digests of the files are added.
+        weights: the content of its weights.npz, which is left out where this is empty.
+    """
     unfinished, older = (target.with_name(f".{target.name}.{what}") for what in ("unfinished", "older"))
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         (unfinished / "images.npz").write_bytes(images)
         facts = {**facts, "images_sha256": sha256(images)}
+        if weights:
+            (unfinished / "weights.npz").write_bytes(weights)
+            facts["weights_sha256"] = sha256(weights)
         facts["facts_json_sha256"] = digest_of_facts(facts)
         (unfinished / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         if target.exists():  # a folder is not replaced by another one at once
@@ -156,6 +180,8 @@ def is_finished(target: Path, expected: dict) -> bool:
         facts = read_facts(target)
         same = all(facts.get(key) == value for key, value in expected.items())
         whole = same and facts["images_sha256"] == sha256((target / "images.npz").read_bytes())
+        if whole and "weights_sha256" in facts:
+            whole = facts["weights_sha256"] == sha256((target / "weights.npz").read_bytes())
         return whole and not proof.unfinished(facts)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False

@@ -126,16 +126,6 @@ class _Head(BaseModel):
     seeds: list[int] = Field(min_length=1)
     tuning_seeds: list[int]
     readers: Readers
-    snapshots: list[float] = [1.0]
-
-    @field_validator("snapshots")
-    @classmethod
-    def _snapshots(cls, shares: list[float]) -> list[float]:
-        if sorted(set(shares)) != shares or not shares or shares[0] <= 0 or shares[-1] != 1:
-            raise ValueError(
-                "expected growing shares of the training up to its end, such as [0.25, 0.5, 1.0]; correct it"
-            )
-        return shares
 
     @field_validator("seeds", "tuning_seeds")
     @classmethod
@@ -167,8 +157,6 @@ class Study:
     readers: Readers
     variants: dict[str, dict[str, RunParams]]
     """replication → variant → the room's Params."""
-    snapshots: tuple[float, ...] = (1.0,)
-    """The shares of a training at which its outputs are kept and measured; the last is its end."""
 
     @property
     def name(self) -> str:
@@ -231,7 +219,6 @@ def load(folder: str | Path) -> Study:
         tuning_seeds=tuple(head.tuning_seeds),
         readers=head.readers,
         variants={name: _variants(name, section, path) for name, section in rooms.items()},
-        snapshots=tuple(head.snapshots),
     )
 
 

@@ -313,7 +313,7 @@ from tests import tiny
 tiny.write_arrays(Path())
 data = Path("arrays/facade_world-tiny.npz").read_bytes()
 params = {key: value for key, value in tiny.BETA_VAE.items() if key != "variants"}
-images, facts = process.train("beta_vae", params, 1, data, lambda *seen: None)
+images, facts, _ = process.train("beta_vae", params, 1, data, lambda *seen: None)
 with np.load(io.BytesIO(data)) as arrays:
     photos, labels, n_classes = arrays["train_photo"][:8], arrays["train_labels"][:8, ..., 0], len(arrays["palette"])
 of_reader = {**tiny.HEAD["readers"]["segmentation"]}

@@ -35,9 +35,9 @@ def declared(tmp_path, monkeypatch) -> study.Study:
         from replications.training import process
 
         for run in missing:
-            params = run.params.model_dump()
+            params = run.params.declared()
             try:
-                images, facts = process.train(run.replication, params, run.seed, data[params["dataset"]], quiet)
+                images, facts, _ = process.train(run.replication, params, run.seed, data[params["dataset"]], quiet)
             except Diverged as error:
                 yield workers.Outcome(run, 1.0, diverged=str(error))
             else:
@@ -59,9 +59,11 @@ Patch = pytest.MonkeyPatch
 
 def one_epoch_less(room, patch: Patch) -> None:
     fit = room.fit
-    patch.setattr(
-        room, "fit", lambda model, adam, pairs, epochs, progress: fit(model, adam, pairs, epochs - 1, progress)
-    )
+
+    def less(model, adam, pairs, params, *others):
+        return fit(model, adam, pairs, params.model_copy(update={"epochs": params.epochs - 1}), *others)
+
+    patch.setattr(room, "fit", less)
 
 
 def stops_early(room, patch: Patch) -> None:

@@ -308,3 +308,31 @@ def test_what_a_kill_between_two_steps_of_writing_left_is_swept_away(finished_st
         (rest / "facts.json").write_text("{}")
     runs.sweep(finished_study, "pix2pix")
     assert tiny.hashes(finished_study.folder / "runs") == before
+
+
+def test_a_snapshot_is_read_as_if_the_run_had_ended_there(tiny_study):
+    images = {"target": np.zeros(1), "output": np.ones(2), "output@0.25": np.ones(3), "output@0.5": np.ones(4)}
+    facts = {"rate": 3, "earlier": {"0.25": {"rate": 1}, "0.5": {"rate": 2}}}
+    finished = runs.Finished(tiny_study.runs("pix2pix")[0], images, {"facts": facts})
+    for share, length, rate in ((0.25, 3, 1), (0.5, 4, 2), (1.0, 2, 3)):
+        then, known = runs.at(finished, share)
+        assert sorted(then) == ["output", "target"]
+        assert len(then["output"]) == length
+        assert known["rate"] == rate
+    assert len(images) == 4, "what was read stays as it was"
+
+
+def test_weights_are_kept_beside_the_images_and_are_part_of_what_is_finished(tiny_study):
+    run = tiny_study.runs("pix2pix")[0]
+    target, images = runs.folder(tiny_study, run), tiny.npz(tiny.images(run.variant, 1))
+    identity = runs.identity(run, "code", "data")
+    facts = {"facts": {}, "environment": tiny.ENVIRONMENT, **tiny.shown(run), **identity}
+    runs.write(target, images, facts, tiny.npz({"generator/000/kernel": np.ones(3)}))
+    assert runs.is_finished(target, identity)
+    (target / "weights.npz").write_bytes(b"others")
+    assert not runs.is_finished(target, identity)
+    (target / "weights.npz").unlink()
+    assert not runs.is_finished(target, identity)
+    runs.write(target, images, facts)
+    assert sorted(path.name for path in target.iterdir()) == ["facts.json", "images.npz"]
+    assert runs.is_finished(target, identity)

@@ -128,7 +128,9 @@ VAE_VS_GAN = {
     "dataset": "facade_world-tiny",
     "n_train": 16,
     "n_test": 4,
-    "epochs": 1,
+    "epochs": 2,
+    "snapshots": [0.5, 1.0],
+    "keep_weights": 1.0,
     "batch_size": 8,
     "learning_rate": 1e-3,
     "beta_1": 0.5,
@@ -145,7 +147,10 @@ VAE_VS_GAN = {
     "search_learning_rate": 0.1,
     "n_bound": 2,
     "n_importance": 2,
-    "variants": {"vae_gan": {}, "gan": {"encoder": "none", "beta": 0.0}},
+    "variants": {
+        "vae_gan": {"variance": "optimal"},
+        "gan": {"encoder": "none", "beta": 0.0, "game": "relativistic", "gradient_penalty": 0.1, "ema": 0.9},
+    },
 }
 ROOMS = {
     "pix2pix": PIX2PIX,

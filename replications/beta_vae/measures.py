@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from replications.beta_vae.params import BETAS, Params
-from replications.datasets import world
+from replications.datasets import street, world
 from replications.instruments import classification, distribution, diversity, fidelity, probing, sharpness
-from replications.measuring import known
+from replications.measuring import known, street_scores
 from replications.measuring.curves import Curve
 
 PROBED = ("wall_colour", "sky_shade", "door_colour", "mullion", "label")
@@ -31,7 +31,8 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
         readers: the folder with the study's trained readers.
     """
     target = images["target"] / 255.0
-    scores = {name: facts[name] for name in ("rate", "active_units") if name in facts}  # no rate without noise
+    scores: dict[str, float] = {name: facts[name] for name in ("rate", "active_units") if name in facts}
+    # There is no rate without noise.
     for name, ending in (("output", ""), ("sampled", "_sampled")):
         pictures = images[name] / 255.0
         relative = sharpness.relative(pictures, target) | fidelity.scores(pictures, target)
@@ -40,7 +41,10 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     scores["psnr_sampled_over_mean"] = scores["psnr_sampled"] - scores["psnr"]
     variety = diversity.variety(target).mean()
     scores["posterior_diversity"] = diversity.conditional_diversity(images["draws"] / 255.0).mean() / variety
-    return scores | _prior_scores(images, params, readers) | _probe_scores(images, facts)
+    if params.variance == "unit":
+        scores["objective"] = facts["distortion"] + params.beta * facts.get("rate", 0.0)
+    scores |= street_scores.scores(params.dataset, images)
+    return scores | _prior_scores(images, params, readers) | _probe_scores(images, facts, params.dataset)
 
 
 def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> known.Scores:
@@ -60,7 +64,12 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
 
     These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out.
     """
-    return known.linear_arms(data, variants, ("autoencoder", "beta_1"))
+    scores = known.linear_arms(data, variants, ("autoencoder", "beta_1"))
+    one = variants.get("beta_1")
+    if one:
+        least = known.linear_objective(data["train_photo"][: one.n_train], one.latent_size, one.beta)
+        scores["linear_beta_1"] = {**scores["linear_beta_1"], "objective": least}
+    return scores
 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
@@ -72,16 +81,20 @@ def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) 
     return scores | {"kid_prior": distribution.kid(ours, real)}
 
 
-def _probe_scores(images: dict[str, np.ndarray], facts: dict) -> dict[str, float]:
-    """What a linear classifier finds in the latent, and on the bundled world the rate against the true entropy."""
+def _probe_scores(images: dict[str, np.ndarray], facts: dict, dataset: str) -> dict[str, float]:
+    """What a linear classifier finds in the latent, and on the bundled worlds the rate against the true entropy."""
     accuracies = {
         f"probe_accuracy_{name}": probing.probe_accuracy(images["latent"], images[f"probe_{name}"])
         for name in PROBED
         if f"probe_{name}" in images
     }
     scores = {"probe_accuracy": float(np.mean(list(accuracies.values())))} | accuracies
-    if "probe_labels" in images and "rate" in facts:
+    entropy = None
+    if dataset.startswith("enumerable_street"):
+        entropy = street.ENTROPY
+    elif "probe_labels" in images:
         entropy = world.factor_entropy(images["probe_labels"][..., 0]).mean()
+    if entropy is not None and "rate" in facts:
         scores |= {"factor_entropy": entropy, "rate_over_factor_entropy": facts["rate"] / entropy}
     return scores
 

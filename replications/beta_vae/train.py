@@ -15,13 +15,13 @@ from replications.beta_vae import networks
 from replications.beta_vae.params import Params
 from replications.errors import DataError
 from replications.training.arrays import check_finite, joined, pieces, six_digits, to_float, to_uint8
-from replications.training.fitting import Batches, fit
+from replications.training.fitting import Batches, Outputs, adam, fit
 from replications.training.gaussians import active_units, kl_to_standard_normal, sample
 
 
 def train(
     params: Params, seed: int, data: dict[str, np.ndarray], progress: Callable[[int, int], None]
-) -> tuple[dict[str, np.ndarray], dict]:
+) -> tuple[dict[str, np.ndarray], dict, dict[str, keras.Model]]:
     """Trains one variant with one seed and runs it on the test set.
 
     Args:
@@ -35,6 +35,8 @@ def train(
             (n_samples, H, W, 3), draws (M, n_draws, H, W, 3), all uint8; latent, posterior samples (P, latent_size)
             float32 of images that were not trained on, with their labels `probe_NAME` (P, …).
         facts: what only the model knows, over the test set.
+        nets: encoder and decoder as they ended.
+        Images and facts of earlier snapshots come beside those of the end (`fitting.Fitted`).
 
     Raises:
         Diverged: a loss or an output was not finite.
@@ -45,14 +47,19 @@ def train(
     photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
     model = BetaVAE(params, photos.shape[1], seed)
     batches = Batches(photos, params.batch_size, seed)
-    adam = keras.optimizers.Adam(params.learning_rate)
-    losses = fit(model, adam, batches, params.epochs, progress)
+    probed = slice(params.n_train, params.n_train + params.n_probe)
+    probe = data["train_photo"][probed]
+    fitted = fit(model, adam(params), batches, params, progress, lambda: look(model, test, probe, seed))
+    same = {"target": test} | {f"probe_{name}": values[probed] for name, values in labels(data).items()}
+    return *fitted.outputs(same), {"encoder": model.encoder, "decoder": model.decoder}
 
-    rng = np.random.default_rng(seed)
+
+def look(model: "BetaVAE", test: np.ndarray, probe: np.ndarray, seed: int) -> Outputs:
+    """What the model puts out as it is; test and probe: photos uint8 (N, H, W, 3)."""
+    params, rng = model.p, np.random.default_rng(seed)
     mean, log_var = model.encode(test)
     first = slice(params.n_draws_inputs)
     draws = [model.decode(sample(mean[first], log_var[first], rng)) for _ in range(params.n_draws)]
-    probed = slice(params.n_train, params.n_train + params.n_probe)
     outputs = {
         "output": model.decode(mean),
         "sampled": model.decode(sample(mean, log_var, rng)),
@@ -61,15 +68,12 @@ def train(
     }
     check_finite(outputs, params.epochs)
     images = {name: to_uint8(values) for name, values in outputs.items()}
-    images["target"] = test
-    images["latent"] = sample(*model.encode(data["train_photo"][probed]), rng).astype(np.float32)
-    images |= {f"probe_{name}": values[probed] for name, values in labels(data).items()}
+    images["latent"] = sample(*model.encode(probe), rng).astype(np.float32)
     facts = {
         "encoder_parameters": model.encoder.count_params(),
         "decoder_parameters": model.decoder.count_params(),
         "distortion": six_digits(np.square(outputs["sampled"] - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
         "active_units": active_units(mean),
-        "losses": losses,
     }
     if params.encoder == "gaussian":  # without noise there is no finite rate
         facts["rate"] = six_digits(kl_to_standard_normal(mean, log_var).sum(axis=1).mean())

@@ -18,8 +18,9 @@ import numpy as np
 
 from replications.errors import DataError
 
-BUNDLED = "facade_world"
-OURS = (BUNDLED, "cmp_facades")
+BUNDLED = ("facade_world", "enumerable_street")
+"""Builders whose data sets lie in data/, pinned by data.dvc."""
+OURS = ("facade_world", "cmp_facades")
 """Builders of the project's own, whose label maps come with a palette."""
 BATCH = 256
 
@@ -128,6 +129,6 @@ def prepared_folder(name: str, data_dir: str | os.PathLike) -> Path:
 
 def _remedy(name: str) -> str:
     build = f"`python -m replications datasets build {name} --data-dir …`"
-    if name.split("/")[0] == BUNDLED:
+    if name.split("/")[0] in BUNDLED:
         return f"remove that folder if it exists and run `dvc pull data.dvc`, or build it with {build}"
     return f"remove that folder if it exists and build it with {build}"

@@ -14,7 +14,7 @@ from replications.environment import drop_settings, silence
 from replications.errors import DataError, ReplicationError
 
 NAMES = (
-    "facade_world/32", "facade_world/64", "cmp_facades/64", "cmp_facades/256",
+    "facade_world/32", "facade_world/64", "enumerable_street/32", "cmp_facades/64", "cmp_facades/256",
     "cifar10_jpeg/small", "cifar10_jpeg/full", "stacked_mnist/32",
 )  # fmt: skip
 

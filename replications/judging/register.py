@@ -341,7 +341,10 @@ def plain(value: Any) -> Any:
 
 
 def parts(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a params.yaml as plain JSON, with the one part that may be left out."""
+    """The content of a params.yaml as plain JSON, with the one part that early entries have.
+
+    Snapshots were of a study once, and nobody asked for any; now they are among a replication's parameters.
+    """
     return json.loads(json.dumps({"snapshots": [1.0], **said}))
 
 

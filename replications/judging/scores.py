@@ -112,7 +112,9 @@ def read_scores(declared: Study, replication: str) -> Scores:
     remedy = f"run {repro(declared.folder, f'measure@{replication}')}"
     rows = _read_csv(path, remedy)
     found = {(row.get("variant"), row.get("seed"), _share(row.get("snapshot"))) for row in rows}
-    wanted = {(run.variant, str(run.seed), share) for run in declared.runs(replication) for share in declared.snapshots}
+    wanted = {
+        (run.variant, str(run.seed), share) for run in declared.runs(replication) for share in run.params.snapshots
+    }
     for problem, runs in (("has no score of", wanted - found), ("scores the undeclared run", found - wanted)):
         if runs:
             variant, seed, share = sorted(runs, key=str)[0]

@@ -98,6 +98,25 @@ def _through(
     return _joined(np.rint(255 * np.clip(output, 0, 1)).astype(np.uint8), test.shape, side)
 
 
+def linear_objective(train: np.ndarray, n_values: int, beta: float) -> float:
+    """What the best *linear* VAE of a size minimises: ½ E Σ (x − x̂)² + β KL, nats per image, x̂ of a sampled code.
+
+    With component i of variance λᵢ it is ½ Σ λᵢ over what is left out and β / 2 · (1 + log(λᵢ / β)) for each that is
+    kept, the n largest above β (Lucas et al. 2019, section 4, for a decoder of unit variance). A net that comes to more
+    has not learned: it could have been linear.
+
+    Args:
+        train: photos uint8 (M, H, W, 3), intensities in [0, 1] once divided by 255.
+        n_values: n.
+        beta: weight of the KL term in nats; 0: half the squared error that PCA leaves.
+    """
+    mean, variances, _ = _components(train, n_values, train.shape[1])
+    total = np.square(train / 255.0 - mean.reshape(train.shape[1:])).sum(axis=(1, 2, 3)).mean()
+    kept = variances[variances > beta]
+    price = beta * (1 + np.log(kept / beta)).sum() if beta else 0.0
+    return float((total - kept.sum() + price) / 2)
+
+
 def linear_arms(
     data: Mapping[str, np.ndarray],
     variants: Mapping[str, RunParams],

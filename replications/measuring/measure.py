@@ -32,7 +32,8 @@ SCORES = ("variant", "seed", "snapshot", "instrument", "score", "n_images")
 class Measured:
     """What one run came to."""
 
-    scores: dict[str, float]
+    scores: dict[float, dict[str, float]]
+    """Share of the training that was done → instrument → score; the last is the end."""
     n_images: int
     provenance: dict[str, str | int]
     environment: dict
@@ -55,11 +56,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def measure(declared: study.Study, replication: str) -> None:
     """Scores every declared run; one process per core."""
-    if declared.snapshots != (1.0,):
-        raise MeasureError(
-            f"{declared.params_file}: snapshots = {list(declared.snapshots)}: a run keeps what it put out at its end "
-            "alone, so nothing can be measured before it; leave the key out"
-        )
     check_backend()  # before a process of the pool needs it for a reader
     wanted = runs.check(declared, replication)
     print(f"{replication}: measuring {len(wanted)} runs", flush=True)
@@ -80,22 +76,7 @@ def measure(declared: study.Study, replication: str) -> None:
                 ) from None
             provenance.append(measured.provenance)
             environments[runs.environment_id(measured.environment)] = measured.environment
-            for instrument, score in measured.scores.items():
-                if not math.isfinite(score):
-                    raise MeasureError(
-                        f"{run.name}: {instrument} is {score}, expected a number; look at the run's images, "
-                        f"then delete {runs.folder(declared, run)} and run {repro(declared.folder)} to train it again"
-                    )
-                rows.append(
-                    {
-                        "variant": run.variant,
-                        "seed": run.seed,
-                        "snapshot": 1,
-                        "instrument": instrument,
-                        "score": f"{score:.6g}",
-                        "n_images": measured.n_images,
-                    }
-                )
+            rows += rows_of(declared, run, measured)
             if done % 10 == 0 or done == len(wanted):
                 print(f"[{done}/{len(wanted)}] {run.variant} seed {run.seed}", flush=True)
     results = declared.folder / "results" / replication
@@ -114,35 +95,57 @@ def measure(declared: study.Study, replication: str) -> None:
     print(f"{replication}: {len(rows)} scores in {results / 'scores.csv'}, sample sheet in {results / 'sheet.png'}")
 
 
+def rows_of(declared: study.Study, run: study.Run, measured: Measured) -> list[dict]:
+    """The rows of scores.csv of one run, snapshot by snapshot.
+
+    Raises:
+        MeasureError: a score is not a number.
+    """
+    rows = []
+    for share, scores in measured.scores.items():
+        for instrument, score in scores.items():
+            if not math.isfinite(score):
+                at = "" if share == 1 else f" at snapshot {share:g}"
+                raise MeasureError(
+                    f"{run.name}: {instrument}{at} is {score}, expected a number; look at the run's images, "
+                    f"then delete {runs.folder(declared, run)} and run {repro(declared.folder)} to train it again"
+                )
+            of_run = {"variant": run.variant, "seed": run.seed, "snapshot": f"{share:g}"}
+            rows.append(of_run | {"instrument": instrument, "score": f"{score:.6g}", "n_images": measured.n_images})
+    return rows
+
+
 def scores_of(declared: study.Study, run: study.Run) -> Measured:
     """One run of a study's, measured; in a process of the pool."""
     return scores_of_run(declared, runs.read(declared, run))
 
 
 def scores_of_run(declared: study.Study, finished: runs.Finished) -> Measured:
-    """A finished run by the instruments of its room."""
+    """A finished run by the instruments of its room, at each of its snapshots."""
     run = finished.run
     room = importlib.import_module(f"replications.{run.replication}.measures")
+    scores = {}
     try:
-        scores = room.measure(finished.images, finished.facts["facts"], run.params, declared.nets(run.seed))
+        for share in run.params.snapshots:
+            images, facts = runs.at(finished, share)
+            of_share = room.measure(images, facts, run.params, declared.nets(run.seed))
+            scores[share] = {name: float(score) for name, score in of_share.items()}
     except ArithmeticError as error:
         raise MeasureError(
             f"{run.name}: cannot be measured ({error}); look at the run's images, "
             f"then delete {runs.folder(declared, run)} and run {repro(declared.folder)} to train it again"
         ) from None
     n_images = max(len(finished.images[name]) for name in ("output", "prior") if name in finished.images)
-    return Measured(
-        {name: float(score) for name, score in scores.items()},
-        n_images,
-        runs.provenance(finished),
-        finished.facts["environment"],
-    )
+    return Measured(scores, n_images, runs.provenance(finished), finished.facts["environment"])
 
 
 def summarise(rows: list[dict]) -> list[dict]:
-    """Mean and 95 % interval over seeds (Student's t) for each variant and instrument, in order of appearance."""
+    """Mean and 95 % interval over seeds (Student's t) for each variant and instrument at the end of the training.
+
+    In order of appearance.
+    """
     scores: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
+    for row in (row for row in rows if float(row["snapshot"]) == 1):
         scores.setdefault((row["variant"], row["instrument"]), []).append(float(row["score"]))
     summary = []
     for (variant, instrument), values in scores.items():

@@ -10,6 +10,7 @@ import keras
 from keras import layers, ops
 
 from replications.training.initialisers import Seeds
+from replications.training.normalisation import InstanceNormalization
 
 RECEPTIVE_FIELDS = {7: 0, 16: 1, 34: 2, 70: 3}
 """Receptive field in pixels → number of stride-2 convolutions before the two of stride 1; 1 is the PixelGAN."""
@@ -112,6 +113,4 @@ def _normal(seeds: Seeds):
 
 def _instance_norm(seeds: Seeds):
     """Batch normalisation at the paper's batch size of 1 is instance normalisation; this is it at any batch size."""
-    return layers.GroupNormalization(
-        groups=-1, epsilon=1e-5, gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02, seed=seeds())
-    )
+    return InstanceNormalization(gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02, seed=seeds()))

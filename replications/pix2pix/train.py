@@ -11,12 +11,12 @@ from replications.errors import DataError, Diverged
 from replications.pix2pix import networks
 from replications.pix2pix.params import Params
 from replications.training.adversarial import adversarial_loss
-from replications.training.fitting import fit
+from replications.training.fitting import Outputs, adam, fit
 
 
 def train(
     params: Params, seed: int, data: dict[str, np.ndarray], progress: Callable[[int, int], None]
-) -> tuple[dict[str, np.ndarray], dict]:
+) -> tuple[dict[str, np.ndarray], dict, dict[str, keras.Model]]:
     """Trains one variant with one seed and runs it on the test set.
 
     Args:
@@ -40,27 +40,26 @@ def train(
     model = Pix2Pix(params, size, seed)
     pairs = Pairs(params, seed, *pictures(data, "train", params.direction, params.n_train))
     x, y = pictures(data, "test", params.direction, params.n_test)
-    adam = keras.optimizers.Adam(params.learning_rate, beta_1=params.beta_1)
-    losses = fit(model, adam, pairs, params.epochs, progress)
+    fitted = fit(model, adam(params, beta_1=params.beta_1), pairs, params, progress, lambda: look(model, x))
+    images, facts = fitted.outputs({"input": x, "target": y, "palette": data["palette"]})
+    if np.ptp(images["output"].astype(float), axis=(0, 1, 2)).max() < 0.05 * 127.5:
+        raise Diverged(f"epoch {params.epochs}: all outputs are one flat colour")
+    nets = {"generator": model.generator, "discriminator": model.discriminator}
+    return images, facts, {name: net for name, net in nets.items() if net}
 
+
+def look(model: "Pix2Pix", x: np.ndarray) -> Outputs:
+    """What the model makes of inputs x, uint8 (N, H, W, 3), as it is."""
+    params = model.p
     first = x[: params.n_draws_inputs]
     output = model.predict(to_float(x), batch_size=50, verbose=0)
     draws = [model.predict(to_float(first), batch_size=50, verbose=0) for _ in range(params.n_draws)]
     if not np.isfinite(output).all():  # the last step's weights, which no loss has seen
         raise Diverged(f"epoch {params.epochs}: outputs are not numbers")
-    if np.ptp(output, axis=(0, 1, 2)).max() < 0.05:
-        raise Diverged(f"epoch {params.epochs}: all outputs are one flat colour")
-    images = {
-        "input": x,
-        "target": y,
-        "output": to_uint8(output),
-        "draws": to_uint8(np.stack(draws, axis=1)),
-        "palette": data["palette"],
-    }
+    images = {"output": to_uint8(output), "draws": to_uint8(np.stack(draws, axis=1))}
     facts = {
         "generator_parameters": model.generator.count_params(),
         "discriminator_parameters": model.discriminator.count_params() if model.discriminator else 0,
-        "losses": losses,
     }
     return images, facts
 

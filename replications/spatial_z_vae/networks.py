@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from replications.training.initialisers import Seeds, glorot, he
+from replications.training.normalisation import InstanceNormalization
 
 REDUCTION = 4
 """A spatial latent has the picture's sides divided by this (the original: 160 pixels → 40 × 40)."""
@@ -122,7 +123,7 @@ def _conv(x, channels: int, normalise: bool, seeds: Seeds, stride: int = 1, acti
     """Convolution of 3 × 3, instance normalisation (whose shift takes the bias's place) where asked for, activation."""
     x = layers.Conv2D(channels, 3, stride, "same", use_bias=not normalise, kernel_initializer=he(seeds))(x)
     if normalise:
-        x = layers.GroupNormalization(groups=-1, epsilon=1e-5)(x)
+        x = InstanceNormalization()(x)
     return layers.Activation(activation)(x)
 
 

@@ -14,7 +14,7 @@ from replications.errors import DataError
 from replications.spatial_z_vae import networks
 from replications.spatial_z_vae.params import Params
 from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
-from replications.training.fitting import Batches, count, fit, jit_compile
+from replications.training.fitting import Batches, Outputs, adam, count, fit, jit_compile
 from replications.training.gaussians import active_units, kl_to_standard_normal, sample
 
 MOST_CLASSES = 12
@@ -24,7 +24,7 @@ does not read."""
 
 def train(
     params: Params, seed: int, data: dict[str, np.ndarray], progress: Callable[[int, int], None]
-) -> tuple[dict[str, np.ndarray], dict]:
+) -> tuple[dict[str, np.ndarray], dict, dict[str, keras.Model]]:
     """Trains one variant with one seed and runs it on the test set.
 
     Args:
@@ -38,6 +38,8 @@ def train(
         images: target, output (decoded means), sampled (decoded posterior samples) (N, H, W, 3), prior
             (n_samples, H, W, 3), mean_image (1, H, W, 3), the mean of the training images; all uint8.
         facts: what only the model knows, over the test set.
+        nets: encoder and decoder as they ended.
+        Images and facts of earlier snapshots come beside those of the end (`fitting.Fitted`).
 
     Raises:
         Diverged: a loss or an output was not finite.
@@ -49,10 +51,14 @@ def train(
     compare = PixelLoss() if params.loss == "pixel" else PerceptualLoss(params, photos, labels(data), seed)
     model = SpatialZVAE(params, photos.shape[1], compare, seed)
     batches = Batches(photos, params.batch_size, seed)
-    adam = keras.optimizers.Adam(params.learning_rate)
-    losses = fit(model, adam, batches, params.epochs, progress)
+    fitted = fit(model, adam(params), batches, params, progress, lambda: look(model, test, seed))
+    same = {"target": test, "mean_image": to_uint8(photos.mean(axis=0, keepdims=True) / 255)}
+    return *fitted.outputs(same), {"encoder": model.encoder, "decoder": model.decoder}
 
-    rng = np.random.default_rng(seed)
+
+def look(model: "SpatialZVAE", test: np.ndarray, seed: int) -> Outputs:
+    """What the model puts out as it is; test: photos uint8 (N, H, W, 3)."""
+    params, rng = model.p, np.random.default_rng(seed)
     mean, log_var = model.encode(test)
     sampled = model.decode(sample(mean, log_var, rng))
     outputs = {
@@ -62,15 +68,12 @@ def train(
     }
     check_finite(outputs, params.epochs)
     images = {name: to_uint8(values) for name, values in outputs.items()}
-    images["target"] = test
-    images["mean_image"] = to_uint8(photos.mean(axis=0, keepdims=True) / 255)
     facts = {
         "encoder_parameters": model.encoder.count_params(),
         "decoder_parameters": model.decoder.count_params(),
         "rate": six_digits(kl_to_standard_normal(mean, log_var).sum(axis=1).mean()),
         "distortion": six_digits(np.square(sampled - to_float(test)).sum(axis=(1, 2, 3)).mean() / 2),
         "active_units": active_units(mean),
-        "losses": losses,
     }
     return images, facts
 

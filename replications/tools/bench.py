@@ -159,9 +159,13 @@ def one_run(
     of_room = importlib.import_module(f"replications.{room}.measures")
     seed = (declared.tuning_seeds or declared.seeds)[0]
     run = study.Run(room, of_room.TIMED, seed, declared.variants_of(room)[of_room.TIMED])
-    params = run.params.model_dump()
+    params = run.params.declared()
     if short:
-        params |= {"epochs": 1, "n_train": min(params["n_train"], (STEPS + 40) * params["batch_size"])}
+        params |= {
+            "epochs": 1,
+            "snapshots": [1.0],
+            "n_train": min(params["n_train"], (STEPS + 40) * params["batch_size"]),
+        }
     data = read_arrays(declared, [run])[params["dataset"]]
     models, told = _captured(room), []
 
@@ -170,7 +174,7 @@ def one_run(
         if os.environ.get("ONEDNN_VERBOSE"):
             print(PROGRESS, *told[-1], flush=True)
 
-    images, facts = training.train(room, params, run.seed, data, tell)
+    images, facts, _ = training.train(room, params, run.seed, data, tell)
     ended, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     (first, _, t_first), (last, _, t_last) = told[0], told[-1]
     rate = (last - first) / (t_last - t_first)

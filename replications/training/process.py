@@ -30,32 +30,33 @@ with quiet():
 def train_one(replication: str, params: dict, seed: int, data: bytes, checkpoint: str, connection: Connection) -> None:
     """The child process: trains and tells `connection` how it goes.
 
-    It sends ("progress", seen, all) now and then, and last ("finished", images, facts) or ("diverged", why) or
-    ("failed", why). `data` is
-    the content of an npz file and so is `images`: nothing but messages connects a run with the rest of the world, and
-    `checkpoint`, the file in which it leaves its state meanwhile ("": in none).
+    It sends ("progress", seen, all) now and then, and last ("finished", images, facts, weights) or ("diverged", why) or
+    ("failed", why). `data` is the content of an npz file and so are `images` and `weights`: nothing but messages
+    connects a run with the rest of the world, and `checkpoint`, the file in which it leaves its state meanwhile ("": in
+    none).
     """
     os.environ[fitting.FILE] = checkpoint
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
-        images, facts = train(replication, params, seed, data, lambda *seen: connection.send(("progress", *seen)))
+        trained = train(replication, params, seed, data, lambda *seen: connection.send(("progress", *seen)))
     except Diverged as error:
         connection.send(("diverged", str(error)))
     except ReplicationError as error:
         connection.send(("failed", str(error)))
     else:
-        connection.send(("finished", images, facts))
+        connection.send(("finished", *trained))
     connection.close()
 
 
 def train(
     replication: str, params: dict, seed: int, data: bytes, progress: Callable[[int, int], None]
-) -> tuple[bytes, dict]:
+) -> tuple[bytes, dict, bytes]:
     """Trains in this process, deterministically.
 
     Returns:
         The content of images.npz.
         The room's facts, the environment, and what a finished run has to show (`proof`).
+        The content of weights.npz; empty, where the parameters say not to keep so much.
     """
     _be_deterministic()
     room = importlib.import_module(f"replications.{replication}.train")
@@ -64,12 +65,16 @@ def train(
         arrays = {name: archive[name] for name in archive.files}
     fitting.TRAINED.clear()
     with numbers_alone(params["epochs"]):
-        images, facts = room.train(schema(**params), seed, arrays, progress)
-    content = io.BytesIO()
+        images, facts, nets = room.train(schema(**params), seed, arrays, progress)
+    content, weights = io.BytesIO(), io.BytesIO()
     np.savez_compressed(content, **images)
+    values = fitting.weights_of(nets)
+    if sum(value.nbytes for value in values.values()) <= schema(**params).keep_weights * 1e6:
+        np.savez(weights, allow_pickle=False, **values)
     json.dumps(facts, allow_nan=False)  # a fact that JSON cannot hold is a mistake of the room's; let it show here
     shown = {"trained": dict(fitting.TRAINED), "picture": list(arrays["test_photo"].shape[1:])}
-    return content.getvalue(), {"facts": facts, "environment": environment.describe(), **shown}
+    described = {"facts": facts, "environment": environment.describe(), **shown}
+    return content.getvalue(), described, weights.getvalue()
 
 
 @contextmanager

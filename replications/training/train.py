@@ -84,7 +84,8 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
                 if outcome.facts is None:
                     failures.append(f"{run.variant} seed {run.seed} {_why(outcome)}")
                 else:
-                    runs.write(runs.folder(declared, run), outcome.images, {**outcome.facts, **identities[run]})
+                    described = {**outcome.facts, **identities[run]}
+                    runs.write(runs.folder(declared, run), outcome.images, described, outcome.weights)
                     log.add(run.variant, run.seed, outcome.seconds)
                 reporter.finished(outcome)
     if failures:

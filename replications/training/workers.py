@@ -81,12 +81,13 @@ class WorkerError(ReplicationError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run: `images` and `facts`, or the reason why it `diverged` or `failed`."""
+    """What became of a run: `images`, `facts` and `weights`, or the reason why it `diverged` or `failed`."""
 
     run: Run
     seconds: float
     images: bytes = b""
     facts: dict | None = None
+    weights: bytes = b""
     diverged: str = ""
     failed: str = ""
 
@@ -180,7 +181,7 @@ def run_all(
             supervise,
             run.name,
             run.replication,
-            run.params.model_dump(),
+            run.params.declared(),
             run.seed,
             held[run.params.dataset],
             key(run).replace("/", "-"),
@@ -274,8 +275,8 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
             elif kind == "diverged":
                 return {"seconds": time.monotonic() - started, "diverged": content[0]}
             else:
-                images, facts = content
-                return {"seconds": time.monotonic() - started, "images": images, "facts": facts}
+                named = dict(zip(("images", "facts", "weights"), content, strict=True))
+                return {"seconds": time.monotonic() - started, **named}
     except EOFError:
         child.join()
         status = child.exitcode or 0

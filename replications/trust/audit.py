@@ -142,7 +142,7 @@ def outside_the_spread(declared: study.Study, finished: runs.Finished):
         for variant, instrument in claim.needs
         if variant == run.variant
     }
-    ours = measure.scores_of_run(declared, finished).scores
+    ours = measure.scores_of_run(declared, finished).scores[1.0]
     scores = read_scores(declared, run.replication)
     for instrument in sorted(needed):
         arm = scores.arm(run.variant, instrument, declared.seeds)

@@ -228,7 +228,7 @@ def register_problems(declared: Study, claim: Claim) -> Iterator[str]:
 
 def run_params_problems(declared: Study, run: Run, row: dict[str, str]) -> Iterator[str]:
     """The run that was measured has the declared parameters."""
-    if row["params_sha256"] != runs.digest(run.params.model_dump()):
+    if row["params_sha256"] != runs.digest(run.params.declared()):
         yield (
             f"{_named(declared, run)}: was trained with other parameters than {declared.params_file} declares; "
             f"run {repro(declared.folder)}"

@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from replications.training.initialisers import Seeds, he
+from replications.training.normalisation import BatchNormalization
 
 
 def encoder(size: int, *, channels: int, latent_size: int, gaussian: bool, seed: int) -> keras.Model:
@@ -40,19 +41,23 @@ def decoder(size: int, *, channels: int, latent_size: int, seed: int) -> keras.M
     return keras.Model(z, x, name="decoder")
 
 
-def discriminator(size: int, *, channels: int, seed: int) -> keras.Model:
-    """Picture (B, size, size, 3) → logit (B, 1) of being real: the encoder with another last layer."""
+def discriminator(size: int, *, channels: int, normalised: bool = True, seed: int) -> keras.Model:
+    """Picture (B, size, size, 3) → logit (B, 1) of being real: the encoder with another last layer.
+
+    With a penalty on its gradient it is not `normalised`: the penalty is on each picture by itself, and batch
+    normalisation makes a picture's logit depend on the others (Gulrajani et al. 2017, section 4).
+    """
     seeds = Seeds(seed)
     picture = keras.Input((size, size, 3))
-    x = _down(picture, channels, seeds)
+    x = _down(picture, channels, seeds, normalised)
     return keras.Model(picture, layers.Dense(1, kernel_initializer=he(seeds))(x), name="discriminator")
 
 
-def _down(picture, channels: int, seeds: Seeds):
+def _down(picture, channels: int, seeds: Seeds, normalised: bool = True):
     """Three stride-2 convolutions of `channels`·(1, 2, 4): (B, size, size, 3) → (B, (size / 8)² · 4 · channels)."""
     x = layers.Rescaling(2, offset=-1)(picture)
     for factor in (1, 2, 4):
-        normed = factor > 1  # the norm's own shift takes the bias's place
+        normed = normalised and factor > 1  # the norm's own shift takes the bias's place
         x = layers.Conv2D(channels * factor, 4, 2, "same", use_bias=not normed, kernel_initializer=he(seeds))(x)
         x = _batch_norm(seeds)(x) if normed else x
         x = layers.LeakyReLU(0.2)(x)
@@ -61,6 +66,6 @@ def _down(picture, channels: int, seeds: Seeds):
 
 def _batch_norm(seeds: Seeds):
     """Batch normalisation whose running means, used after training, forget fast: there are few steps."""
-    return layers.BatchNormalization(
+    return BatchNormalization(
         momentum=0.9, epsilon=1e-5, gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02, seed=seeds())
     )

@@ -13,6 +13,7 @@ class Params(RunParams):
     batch_size: int = Field(gt=1)
     """More than one: batch normalisation."""
     beta_1: float = Field(ge=0, lt=1)
+    beta_2: float = Field(default=0.999, ge=0, lt=1)
 
     channels: int = Field(gt=0)
     latent_size: int = Field(gt=0)
@@ -24,6 +25,16 @@ class Params(RunParams):
     """Weight of the adversarial term in the decoder's loss; 0: there is no discriminator."""
     label_smoothing: float = Field(ge=0, lt=0.5)
     """Of real pictures, for the discriminator (Salimans et al. 2016)."""
+    game: Literal["standard", "relativistic"] = "standard"
+    """Whether the discriminator tells real from generated pictures each by itself (Goodfellow et al. 2014), or which of
+    a pair is the real one (Jolicoeur-Martineau 2019, section 3.2; Huang et al. 2024, R3GAN, section 2.1)."""
+    gradient_penalty: float = Field(default=0.0, ge=0)
+    """γ of R3GAN, section 2.2: half of it weighs the squared norm of the discriminator's gradient, at real and at
+    generated pictures. 0: none, and the discriminator is normalised as DCGAN's."""
+    penalty_step: float = Field(default=0.05, gt=0)
+    """Standard deviation, pictures being in [0, 1], of the step over which this gradient is a finite difference."""
+    variance: Literal["unit", "optimal"] = "unit"
+    """The decoder's: 1, or the batch's mean squared error (Rybkin et al. 2021, section 3.2)."""
 
     n_samples: int = Field(ge=2)
     """Images decoded from the prior."""
@@ -54,6 +65,11 @@ class Params(RunParams):
                 raise ValueError(f"{name} = {getattr(self, name)} is more than n_test = {self.n_test}")
         if self.encoder == "none" and self.gamma == 0:
             raise ValueError("with encoder none and gamma 0 there is nothing to learn from; give one of them")
+        if self.gamma == 0 and (self.game != "standard" or self.gradient_penalty > 0):
+            raise ValueError(
+                f"game = {self.game}, gradient_penalty = {self.gradient_penalty} with gamma 0, so without a "
+                "discriminator; leave them out"
+            )
         if self.encoder != "gaussian" and self.beta > 0:
             raise ValueError(f"beta = {self.beta} without a gaussian encoder, so without a KL divergence; set it to 0")
         return self

@@ -13,9 +13,10 @@ import numpy as np
 from keras import ops
 
 from replications.errors import Diverged
-from replications.training.adversarial import adversarial_loss
+from replications.training import fitting
+from replications.training.adversarial import adversarial_loss, frozen_logits, gradient_penalty, pairing_loss
 from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
-from replications.training.fitting import Batches, count, fit, jit_compile
+from replications.training.fitting import Batches, Outputs, adam, count, fit, jit_compile
 from replications.training.gaussians import kl_to_standard_normal, sample
 from replications.vae_vs_gan import networks
 from replications.vae_vs_gan.params import Params
@@ -28,7 +29,7 @@ SMALLEST_VARIANCE = (1 / 255) ** 2 / 12
 
 def train(
     params: Params, seed: int, data: dict[str, np.ndarray], progress: Callable[[int, int], None]
-) -> tuple[dict[str, np.ndarray], dict]:
+) -> tuple[dict[str, np.ndarray], dict, dict[str, keras.Model]]:
     """Trains one variant with one seed, decodes the prior, and runs it on the test set as far as it can.
 
     Args:
@@ -52,24 +53,27 @@ def train(
     photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
     model = VAEvsGAN(params, photos.shape[1], seed)
     batches = Batches(photos, params.batch_size, seed)
-    adam = keras.optimizers.Adam(params.learning_rate, beta_1=params.beta_1)
-    losses = fit(model, adam, batches, params.epochs, progress)
+    optimizer = adam(params, beta_1=params.beta_1, beta_2=params.beta_2)
+    fitted = fit(model, optimizer, batches, params, progress, lambda: look(model, photos, test, seed))
+    images, facts = fitted.outputs({"target": test})
+    if np.ptp(images["prior"].astype(float), axis=(0, 1, 2)).max() < 0.025 * 255:
+        raise Diverged(f"epoch {params.epochs}: all samples are one flat colour")
+    return images, facts, {name: net for name, net in model.nets.items() if net}
 
-    rng = np.random.default_rng(seed)
+
+def look(model: "VAEvsGAN", photos: np.ndarray, test: np.ndarray, seed: int) -> Outputs:
+    """What the model puts out as it is; photos, of the training, and test: uint8 (N, H, W, 3)."""
+    params, rng = model.p, np.random.default_rng(seed)
     outputs = {"prior": model.decode(rng.standard_normal((params.n_samples, params.latent_size)))}
     if model.encoder:
         outputs["output"] = model.decode(model.encode(test)[0])
     outputs["searched"] = search(model.decoder, to_float(test[: params.n_search]), params, seed)
     check_finite(outputs, params.epochs)
-    if np.ptp(outputs["prior"], axis=(0, 1, 2)).max() < 0.025:
-        raise Diverged(f"epoch {params.epochs}: all samples are one flat colour")
-    nets = {"encoder": model.encoder, "decoder": model.decoder, "discriminator": model.discriminator}
-    facts = {f"{name}_parameters": net.count_params() if net else 0 for name, net in nets.items()}
-    facts["losses"] = losses
+    facts: dict[str, Any] = {f"{name}_parameters": net.count_params() if net else 0 for name, net in model.nets.items()}
     if params.encoder == "gaussian":
         bounds = likelihood(model, photos, test[: params.n_bound], rng)
         facts |= {name: six_digits(value) for name, value in bounds.items()}
-    return {name: to_uint8(values) for name, values in outputs.items()} | {"target": test}, facts
+    return {name: to_uint8(values) for name, values in outputs.items()}, facts
 
 
 class VAEvsGAN(keras.Model):
@@ -90,7 +94,11 @@ class VAEvsGAN(keras.Model):
             self.encoder = networks.encoder(size, **shape, gaussian=params.encoder == "gaussian", seed=seed + 500_000)
         self.discriminator = None
         if params.gamma > 0:
-            self.discriminator = networks.discriminator(size, channels=params.channels, seed=seed + 1_000_000)
+            normalised = params.gradient_penalty == 0
+            self.discriminator = networks.discriminator(
+                size, channels=params.channels, normalised=normalised, seed=seed + 1_000_000
+            )
+        self.nets = {"encoder": self.encoder, "decoder": self.decoder, "discriminator": self.discriminator}
         self.noise = keras.random.SeedGenerator(seed)
         terms = ["distortion"] if self.encoder else []
         terms += ["rate"] if params.encoder == "gaussian" else []
@@ -125,30 +133,60 @@ class VAEvsGAN(keras.Model):
         return keras.random.normal((ops.shape(x)[0], self.p.latent_size), seed=self.noise)
 
     def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
-        """Distortion + β · rate, nats per image, + γ · adversarial + discriminator, as far as the variant has them."""
+        """Distortion + β · rate, nats per image, + γ · adversarial + discriminator, as far as the variant has them.
+
+        With the optimal variance the distortion is −log p of a decoder whose variance is the batch's mean squared error
+        (Rybkin et al. 2021, equation 5), up to a constant.
+        """
         losses, total = {}, 0.0
         if self.encoder:
             losses["distortion"] = ops.mean(ops.sum(ops.square(y - y_pred["output"]), axis=(1, 2, 3))) / 2
-            total = total + losses["distortion"]
+            total = total + self.priced(losses["distortion"], math.prod(y.shape[1:]))
         if self.p.encoder == "gaussian":
             rates = kl_to_standard_normal(y_pred["mean"], y_pred["log_var"], ops.exp)
             losses["rate"] = ops.mean(ops.sum(rates, axis=1))
             total = total + self.p.beta * losses["rate"]
         if self.discriminator:
             losses["discriminator"] = self.discriminator_loss(y, ops.stop_gradient(y_pred["fake"]))
-            losses["adversarial"] = adversarial_loss(self.discriminator, y_pred["fake"])
+            losses["adversarial"] = self.adversarial_loss(y, y_pred["fake"])
             total = total + losses["discriminator"] + self.p.gamma * losses["adversarial"]
         for name, value in losses.items():
             self.trackers[name].update_state(value)
         return total
 
-    def discriminator_loss(self, real, fake):
-        """−log D(x) − log(1 − D(G(z))), real and generated pictures normalised in batches of their own as in DCGAN.
+    def priced(self, distortion, n_values: int):
+        """The distortion as the loss counts it, in nats per image of `n_values` values."""
+        if self.p.variance == "unit":
+            return distortion
+        return n_values / 2 * ops.log(2 * distortion / n_values)
 
-        With one-sided label smoothing (Salimans et al. 2016, section 3.4) real pictures are real to 1 − s only.
+    def adversarial_loss(self, real, fake):
+        """What the decoder is told by the discriminator, which stands still."""
+        assert self.discriminator is not None
+        if self.p.game == "standard":
+            return adversarial_loss(self.discriminator, fake)
+        real_logits, fake_logits = (frozen_logits(self.discriminator, pictures) for pictures in (real, fake))
+        return pairing_loss(fake_logits, self.paired(real_logits))
+
+    def paired(self, real_logits):
+        """A real picture's logit for each generated one's: where there are reconstructions, there are twice as many."""
+        return ops.concatenate([real_logits] * (2 if self.encoder else 1))
+
+    def discriminator_loss(self, real, fake):
+        """What it costs the discriminator to take real and generated pictures for one another.
+
+        Standard: −log D(x) − log(1 − D(G(z))), real and generated pictures normalised in batches of their own as in
+        DCGAN. With one-sided label smoothing (Salimans et al. 2016, section 3.4) real pictures are real to 1 − s only.
         """
         assert self.discriminator is not None
         real_logits, fake_logits = (self.discriminator(pictures, training=True) for pictures in (real, fake))
+        if self.p.game == "relativistic":
+            loss = pairing_loss(self.paired(real_logits), fake_logits)
+            for pictures, logits in ((real, real_logits), (fake, fake_logits)):
+                noise = keras.random.normal(ops.shape(pictures), seed=self.noise)
+                penalty = gradient_penalty(self.discriminator, pictures, logits, noise, self.p.penalty_step)
+                loss = loss + self.p.gradient_penalty / 2 * penalty
+            return loss
         s = self.p.label_smoothing
         taken_for_real = (1 - s) * ops.mean(ops.softplus(-real_logits)) + s * ops.mean(ops.softplus(real_logits))
         return taken_for_real + ops.mean(ops.softplus(fake_logits))
@@ -211,7 +249,9 @@ def search(decoder: keras.Model, target: np.ndarray, params: Params, seed: int) 
     model.compile(keras.optimizers.Adam(params.search_learning_rate), jit_compile=jit_compile())
     model.optimizer.build(model.trainable_variables)
     model.fit(Repeat(np.tile(target, (params.n_restarts, 1, 1, 1)), params.search_steps), shuffle=False, verbose=0)
+    fitting.TRAINED.pop("search", None)  # what is told is the search at the end of the training
     count("search", steps=int(model.optimizer.iterations))
+    decoder.trainable = True  # there may be training left
     found = ops.convert_to_numpy(model(target)).reshape(params.n_restarts, *target.shape)
     best = np.square(found - target).mean(axis=(2, 3, 4)).argmin(axis=0)
     return found[best, np.arange(len(target))]

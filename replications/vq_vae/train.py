@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
-from replications.training.fitting import Batches, fit
+from replications.training.fitting import Batches, Outputs, adam, fit
 from replications.training.gaussians import sample
 from replications.vq_vae import networks
 from replications.vq_vae.params import Params
@@ -17,7 +17,7 @@ from replications.vq_vae.params import Params
 
 def train(
     params: Params, seed: int, data: dict[str, np.ndarray], progress: Callable[[int, int], None]
-) -> tuple[dict[str, np.ndarray], dict]:
+) -> tuple[dict[str, np.ndarray], dict, dict[str, keras.Model]]:
     """Trains one variant with one seed and runs it on the test set.
 
     Args:
@@ -41,9 +41,17 @@ def train(
     photos, test = data["train_photo"][: params.n_train], data["test_photo"][: params.n_test]
     model = VQVAE(params, photos.shape[1], float(to_float(photos).var()), seed)
     batches = Batches(photos, params.batch_size, seed)
-    adam = keras.optimizers.Adam(params.learning_rate)
-    losses = fit(model, adam, batches, params.epochs, progress)
+    fitted = fit(model, adam(params), batches, params, progress, lambda: look(model, test, seed))
+    return *fitted.outputs({"target": test}), {
+        "encoder": model.encoder,
+        "decoder": model.decoder,
+        "bottleneck": model.bottleneck,
+    }
 
+
+def look(model: "VQVAE", test: np.ndarray, seed: int) -> Outputs:
+    """What the model puts out as it is; test: photos uint8 (N, H, W, 3)."""
+    params = model.p
     encoded = model.encode(test)
     bottleneck = model.through_bottleneck(encoded)
     outputs = {"output": model.decode(bottleneck["quantised"])}
@@ -51,14 +59,13 @@ def train(
         "encoder_parameters": model.encoder.count_params(),
         "decoder_parameters": model.decoder.count_params(),
         "positions": math.prod(encoded.shape[1:3]),
-        "losses": losses,
     }
     if params.quantiser == "gaussian":
         mean, log_var = np.split(encoded, 2, axis=-1)
         outputs["sampled"] = model.decode(sample(mean, log_var, np.random.default_rng(seed)))
         facts["rate"] = six_digits(bottleneck["rate"].mean())
     check_finite(outputs, params.epochs)
-    images = {name: to_uint8(values) for name, values in outputs.items()} | {"target": test}
+    images = {name: to_uint8(values) for name, values in outputs.items()}
     if "codes" in bottleneck:
         images["codes"] = bottleneck["codes"].astype(np.uint16)
         images["encoded"] = encoded[: params.n_encoded].astype(np.float32)

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from replications.beta_vae import measures
 from replications.beta_vae.params import BETAS, Params
-from replications.datasets import world
+from replications.datasets import street, world
 from replications.instruments import classification, recognition
 from replications.instruments.sharpness import SHARPNESS
 from tests import tiny
@@ -19,7 +19,10 @@ N, N_DRAWN, N_DRAWS, N_PROBE, SIZE = 24, 8, 6, 160, 4
 STUDIES = [".", *(f for f in ("real",) if "beta_vae" in YAML(typ="safe").load(tiny.ROOT / f / "params.yaml"))]
 RATIOS = [name for name in SHARPNESS if name != "spectral_slope"]
 FACTORS = ("wall_colour", "sky_shade", "door_colour", "mullion")
-FACTS = {"rate": 20.0, "active_units": 3}
+FACTS = {"rate": 20.0, "active_units": 3, "distortion": 7.0}
+SILENT = {"active_units": 4, "distortion": 7.0}
+"""Of an arm without noise."""
+REAL = {"dataset": "cifar10_jpeg-small"}
 OF_THE_WORLD = {"factor_entropy", "rate_over_factor_entropy"}
 """Known where factors are known, and said where there is a rate."""
 
@@ -190,7 +193,7 @@ def test_the_features_are_those_of_the_data_sets_own_reader_for_prior_samples_an
     measure(perfect)
     measure(real, dataset="cifar10_jpeg-small")
     assert reader == [
-        Path("readers", "classification-facade_world-32.npz"),
+        Path("readers", "classification-enumerable_street-32.npz"),
         Path("readers", "classification-cifar10_jpeg-small.npz"),
     ]
     for pictures, name in zip(read, ("prior", "target", "prior", "target"), strict=True):
@@ -224,25 +227,41 @@ def test_the_probe_accuracy_is_the_mean_over_the_factors_of_the_world_without_br
 
 
 def test_of_real_images_the_class_is_read(real, perfect):
-    scores = measure({**real, "latent": planted(perfect, "wall_colour")})
+    scores = measure({**real, "latent": planted(perfect, "wall_colour")}, **REAL)
     assert scores["probe_accuracy"] == scores["probe_accuracy_label"] == 1
     assert not OF_THE_WORLD & scores.keys()
-    assert measure(real)["probe_accuracy"] < 0.6
+    assert measure(real, **REAL)["probe_accuracy"] < 0.6
 
 
 def test_the_rate_is_compared_with_the_entropy_of_the_factors(perfect):
     entropy = world.factor_entropy(perfect["probe_labels"][..., 0]).mean()
     assert 8 < entropy < 20
-    for rate in (5.0, 40.0):
-        scores = measure(perfect, {"rate": rate, "active_units": 1})
-        assert scores["factor_entropy"] == pytest.approx(entropy)
-        assert scores["rate_over_factor_entropy"] == pytest.approx(rate / entropy)
+    for dataset, known in (("facade_world-32", entropy), ("enumerable_street-32", np.log(32_805))):
+        for rate in (5.0, 40.0):
+            scores = measure(perfect, {**FACTS, "rate": rate}, dataset=dataset)
+            assert scores["factor_entropy"] == pytest.approx(known)
+            assert scores["rate_over_factor_entropy"] == pytest.approx(rate / known)
+
+
+def test_the_objective_is_the_error_and_the_weighed_rate(perfect):
+    assert measure(perfect, beta=0.5)["objective"] == 7 + 0.5 * 20
+    assert measure(perfect, SILENT, encoder="deterministic", beta=0.0)["objective"] == 7
+    assert "objective" not in measure(perfect, variance="optimal"), "there it is of another unit"
+
+
+def test_on_the_street_pictures_are_held_against_the_list(perfect):
+    photographs = street.photos()[:: street.N_PHOTOS // N][:N]
+    scores = measure({**perfect, "target": photographs, "output": photographs, "prior": photographs})
+    assert scores["right_photo_share"] == scores["support_share_prior"] == 1
+    assert scores["listed_distance"] == pytest.approx(0, abs=1e-6)
+    assert measure(perfect)["support_share_prior"] == 0, "facades of another world"
+    assert "support_share_prior" not in measure(perfect, dataset="facade_world-32")
 
 
 def test_without_noise_there_is_no_rate(perfect):
-    ours, all_scores = measure(perfect, {"active_units": 4}), measure(perfect)
+    ours, all_scores = measure(perfect, SILENT), measure(perfect)
     assert all_scores.keys() - ours.keys() == {"rate"} | OF_THE_WORLD
-    assert ours == {name: all_scores[name] for name in ours} | {"active_units": 4}
+    assert ours == {name: all_scores[name] for name in ours} | {"active_units": 4, "objective": 7}
 
 
 # What is announced.
@@ -256,9 +275,10 @@ def known(request, perfect, real) -> dict[str, set[str]]:
     """Variant of a study → its instruments; measured once."""
     if request.param not in MEASURED:
         given = perfect if request.param == "." else real
-        with_noise, without = set(measure(given)), set(measure(given, {"active_units": 4}))
         MEASURED[request.param] = {
-            name: without if one.encoder == "deterministic" else with_noise
+            name: set(
+                measures.measure(given, SILENT if one.encoder == "deterministic" else FACTS, one, Path("readers"))
+            )
             for name, one in declared(request.param).items()
         }
     return MEASURED[request.param]

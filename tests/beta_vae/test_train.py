@@ -304,7 +304,7 @@ def paint(monkeypatch, models):
 
 def test_outputs_are_decoded_means_samples_draws_and_priors(paint):
     wanted = params(learning_rate=1e-9, n_samples=2000, n_draws=300)
-    images, _ = train.train(wanted, 3, arrays(), silent)
+    images, *_ = train.train(wanted, 3, arrays(), silent)
     mean, _ = paint[0].encode(arrays()["test_photo"])
     assert np.abs(mean).max() < 4, "further out eight bits hold too few colours"
     assert mean.std(axis=0).min() > 0.05
@@ -323,7 +323,7 @@ def test_outputs_are_decoded_means_samples_draws_and_priors(paint):
 
 
 def test_the_latents_that_are_probed_are_samples_of_images_that_were_not_trained_on(paint):
-    images, _ = train.train(params(learning_rate=1e-9), 3, arrays(), silent)
+    images, *_ = train.train(params(learning_rate=1e-9), 3, arrays(), silent)
     data = arrays()
     mean, _ = paint[0].encode(data["train_photo"][N_TRAIN:])
     noise = (images["latent"] - mean) / 0.5
@@ -338,7 +338,7 @@ def test_the_latents_that_are_probed_are_samples_of_images_that_were_not_trained
 
 
 def test_nothing_that_a_deterministic_encoder_hands_on_is_drawn_but_the_prior(models):
-    images, facts = train.train(params(**AUTOENCODER), 3, arrays(), silent)
+    images, facts, _ = train.train(params(**AUTOENCODER), 3, arrays(), silent)
     np.testing.assert_array_equal(images["sampled"], images["output"])
     np.testing.assert_array_equal(images["draws"], np.repeat(images["output"][:N_DRAWN, None], 4, axis=1))
     mean, _ = models[0].encode(arrays()["train_photo"][N_TRAIN:])
@@ -349,7 +349,7 @@ def test_nothing_that_a_deterministic_encoder_hands_on_is_drawn_but_the_prior(mo
 
 def test_facts_agree_with_other_formulas(models):
     """The rate as the differential of entropies, active units by a loop, the distortion from the pictures on disk."""
-    images, facts = train.train(params(epochs=2), 3, arrays(), silent)
+    images, facts, _ = train.train(params(epochs=2), 3, arrays(), silent)
     model, target = models[0], arrays()["test_photo"] / 255
     mean, log_var = (ops.convert_to_numpy(one).astype(float) for one in model.encoder(target.astype(np.float32)))
     deviation = np.exp(log_var) ** 0.5
@@ -377,7 +377,7 @@ def test_a_unit_is_active_whose_mean_varies_by_more_than_a_hundredth(monkeypatch
     data = arrays()
     data["test_photo"] = np.zeros((N_TEST, 32, 32, 3), np.uint8)
     data["test_photo"][::2] = 255
-    _, facts = train.train(params(latent_size=4), 3, data, silent)
+    _, facts, _ = train.train(params(latent_size=4), 3, data, silent)
     assert facts["active_units"] == 2
 
 
@@ -536,6 +536,6 @@ def test_what_a_run_tells(variant, trained):
 
 
 def test_the_distortion_falls():
-    _, facts = train.train(params(epochs=10, learning_rate=1e-2, beta=0.1), 1, arrays(), silent)
+    _, facts, _ = train.train(params(epochs=10, learning_rate=1e-2, beta=0.1), 1, arrays(), silent)
     losses = facts["losses"]["distortion"]
     assert losses[-1] < 0.95 * losses[0]

@@ -104,7 +104,7 @@ def train(folder: Path, seed_of_images: str = "first", arms: tuple[str, ...] = (
             "n_images": 4,
         }
         for run in declared.runs("pix2pix")
-        for share in declared.snapshots
+        for share in run.params.snapshots
         for instrument in INSTRUMENTS
     ]
     tiny.write_rows(folder / "results/pix2pix/scores.csv", scores)
@@ -323,7 +323,7 @@ STUDIES = {
         "seeds 1, 2, 3, 4, 5 → 3, 4, 5, 6, 8",
     ),
     "seed_dropped": (changed_params(".", lambda c: c.update(seeds=[1, 2, 3, 5])), "seeds 1, 2, 3, 4, 5 → 1, 2, 3, 5"),
-    "snapshot_added": (changed_params(".", lambda c: c.update(snapshots=[0.5, 1.0])), "snapshots 1 → 0.5, 1"),
+    "snapshot_added": (changed_params(".", lambda c: c["pix2pix"].update(snapshots=[0.5, 1.0])), "snapshots"),
     "reader_trained_longer": (
         changed_params(".", lambda c: c["readers"]["segmentation"].update(epochs=9)),
         "readers.segmentation.epochs 1 → 9",

@@ -231,8 +231,13 @@ def test_the_command_measures_trained_runs(trained_room, room):
         tiny.read_rows(folder / "results" / room / f"{name}.csv") for name in ("scores", "summary", "curves")
     )
     assert all(np.isfinite(float(row["score"])) for row in scores)
+    shares = {f"{share:g}" for run in declared.runs(room) for share in run.params.snapshots}
+    assert {row["snapshot"] for row in scores} == shares
+    assert (len(shares) == 2) == (room == "vae_vs_gan"), "one tiny study keeps snapshots"
+    per_share = [sum(row["snapshot"] == share for row in scores) for share in shares]
+    assert len(set(per_share)) == 1, "every snapshot by the same instruments"
     by_run = {run.name: [] for run in declared.runs(room)}
-    for row in scores:
+    for row in (row for row in scores if row["snapshot"] == "1"):
         by_run[f"{room}/{row['variant']}/{row['seed']}"].append(row["instrument"])
     for variant in declared.variants[room]:
         one, other = (by_run[f"{room}/{variant}/{seed}"] for seed in declared.seeds)
@@ -496,7 +501,7 @@ def test_every_run_is_known_by_its_hashes(finished_study, in_this_process):
         facts = json.loads((folder / "facts.json").read_text())
         assert row["images_sha256"] == hashlib.sha256((folder / "images.npz").read_bytes()).hexdigest()
         assert (row["code_sha256"], row["data_sha256"]) == ("code", "data")
-        assert row["params_sha256"] == runs.digest(run.params.model_dump())
+        assert row["params_sha256"] == runs.digest(run.params.declared())
         assert row["facts_sha256"] == runs.digest(facts["facts"])
         assert environments[row["environment"]] == tiny.ENVIRONMENT
 

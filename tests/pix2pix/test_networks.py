@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from replications.pix2pix import networks
+from replications.training.normalisation import InstanceNormalization
 
 GENERATOR = {"ngf": 4, "depth": 4, "skips": True, "dropout": 0.5, "dropout_blocks": 2, "seed": 1}
 DISCRIMINATOR = {"receptive_field": 16, "conditional": True, "ndf": 4, "seed": 1}
@@ -206,7 +207,7 @@ def test_a_bias_stands_only_where_no_norm_follows():
         for layer in net.layers:
             if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose):
                 followers = {type(node.operation) for node in layer._outbound_nodes}
-                assert layer.use_bias == (layers.GroupNormalization not in followers), layer.name
+                assert layer.use_bias == (InstanceNormalization not in followers), layer.name
 
 
 @pytest.fixture

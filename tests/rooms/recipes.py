@@ -22,7 +22,7 @@ from replications.training import process
 def one(time, name, params):
     random.seed(time)
     told = []
-    images, facts = process.train(room, params, int(sys.argv[4]), (folder / "data.npz").read_bytes(),
+    images, facts, _ = process.train(room, params, int(sys.argv[4]), (folder / "data.npz").read_bytes(),
                                   lambda *seen: told.append(seen))
     (folder / time / f"{name}.npz").write_bytes(images)
     (folder / time / f"{name}.json").write_text(json.dumps({**facts, "told": told}))
@@ -62,7 +62,7 @@ def train_twice(room: str, folder: Path) -> None:
     (folder / "data.npz").write_bytes(tiny.npz(of(room).arrays()))
     for time in ("first", "again"):
         (folder / time).mkdir()
-    jobs = json.dumps({name: params(room, name).model_dump() for name in of(room).VARIANTS})
+    jobs = json.dumps({name: params(room, name).declared() for name in of(room).VARIANTS})
     command = [sys.executable, "-W", "error::UserWarning", "-c", TRAIN, room, str(folder), jobs, str(SEED)]
     environment = tiny.environment(**ONE_THREAD)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)

@@ -9,6 +9,7 @@ from keras import layers
 from ruamel.yaml import YAML
 
 from replications.spatial_z_vae import networks
+from replications.training.normalisation import InstanceNormalization
 
 ROOT = Path(__file__).parent.parent.parent
 SHAPE = {"channels": 4, "latent_size": 128, "seed": 1}
@@ -74,9 +75,7 @@ def test_there_are_as_many_residual_blocks_as_asked_for(blocks):
 @pytest.mark.parametrize("normalise", [True, False])
 def test_instance_normalisation_takes_the_contrast_away_and_nothing_else_does(normalise):
     encoder, decoder = nets("spatial", normalise=normalise)
-    normalised = [
-        sum(isinstance(layer, layers.GroupNormalization) for layer in net.layers) for net in (encoder, decoder)
-    ]
+    normalised = [sum(isinstance(layer, InstanceNormalization) for layer in net.layers) for net in (encoder, decoder)]
     assert normalised == ([7, 2] if normalise else [0, 0])  # three convolutions, two blocks of two; two blocks
     x = pictures(1)
     full, half = (keras.ops.convert_to_numpy(encoder(share * x)[0]) for share in (1, 0.5))

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from replications.params import RunParams
 from replications.training import fitting
 from replications.training import process as training
 from tests import tiny
@@ -36,7 +37,7 @@ def arrays() -> bytes:
 
 
 def train(room: str, variant: str, progress=lambda *_: None) -> tuple[bytes, dict]:
-    images, facts = training.train(room, params(room, variant).model_dump(), 3, arrays(), progress)
+    images, facts, _ = training.train(room, params(room, variant).declared(), 3, arrays(), progress)
     return images, facts["facts"]
 
 
@@ -122,14 +123,30 @@ def fit(progress=lambda *_: None) -> tuple[list[int], list[np.ndarray]]:
         told.append(seen)
         progress(seen, total)
 
-    fitting.fit(model, keras.optimizers.Adam(0.1), Numbers(), LONG["epochs"], also)
+    fitted(model, also)
     return told, model.get_weights()
+
+
+def declared(**changes) -> RunParams:
+    numbers = {"dataset": "numbers", "n_train": 8, "n_test": 2, "batch_size": 2, "learning_rate": 0.1}
+    return RunParams(**{**numbers, **LONG, **changes})
+
+
+def fitted(model: keras.Model, progress=lambda *_: None, **changes) -> fitting.Fitted:
+    """What looks at the model sees its weights, as bytes of an image, and as a fact."""
+
+    def look() -> fitting.Outputs:
+        weights = np.concatenate([weight.ravel() for weight in model.get_weights()])
+        return {"output": weights.copy()}, {"weights": weights.tolist()}
+
+    p = declared(**changes)
+    return fitting.fit(model, fitting.adam(p), Numbers(), p, progress, look)
 
 
 def test_losses_before_the_cut_are_kept(checkpoint, often):
     with pytest.raises(CutError):
         fit(cut_after(2.5, []))
-    losses = fitting.fit(Line(), keras.optimizers.Adam(0.1), Numbers(), LONG["epochs"], lambda *_: None)
+    losses = fitted(Line()).losses
     assert {name: len(values) for name, values in losses.items()} == {"loss": LONG["epochs"]}
 
 
@@ -201,3 +218,106 @@ def test_the_order_follows_from_the_seed_alone():
     keras.utils.set_random_seed(2)
     assert orders(1) == first
     assert orders(2) != first
+
+
+# Snapshots.
+
+
+def at_every_epoch(**changes) -> list[np.ndarray]:
+    """The weights that a look at the model sees after each of four epochs."""
+    return [
+        images["output"] for images, _ in fitted(Line(), snapshots=[0.25, 0.5, 0.75, 1.0], **changes).looked.values()
+    ]
+
+
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.5}], ids=["weights", "averages"])
+def test_a_snapshot_is_the_end_of_a_shorter_training(changes):
+    shorter = [fitted(Line(), epochs=n, **changes).looked[1.0][0]["output"] for n in (1, 2, 3, 4)]
+    for then, end in zip(at_every_epoch(**changes), shorter, strict=True):
+        np.testing.assert_array_equal(then, end)
+
+
+def test_looking_changes_nothing():
+    looked_at, alone = Line(), Line()
+    fitted(looked_at, snapshots=[0.25, 0.5, 0.75, 1.0], ema=0.9)
+    fitted(alone, ema=0.9)
+    for a, b in zip(looked_at.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_averages_are_those_of_the_weights_by_hand():
+    momentum, kept = 0.5, Line()
+    seen: list[np.ndarray] = []
+
+    class Follow(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(np.concatenate([weight.ravel() for weight in kept.get_weights()]))
+
+    kept.compile(keras.optimizers.Adam(0.1))
+    kept.fit(Numbers(), epochs=1, shuffle=False, verbose=0, callbacks=[Follow()])
+    average = seen[0]  # Keras begins with the weights after the first step
+    for one in seen[1:]:
+        average = momentum * average + (1 - momentum) * one
+    np.testing.assert_allclose(fitted(Line(), epochs=1, ema=momentum).looked[1.0][0]["output"], average, rtol=1e-6)
+
+
+def test_what_was_looked_at_before_a_cut_is_kept(checkpoint, often):
+    shares = {"snapshots": [0.25, 0.5, 1.0], "ema": 0.9}
+    whole = fitted(Line(), **shares)
+    with pytest.raises(CutError):
+        fitted(Line(), cut_after(2.5, []), **shares)
+    again = fitted(Line(), **shares)
+    assert list(again.looked) == [0.25, 0.5, 1.0]
+    for share, (images, facts) in whole.looked.items():
+        np.testing.assert_array_equal(again.looked[share][0]["output"], images["output"])
+        assert again.looked[share][1] == facts
+
+
+def test_images_and_facts_of_a_run_name_their_snapshots():
+    images, facts = fitted(Line(), snapshots=[0.5, 1.0]).outputs({"target": np.zeros(1)})
+    assert list(images) == ["output", "target", "output@0.5"]
+    assert facts["weights"] == images["output"].tolist()
+    assert facts["earlier"]["0.5"]["weights"] == images["output@0.5"].tolist()
+    assert len(facts["losses"]["loss"]) == LONG["epochs"]
+    assert "earlier" not in fitted(Line()).outputs({})[1]
+
+
+def test_moments_are_those_of_the_first_batches():
+    net = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization(momentum=0.9)])
+    model = keras.Sequential([keras.Input((1,)), net])
+    batches = Numbers()
+    fitting.calibrate(model, batches)
+    drawn = [np.asarray(batches[i][0]) for i in range(len(batches))]
+    normal = net.layers[0]
+    np.testing.assert_allclose(normal.moving_mean.numpy(), [np.mean([x.mean() for x in drawn])], rtol=1e-5)
+    np.testing.assert_allclose(normal.moving_variance.numpy(), [np.mean([x.var() for x in drawn])], rtol=1e-5)
+    assert normal.momentum == 0.9
+
+
+def test_weights_are_plain_arrays_that_a_net_takes_back():
+    net, other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), None
+    kept = fitting.weights_of({"decoder": net, "encoder": other})
+    assert list(kept) == ["decoder/000/kernel", "decoder/001/bias"]
+    again = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    again.set_weights(list(kept.values()))
+    x = np.ones((1, 3))
+    np.testing.assert_array_equal(again(x), net(x))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"snapshots": [0.3, 1.0]}, "0.3 of 4 epochs is no whole number"),
+        ({"snapshots": [0.5]}, "up to its end"),
+        ({"snapshots": [1.0, 0.5]}, "growing shares"),
+        ({"snapshots": [0.0, 1.0]}, "growing shares"),
+    ],
+)
+def test_snapshots_that_no_training_has_are_refused(changes, expected):
+    with pytest.raises(ValueError, match=expected):
+        declared(**changes)
+
+
+def test_a_younger_key_at_its_default_is_no_part_of_a_runs_identity():
+    assert {"ema", "snapshots", "keep_weights"}.isdisjoint(declared().declared())
+    assert declared(ema=0.5).declared()["ema"] == 0.5

@@ -280,7 +280,7 @@ def models(monkeypatch) -> list[train.VQVAE]:
 
 @pytest.mark.parametrize("quantiser", ["straight_through", "ema_restarts"])
 def test_outputs_are_decoded_code_vectors_of_the_whole_test_set(quantiser, models):
-    images, facts = train.train(params(quantiser=quantiser), 3, arrays(), silent)
+    images, facts, _ = train.train(params(quantiser=quantiser), 3, arrays(), silent)
     [model], codebook = models, images["codebook"]
     assert model.variance == pytest.approx((arrays()["train_photo"] / 255).var(), rel=1e-5)
     z = ops.convert_to_numpy(model.encoder(arrays()["test_photo"].astype(np.float32) / 255))
@@ -295,7 +295,7 @@ def test_outputs_are_decoded_code_vectors_of_the_whole_test_set(quantiser, model
 
 
 def test_the_vae_hands_on_decoded_means_samples_and_its_rate(models):
-    images, facts = train.train(params(quantiser="gaussian"), 3, arrays(), silent)
+    images, facts, _ = train.train(params(quantiser="gaussian"), 3, arrays(), silent)
     [model] = models
     z = ops.convert_to_numpy(model.encoder(arrays()["test_photo"].astype(np.float32) / 255)).astype(float)
     mean, deviation = z[..., :D], np.exp(z[..., D:]) ** 0.5
@@ -433,6 +433,6 @@ def test_what_a_run_tells(quantiser, trained):
 
 @pytest.mark.parametrize("quantiser", ["none", "ema"])
 def test_the_error_falls(quantiser):
-    _, facts = train.train(params(epochs=12, learning_rate=1e-2, quantiser=quantiser), 1, arrays(), silent)
+    _, facts, _ = train.train(params(epochs=12, learning_rate=1e-2, quantiser=quantiser), 1, arrays(), silent)
     losses = facts["losses"]["reconstruction"]
     assert losses[-1] < 0.9 * losses[0]

@@ -1,0 +1,54 @@
+"""Normalisation that gives the same bytes on the processors of every maker.
+
+Keras divides by a deviation through the reciprocal square root, for which AMD's and Intel's processors have an
+instruction that is approximate, and approximate in different ways (validation/second_machine.md). Square root and
+division are exact to the last bit on both. TensorFlow's graph optimiser would put the two together to a reciprocal
+square root again; it does not look for them behind a maximum.
+"""
+
+import keras
+from keras import layers, ops
+
+
+def inverse_deviation(variance, epsilon: float):
+    """1 / √(variance + ε), of a tensor: exact to the last bit on every processor."""
+    return 1.0 / ops.maximum(ops.sqrt(variance + epsilon), 1e-12)
+
+
+class BatchNormalization(layers.BatchNormalization):
+    """Batch normalisation (Ioffe and Szegedy 2015) over the last axis: Keras' own, but for how it divides."""
+
+    def call(self, inputs, training=None, mask=None):
+        """As in Keras: by the batch's moments in training, which its moving averages follow, else by those."""
+        if training and self.trainable:
+            mean, variance = ops.moments(inputs, axes=list(range(len(inputs.shape) - 1)))
+            for moving, of_batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving * self.momentum + of_batch * (1.0 - self.momentum))
+        else:
+            mean, variance = self.moving_mean, self.moving_variance
+        scale = self.gamma * inverse_deviation(variance, self.epsilon)
+        return inputs * scale + (self.beta - mean * scale)
+
+
+class InstanceNormalization(layers.Layer):
+    """Instance normalisation (Ulyanov et al. 2016): each channel of each picture by its own mean and deviation.
+
+    It computes in float32 whatever its input, as Keras' layers of this kind do.
+    """
+
+    def __init__(self, epsilon: float = 1e-5, gamma_initializer: str | keras.Initializer = "ones"):
+        super().__init__()
+        self.epsilon, self.gamma_initializer = epsilon, gamma_initializer
+
+    def build(self, input_shape):
+        """γ and β, one of each for a channel."""
+        channels = input_shape[-1:]
+        self.gamma = self.add_weight(name="gamma", shape=channels, initializer=self.gamma_initializer, autocast=False)
+        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros", autocast=False)
+
+    def call(self, inputs):
+        """(B, H, W, C) → the same."""
+        x = ops.cast(inputs, "float32")
+        mean, variance = ops.moments(x, axes=[1, 2], keepdims=True)
+        scale = self.gamma * inverse_deviation(variance, self.epsilon)
+        return ops.cast(x * scale + (self.beta - mean * scale), self.compute_dtype)
