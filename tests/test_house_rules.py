@@ -32,6 +32,7 @@ MAY_BE_HEAVY = {
     "training/adversarial.py",
     "training/fitting.py",
     "training/initialisers.py",
+    "training/normalisation.py",
     "training/arrays.py",
     "training/process.py",
     "instruments/recognition.py",
@@ -49,7 +50,7 @@ def relative(path: Path) -> str:
 
 FILES = {"README.md", "__init__.py", "claims.py", "measures.py", "networks.py", "params.py", "train.py"}
 HEADINGS = ["What the paper reports", "What we keep", "What we change", "What we got", "What to make of it"]
-AUDIT = "What was changed after the audit of the first claims"
+CHANGED = ("What was changed after the audit of the first claims", "What was changed for the enumerable street")
 """A heading more, in the rooms that were there at the time."""
 ARGUMENTS = {
     "train.py": {"train": ["params", "seed", "data", "progress"]},
@@ -100,7 +101,7 @@ def test_a_room_has_the_files_of_every_room(room):
 def test_a_rooms_readme_answers_the_same_questions(room):
     text = (PACKAGE / room / "README.md").read_text(encoding="utf-8")
     assert text.splitlines()[0] == f"# {room}"
-    assert [heading for heading in re.findall(r"^## (.*)$", text, re.MULTILINE) if heading != AUDIT] == HEADINGS
+    assert [heading for heading in re.findall(r"^## (.*)$", text, re.MULTILINE) if heading not in CHANGED] == HEADINGS
 
 
 @pytest.mark.parametrize("room", ROOMS)

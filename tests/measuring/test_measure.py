@@ -148,7 +148,7 @@ def test_as_many_images_were_measured_as_there_are_outputs_or_samples(tiny_study
 
     monkeypatch.setattr(pix2pix, "measure", rate)
     measured = measure.scores_of(tiny_study, run)
-    assert (measured.scores, measured.n_images) == ({"rate": 1.5, "targets": 20.0}, n)
+    assert (measured.scores, measured.n_images) == ({1.0: {"rate": 1.5, "targets": 20.0}}, n)
     assert (measured.provenance["variant"], measured.provenance["seed"]) == (run.variant, run.seed)
     assert measured.environment == tiny.ENVIRONMENT
 
@@ -276,7 +276,9 @@ def test_a_missing_reader_of_labels_is_one_line_with_the_command_that_makes_it(t
 
 def rows_of(*scores: float, variant: str = "l1", instrument: str = "ssim") -> list[dict]:
     return [
-        {"variant": variant, "instrument": instrument, "seed": i, "score": f"{s:.6g}"} for i, s in enumerate(scores)
+        {"variant": variant, "snapshot": at, "instrument": instrument, "seed": i, "score": f"{s if at == 1 else 9:.6g}"}
+        for i, s in enumerate(scores)
+        for at in (0.5, 1)
     ]
 
 
@@ -428,7 +430,7 @@ def test_a_damaged_run_is_named(finished_study, in_this_process):
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -float("inf")])
 def test_a_score_that_is_no_number_is_named(finished_study, in_this_process, monkeypatch, score):
     def scores_of(declared, run):
-        return measure.Measured({"ssim": score if run.name == "pix2pix/l1_cgan/1" else 0.5}, 4, {}, {})
+        return measure.Measured({1.0: {"ssim": score if run.name == "pix2pix/l1_cgan/1" else 0.5}}, 4, {}, {})
 
     monkeypatch.setattr(measure, "scores_of", scores_of)
     message = error_of(finished_study)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from replications.training.normalisation import BatchNormalization
 from replications.vae_vs_gan import networks
 
 BUILDERS = {
@@ -91,7 +92,7 @@ def test_a_bias_stands_only_where_no_norm_follows(name):
     for layer in BUILDERS[name]().layers:
         if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose | layers.Dense):
             followers = {type(node.operation) for node in layer._outbound_nodes}
-            normed = bool({layers.BatchNormalization, layers.Reshape} & followers)
+            normed = bool({BatchNormalization, layers.Reshape} & followers)
             found += normed
             assert layer.use_bias == (not normed), layer.name
     assert found == (3 if name == "decoder" else 2), "as in DCGAN, all but the decoder's last and the others' first"
