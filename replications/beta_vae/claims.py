@@ -151,8 +151,8 @@ CLAIMS = (
         checks=(AUTOENCODER,),
         does_not_hold={
             "root": "trained until it tells {autoencoder.right_photo_share:.0%} of the photos apart, the autoencoder "
-            "puts them out {autoencoder.laplacian_variance:.2f} times as sharp as they are: its 16 numbers have room for "
-            "everything that varies. What is left shrinks with training (not tested beyond it)",
+            "puts them out {autoencoder.laplacian_variance:.2f} times as sharp as they are: its 16 numbers have room "
+            "for everything that varies. What is left shrinks with training (not tested beyond it)",
         },
     ),
     Claim(
