@@ -509,12 +509,6 @@ CLAIMS = (
             AT_THE_MEAN,
             AT_THE_MEDIAN,
         ),
-        does_not_hold={
-            "root": (
-                "nearer in every seed, but one interval of so few seeds is too wide once all claims of the study "
-                "are weighed together"
-            ),
-        },
     ),
     Claim(
         id="blur_is_where_the_target_is_uncertain",
