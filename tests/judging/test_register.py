@@ -323,7 +323,7 @@ STUDIES = {
         "seeds 1, 2, 3, 4, 5 → 3, 4, 5, 6, 8",
     ),
     "seed_dropped": (changed_params(".", lambda c: c.update(seeds=[1, 2, 3, 5])), "seeds 1, 2, 3, 4, 5 → 1, 2, 3, 5"),
-    "snapshot_added": (changed_params(".", lambda c: c["pix2pix"].update(snapshots=[0.5, 1.0])), "snapshots"),
+    "weights_averaged": (changed_params(".", lambda c: c["pix2pix"].update(ema=0.5)), "pix2pix.ema nothing → 0.5"),
     "reader_trained_longer": (
         changed_params(".", lambda c: c["readers"]["segmentation"].update(epochs=9)),
         "readers.segmentation.epochs 1 → 9",

@@ -111,7 +111,7 @@ def elsewhere(committed, trained_again, monkeypatch):
 
 
 def says(monkeypatch, **scores: float) -> None:
-    monkeypatch.setattr(measure, "scores_of_run", lambda declared, finished: SimpleNamespace(scores=scores))
+    monkeypatch.setattr(measure, "scores_of_run", lambda declared, finished: SimpleNamespace(scores={1.0: scores}))
 
 
 def test_on_another_machine_scores_within_the_spread_pass(elsewhere, monkeypatch, capsys):
@@ -182,5 +182,7 @@ def test_arms_of_one_seed_allow_anything():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(audit, "read_scores", lambda declared, room: scores)
         patch.setattr(judge, "claims_of", lambda _: [SimpleNamespace(replication=ROOM, needs={("k2", "psnr")})])
-        patch.setattr(measure, "scores_of_run", lambda declared, finished: SimpleNamespace(scores={"psnr": 90.0}))
+        patch.setattr(
+            measure, "scores_of_run", lambda declared, finished: SimpleNamespace(scores={1.0: {"psnr": 90.0}})
+        )
         assert list(audit.outside_the_spread(declared, finished)) == []
