@@ -323,7 +323,7 @@ STUDIES = {
         "seeds 1, 2, 3, 4, 5 → 3, 4, 5, 6, 8",
     ),
     "seed_dropped": (changed_params(".", lambda c: c.update(seeds=[1, 2, 3, 5])), "seeds 1, 2, 3, 4, 5 → 1, 2, 3, 5"),
-    "weights_averaged": (changed_params(".", lambda c: c["pix2pix"].update(ema=0.5)), "pix2pix.ema nothing → 0.5"),
+    "weights_averaged": (changed_params(".", lambda c: c["pix2pix"].update(ema=0.5)), "ema nothing → 0.5"),
     "reader_trained_longer": (
         changed_params(".", lambda c: c["readers"]["segmentation"].update(epochs=9)),
         "readers.segmentation.epochs 1 → 9",
@@ -380,7 +380,7 @@ def test_a_study_that_is_changed_after_its_runs_is_named_everywhere(place, monke
     (line,) = checked(capsys)
     assert line.startswith("not registered: study root: ")
     assert line.endswith(words)
-    told = "lambda_l1 100 → 10 in l1_cgan" if forgery == "an_arm_changed" else words
+    told = {"an_arm_changed": "lambda_l1 100 → 10 in l1_cgan"}.get(forgery, words)
     assert told in said_of().partition("differs from the register: ")[2]
     assert said_of(folder="real").startswith("registered before its runs"), "another study is untouched"
     train(Path())
