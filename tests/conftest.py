@@ -118,3 +118,17 @@ def labels_readers(shared) -> Path:
             assert done.returncode == 0, done.stderr
             whole.touch()
     return folder / "readers"
+
+
+@pytest.fixture(scope="session")
+def segmentation_readers(made_once) -> Path:
+    """A folder with the tiny segmentation nets, one per seed, and what they reach: `readers` and `results`."""
+
+    def make(folder: Path) -> None:
+        from tests import tiny
+
+        study = tiny.write_study(folder / "tiny")
+        done = tiny.command("readers", "--study", study, cwd=study)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("read-facades", make) / "tiny"

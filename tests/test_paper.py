@@ -1,6 +1,8 @@
 """A dry run of paper/: the study as it is declared, shrunk to toy size, through the commands that its pipeline runs."""
 
 import json
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -93,17 +95,40 @@ def paper(made_once) -> Path:
     return made_once("dry", run_all) / "paper"
 
 
+ONE_BY_ONE = """
+import contextlib, io, json, sys
+from pathlib import Path
+from replications.__main__ import main
+if __name__ == "__main__":  # processes of the commands import this file
+    for words in json.loads(sys.argv[1]):
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            assert main([*words, "--study", "paper"]) == 0, words
+        Path("-".join(words)).with_suffix(".txt").write_text(said.getvalue(), encoding="utf-8")
+"""
+"""Commands in one process, which imports once what they share; each is run in one of its own elsewhere."""
+
+
 def run_all(within: Path) -> None:
     folder = within / "paper"  # claims know a study by its folder's name
     write_arrays(tiny.write_params(folder, toy()))
-    by_room = [[command, room] for room in ROOMS for command in ("train", "measure")]
-    controls = [["controls", room] for room in ROOMS]
-    for command in (["readers"], *by_room, *controls, ["judge"]):
-        if command == controls[0]:
-            declare_all_arms(folder)
-        done = tiny.command(*command, "--study", folder, cwd=within)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-        (within / f"{'-'.join(command)}.txt").write_text(done.stdout, encoding="utf-8")
+    script = within / "commands.py"
+    script.write_text(ONE_BY_ONE, encoding="utf-8")
+    run_them(script, [["readers"], *([command, room] for room in ROOMS for command in ("train", "measure"))])
+    declare_all_arms(folder)
+    run_them(script, [*(["controls", room] for room in ROOMS), ["judge"]])
+
+
+def run_them(script: Path, commands: list[list[str]]) -> None:
+    done = subprocess.run(
+        [sys.executable, script, json.dumps(commands)],
+        cwd=script.parent,
+        env=tiny.environment(),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def declare_all_arms(folder: Path) -> None:

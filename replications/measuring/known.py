@@ -3,7 +3,7 @@
 A replication's measures have them scored by the instruments that judge its runs (controls.py).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,7 @@ def linear_arms(
     variants: Mapping[str, RunParams],
     names: Iterable[str],
     weight: Callable[[Any], float] = lambda params: params.beta,
+    objectives: Container[str] = (),
 ) -> dict[str, Mapping[str, float]]:
     """`linear_NAME` → scores of the best linear autoencoder of an arm's size and KL weight, and `photos_blurred`.
 
@@ -130,6 +131,7 @@ def linear_arms(
         variants: a study's, whose parameters say `latent_size`.
         names: of them those that quality checks ask about; undeclared ones are left out.
         weight: an arm's parameters → how much a nat weighs beside ½ Σ (x − x̂)².
+        objectives: of the names those that get, as `objective`, what the best linear VAE minimises.
     """
     any_arm = next(iter(variants.values()))
     photos, side = data["test_photo"][: any_arm.n_test], data["test_photo"].shape[1]
@@ -139,7 +141,12 @@ def linear_arms(
     scores = dict(reconstructions(photos))
     for name, params in arms.items():
         output = _through(photos, *components, params.latent_size, weight(params), side)
-        scores[f"linear_{name}"] = of_pictures(output, photos)
+        of_arm = dict(of_pictures(output, photos))
+        if name in objectives:
+            of_arm["objective"] = linear_objective(
+                data["train_photo"][: params.n_train], params.latent_size, params.beta
+            )
+        scores[f"linear_{name}"] = of_arm
     return scores
 
 

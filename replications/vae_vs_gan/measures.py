@@ -13,7 +13,7 @@ import numpy as np
 
 from replications.datasets import world
 from replications.instruments import classification, distribution, diversity, fidelity, modes, sharpness
-from replications.measuring import known
+from replications.measuring import known, street_scores
 from replications.measuring.curves import Curve
 from replications.vae_vs_gan.params import Params
 
@@ -34,15 +34,21 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     if "output" in images:
         output = images["output"] / 255.0
         scores |= sharpness.relative(output, target) | fidelity.scores(output, target)
+        on_list = street_scores.scores(params.dataset, {"output": images["output"], "target": images["target"]})
+        if on_list:
+            lost = scores["listed_distance_prior"] - on_list["listed_distance"]
+            scores |= {**on_list, "listed_distance_lost_prior": lost}
     for name in sharpness.SHARPNESS:
         scores[f"{name}_shown"] = scores.get(name, scores[f"{name}_prior"])
     if "iwae" in facts:
         scores |= _likelihood_scores(facts, target[0].size)
+        distortion = facts["decoder_variance"] * target[0].size / 2
+        scores["objective"] = distortion + params.beta * facts["rate"]
     return scores
 
 
 def mode_probabilities(dataset: str, n_modes: int) -> np.ndarray:
-    """The true probability of each mode, (n_modes,): the procedural world's, exactly, or those of digits at random."""
+    """The true probability of each mode, (n_modes,): the procedural world's, or all alike: street houses, digits."""
     if dataset.startswith("facade_world"):
         return world.mode_probabilities()
     return np.full(n_modes, 1 / n_modes)
@@ -63,9 +69,10 @@ def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> know
 def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
     """Control → instrument → score of known pictures that no net judges.
 
-    These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out.
+    These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out; of a
+    linear VAE also the loss, `objective`.
     """
-    return known.linear_arms(data, variants, ("autoencoder", "vae"))
+    return known.linear_arms(data, variants, ("autoencoder", "vae"), objectives=("vae",))
 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
@@ -86,6 +93,7 @@ def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) 
         "kl_to_true": modes.kl_to_true(shown, truth),
         "confidence": modes.confidence(predictions),
         "kid_prior": distribution.kid(ours, real),
+        **street_scores.scores(params.dataset, {"prior": images["prior"]}),
     }
 
 
@@ -109,13 +117,14 @@ def _likelihood_scores(facts: dict, n_values: int) -> dict[str, float]:
 METRICS = {
     "sharpness_autoencoder": ("autoencoder", "laplacian_variance"),
     "sharpness_vae_samples": ("vae", "laplacian_variance_prior"),
+    "sharpness_sigma_vae": ("sigma_vae", "laplacian_variance"),
     "sharpness_gan_samples": ("gan", "laplacian_variance_prior"),
     "modes_share_vae": ("vae", "modes_share"),
     "modes_share_gan": ("gan", "modes_share"),
 }
 """What `dvc metrics show` prints: name → (variant, instrument), means over seeds."""
 
-VARIANTS = ("autoencoder", "vae", "vae_gan", "gan")
+VARIANTS = ("autoencoder", "vae", "sigma_vae", "vae_gan", "gan", "dcgan")
 CURVES = (
     Curve(
         "sharpness of samples (1: as photographs) against the share of modes that they show",

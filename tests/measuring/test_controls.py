@@ -135,10 +135,12 @@ def test_where_the_distribution_is_known_its_exact_mean_is_the_floor(trained):
     assert 0 < scores["majority"]["pixel_accuracy"] < 1
 
 
-def test_the_command_scores_every_control_with_the_net_of_each_seed(trained, tmp_path):
+def test_the_command_scores_every_control_with_the_net_of_each_seed(trained, segmentation_readers, tmp_path):
     folder = tmp_path / "tiny"
     shutil.copytree(trained("pix2pix"), folder)
-    for command in (("readers",), ("controls", "pix2pix"), ("measure", "pix2pix")):
+    for name in ("readers", "results"):
+        shutil.copytree(segmentation_readers / name, folder / name)
+    for command in (("controls", "pix2pix"), ("measure", "pix2pix")):
         done = tiny.command(*command, "--study", folder, cwd=folder)
         assert done.returncode == 0, done.stderr
     ceilings = json.loads((folder / "results" / "readers.json").read_text())["segmentation"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from replications.datasets import world
+from replications.datasets import street, world
 from replications.instruments import classification
 from replications.instruments.sharpness import SHARPNESS
 from replications.judging.scores import Scores
@@ -19,19 +19,29 @@ from tests.rooms import recipes
 from tests.vae_vs_gan.test_train import SMALL, VARIANTS
 
 N_TARGET, N_PRIOR, N_SEARCH = 30, 300, 4
-HEADS = {"wall_colour": 4, "sky_shade": 3, "door_colour": 3, "mullion": 3}
-FACTS = {"elbo": 1.0, "iwae": 1.25, "rate": 40.0, "gaussian_baseline": 0.5, "pixelwise_baseline": 2.0}
+HEADS = {head: street.FACTORS[head] for head in street.MODE_FACTORS}
+FACTS = {
+    "elbo": 1.0,
+    "iwae": 1.25,
+    "rate": 40.0,
+    "decoder_variance": 0.01,
+    "gaussian_baseline": 0.5,
+    "pixelwise_baseline": 2.0,
+}
 RATIOS = [name for name in SHARPNESS if name != "spectral_slope"]
 
 
+ARMS = {**VARIANTS, "sigma_vae": {"variance": "optimal"}, "dcgan": VARIANTS["gan"]}
+
+
 def params(variant: str = "vae", **changes) -> Params:
-    return Params(**{**SMALL, **VARIANTS[variant], "dataset": "facade_world-32", **changes})
+    return Params(**{**SMALL, **ARMS[variant], "dataset": "enumerable_street-32", **changes})
 
 
 def drawn(n: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Photos of the world, and their factors."""
-    labels, factors = world.sample(np.random.default_rng(seed), n, 32)
-    return world.render(labels, factors), factors
+    """Photos of the street, and their factors."""
+    numbers = np.random.default_rng(seed).integers(0, street.N_PHOTOS, n)
+    return street.photos()[numbers], street.factors_of(numbers)
 
 
 @pytest.fixture(scope="module")
@@ -105,18 +115,21 @@ def test_a_perfect_model(perfect, reader):
         assert scores[f"ssim{ending}"] == pytest.approx(1)
         assert scores[f"mse{ending}"] == scores[f"l1{ending}"] == 0
     assert scores["confidence"] == 1
-    assert reader["asked"][-1] == Path("readers", "classification-facade_world-32.npz")
+    assert reader["asked"][-1] == Path("readers", "classification-enumerable_street-32.npz")
+    assert scores["right_photo_share"] == 1
+    for name in ("listed_distance", "listed_distance_prior", "listed_distance_lost_prior"):
+        assert scores[name] == pytest.approx(0, abs=1e-6), name
+    assert scores["support_share_prior"] == 1
 
 
 def test_perfect_samples_show_the_modes_that_are_to_be_expected(perfect, samples):
     scores = measure(perfect)
-    shown = world.mode_of(samples[1])
+    shown = street.mode_of(samples[1])
     assert scores["modes_covered"] == len(set(shown))
     assert scores["modes_share"] == pytest.approx(1, abs=0.07)
-    p = world.mode_probabilities()
-    assert scores["mode_entropy_share"] == pytest.approx(scores["mode_entropy"] / -(p * np.log(p)).sum())
-    assert scores["mode_entropy_share"] == pytest.approx(1, abs=0.05)
-    assert scores["kl_to_true"] == pytest.approx(107 / 2 / N_PRIOR, abs=0.07), "as few images raise it"
+    assert scores["mode_entropy_share"] == pytest.approx(scores["mode_entropy"] / log(street.N_MODES))
+    assert scores["mode_entropy_share"] == pytest.approx(1, abs=0.08), "few images lower it"
+    assert scores["kl_to_true"] == pytest.approx(log(street.N_MODES) - scores["mode_entropy"]), "of a uniform truth"
     assert abs(scores["kid_prior"]) < 0.4
 
 
@@ -125,18 +138,20 @@ def test_perfect_samples_show_the_modes_that_are_to_be_expected(perfect, samples
 
 def test_samples_of_one_mode(perfect, samples, reader):
     photos, factors = samples
-    modes = world.mode_of(factors)
+    modes = street.mode_of(factors)
     mode = np.bincount(modes).argmax()
     first = int(np.flatnonzero(modes == mode)[0])
     reader["prediction"] = one_hot({head: np.full(N_PRIOR, factors[head][first]) for head in HEADS})
     before = measure(perfect)
     scores = measure({**perfect, "prior": np.repeat(photos[first : first + 1], N_PRIOR, axis=0)})
-    p = world.mode_probabilities()
+    n = street.N_MODES
     assert scores["modes_covered"] == 1
-    assert scores["modes_share"] == pytest.approx(1 / (1 - (1 - p) ** N_PRIOR).sum())
+    assert scores["modes_share"] == pytest.approx(1 / (n * (1 - (1 - 1 / n) ** N_PRIOR)))
+    assert scores["mode_variation_prior"] == pytest.approx(1 - 1 / n)
+    assert scores["distinct_share_prior"] < before["distinct_share_prior"]
     assert scores["mode_entropy"] == scores["mode_entropy_share"] == 0
     assert scores["variety_prior"] == pytest.approx(0, abs=1e-12)
-    assert scores["kl_to_true"] == pytest.approx(-np.log(p[mode]))
+    assert scores["kl_to_true"] == pytest.approx(log(n))
     assert scores["kid_prior"] > 0.5 > abs(before["kid_prior"])
 
 
@@ -145,7 +160,7 @@ def test_each_head_counts_for_the_modes(perfect, samples, reader):
     for head, n in HEADS.items():
         reader["prediction"] = one_hot({**samples[1], head: np.zeros(N_PRIOR, int)})
         held = measure(perfect)
-        assert held["modes_covered"] <= 108 / n
+        assert held["modes_covered"] <= street.N_MODES / n
         assert held["modes_share"] < 1.2 / n
 
 
@@ -222,6 +237,16 @@ def test_bounds(perfect):
 def test_the_true_probabilities_of_modes():
     np.testing.assert_array_equal(measures.mode_probabilities("facade_world-32", 108), world.mode_probabilities())
     np.testing.assert_allclose(measures.mode_probabilities("stacked_mnist-32", 1000), np.full(1000, 1e-3))
+    of_street = np.bincount(street.mode_of(street.factors_of(np.arange(street.N_PHOTOS)))) / street.N_PHOTOS
+    np.testing.assert_allclose(measures.mode_probabilities("enumerable_street-32", street.N_MODES), of_street)
+
+
+def test_elsewhere_nothing_is_held_against_a_list(perfect):
+    assert not any("listed" in name for name in measure(perfect, dataset="stacked_mnist-32"))
+
+
+def test_the_loss_counts_half_the_squared_error_of_samples_and_the_weighed_rate(perfect):
+    assert measure(perfect, beta=0.5)["objective"] == pytest.approx(0.01 * 3072 / 2 + 0.5 * 40)
 
 
 def test_digits_are_uniform(perfect, reader):
@@ -240,14 +265,17 @@ def test_digits_are_uniform(perfect, reader):
 def scores_by_variant(perfect) -> dict[str, dict[str, float]]:
     """What each variant's runs would be scored by, of made-up images: soft where there are pixels to average."""
     soft = {"output": blurred(perfect["output"], 0.8), "searched": blurred(perfect["searched"], 0.8)}
+    one_house = np.repeat(perfect["prior"][:1], N_PRIOR, axis=0)
     made = {
         "autoencoder": {**perfect, **soft, "prior": blurred(perfect["prior"], 1.0)},
         "vae": {**perfect, **soft, "prior": blurred(perfect["prior"], 1.0)},
+        "sigma_vae": {**perfect, "prior": blurred(perfect["prior"], 1.0)},
+        "dcgan": {"target": perfect["target"], "searched": perfect["searched"], "prior": one_house},
         "gan": {**{n: i for n, i in perfect.items() if n != "output"}, "searched": perfect["searched"][::-1]},
         "vae_gan": {**perfect, "output": np.roll(perfect["output"], 1, axis=2)},
     }
     facts = {name: FACTS if "vae" in name else {} for name in made}
-    return {name: measure(images, facts[name], **VARIANTS[name]) for name, images in made.items()}
+    return {name: measure(images, facts[name], **ARMS[name]) for name, images in made.items()}
 
 
 def test_every_claim_can_be_judged_and_points_the_right_way(scores_by_variant):
@@ -267,6 +295,10 @@ def test_every_claim_can_be_judged_and_points_the_right_way(scores_by_variant):
         "autoencoder_reconstructions_are_blurred",
         "adversarial_term_sharpens_the_vae",
         "adversarial_term_costs_fidelity",
+        "gan_samples_are_nearer_to_photographs_than_those_of_a_calibrated_vae",
+        "dcgans_loss_drops_modes_that_pairing_keeps",
+        "a_calibrated_vae_reconstructs_crisply",
+        "a_calibrated_vaes_samples_are_further_from_photographs_than_its_reconstructions",
         "vae_covers_modes",
         "latent_search_in_the_gan_is_less_faithful_than_the_vae",
         "vae_gives_a_likelihood_bound",
@@ -283,10 +315,11 @@ def test_metrics_curves_claims_and_tables_name_what_is_scored(scores_by_variant)
 
 def test_the_sheet(perfect):
     images = {}
-    for number, variant in enumerate(VARIANTS):
+    for number, variant in enumerate(ARMS):
         images[variant] = {name: np.full_like(one, 10 * number) for name, one in perfect.items()}
         images[variant]["target"] = perfect["target"]
     del images["gan"]["output"]
+    del images["dcgan"]["output"]
     columns = measures.sheet(images)
     titles = [title for title, _ in columns]
     assert len(set(titles)) == len(titles)

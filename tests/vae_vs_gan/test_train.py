@@ -46,6 +46,7 @@ VARIANTS = {
     "vae": {},
     "gan": {"encoder": "none", "beta": 0.0, "gamma": 1.0},
     "vae_gan": {"gamma": 3.0},
+    "paired": {"gamma": 3.0, "game": "relativistic", "gradient_penalty": 0.2},
 }
 
 
@@ -193,7 +194,9 @@ class Game:
         beside = {
             "decoder": networks.decoder(32, **shape, seed=7),
             "encoder": networks.encoder(32, **shape, gaussian=self.p.encoder == "gaussian", seed=7),
-            "discriminator": networks.discriminator(32, channels=self.p.channels, seed=7),
+            "discriminator": networks.discriminator(
+                32, channels=self.p.channels, normalised=self.p.gradient_penalty == 0, seed=7
+            ),
         }
         rng = np.random.default_rng(1)
         self.nets = {}  # name → ours, theirs
@@ -236,7 +239,7 @@ class Game:
             errors = tf.reduce_sum((self.x - decoded[:n_real]) ** 2, axis=[1, 2, 3])
             losses["distortion"] = 0.5 * tf.reduce_mean(errors)
             model += losses["distortion"] + self.p.beta * losses.get("rate", 0.0)
-        if d:
+        if d and self.p.game == "standard":
 
             def surprise(pictures, label):
                 logits = d(pictures, training=True)
@@ -245,6 +248,17 @@ class Game:
 
             losses["discriminator"] = surprise(self.x, 0.8) + surprise(decoded, 0.0)
             losses["adversarial"] = surprise(decoded, 1.0)
+        elif d:
+            real, fake = d(self.x), d(decoded)
+            lead = tf.tile(real, (2, 1)) - fake  # reconstructions and samples, each beside a photo
+            losses["discriminator"] = -tf.reduce_mean(tf.math.log_sigmoid(lead))
+            losses["adversarial"] = -tf.reduce_mean(tf.math.log_sigmoid(-lead))
+            directions = keras.random.SeedGenerator(3)
+            for pictures, logits in ((self.x, real), (decoded, fake)):
+                step = self.p.penalty_step * keras.random.normal(pictures.shape, seed=directions)
+                slope = (d(pictures + step) - logits) / self.p.penalty_step
+                losses["discriminator"] += self.p.gradient_penalty / 2 * tf.reduce_mean(slope**2)
+        if d:
             model += self.p.gamma * losses["adversarial"]
         return losses | {"model": model}
 
@@ -287,6 +301,9 @@ def test_one_loss_has_the_gradients_of_two(game):
         for variable, gradient, expected in zip(
             variables, tape.gradient(total, [v.value for v in variables]), gradients[net], strict=True
         ):
+            if game.p.game == "relativistic" and variable is game.model.discriminator.layers[-1].bias:
+                assert abs(float(gradient[0])) < 1e-5, "what all logits have in common is in no difference of them"
+                continue
             assert_near(gradient, expected, variable.path, 1e-3)
 
 
@@ -353,8 +370,8 @@ def test_noise_is_drawn_anew_and_follows_from_the_seed_alone():
 def test_variants_of_one_seed_begin_alike():
     models = {variant: train.VAEvsGAN(params(variant), 32, 5) for variant in VARIANTS}
     for net, variants in {
-        "decoder": ("autoencoder", "vae", "gan", "vae_gan"),
-        "encoder": ("vae", "vae_gan"),
+        "decoder": ("autoencoder", "vae", "gan", "vae_gan", "paired"),
+        "encoder": ("vae", "vae_gan", "paired"),
         "discriminator": ("gan", "vae_gan"),
     }.items():
         first, *others = (getattr(models[variant], net).get_weights() for variant in variants)
