@@ -7,7 +7,9 @@ import difflib
 import importlib
 import re
 import reprlib
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -197,7 +199,7 @@ def load(folder: str | Path) -> Study:
     folder = Path(folder)
     path = folder / "params.yaml"
     try:
-        content = YAML(typ="safe").load(path)
+        content = unchecked(path)
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file; a study is a folder with a params.yaml, name it by --study") from None
     except OSError as error:
@@ -220,6 +222,17 @@ def load(folder: str | Path) -> Study:
         readers=head.readers,
         variants={name: _variants(name, section, path) for name, section in rooms.items()},
     )
+
+
+def unchecked(path: Path) -> Any:
+    """What a params.yaml says as YAML, whatever it is."""
+    return deepcopy(_parsed(path.read_bytes()))
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: bytes) -> Any:
+    """What YAML says, not to be changed: a command asks for the same file several times, and each takes a while."""
+    return YAML(typ="safe").load(text)
 
 
 def _variants(replication: str, section: Any, path: Path) -> dict[str, RunParams]:

@@ -174,7 +174,7 @@ def test_a_precision_that_a_processor_does_not_have_is_refused_before_training(t
     content["pix2pix"]["precision"] = "mixed_bfloat16"
     folder = tiny.write_params(tmp_path / "paper", content)
     write_arrays(folder)
-    done = tiny.command("train", "pix2pix", "--study", folder, cwd=tmp_path)
+    done = tiny.here("train", "pix2pix", "--study", folder, cwd=tmp_path)
     tiny.assert_one_line_error(done, "l1: precision = mixed_bfloat16: expected a GPU, or KERAS_BACKEND=jax")
 
 

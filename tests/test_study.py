@@ -318,7 +318,7 @@ def test_bytes_that_are_no_text_are_one_line(tmp_path):
 def test_every_command_ends_with_that_line(tmp_path, module):
     tiny.write_params(tmp_path, changed(ecpohs=3))
     replication = ["pix2pix"] if module in ("train", "measure") else []
-    done = tiny.command(module, *replication, "--study", tmp_path, cwd=tmp_path)
+    done = tiny.here(module, *replication, "--study", tmp_path)
     tiny.assert_one_line_error(done, "params.yaml: pix2pix.variants.l1", "unknown key 'ecpohs'", "'epochs'")
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from math import log
 from pathlib import Path
 
@@ -301,6 +302,20 @@ def command(*words: object, cwd: Path = ROOT, module: str = "replications", **mo
         timeout=900,
         check=False,
     )
+
+
+def here(*words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    """The same in this process, for a command that ends before it starts others: nobody waits for Python to start."""
+    from replications import __main__ as door
+    from replications import command
+
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err):
+        try:
+            command.run(lambda: door.main([str(word) for word in words]))
+        except SystemExit as stopped:
+            status = int(stopped.code or 0)
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
 
 def assert_one_line_error(done: subprocess.CompletedProcess, *said: str) -> None:

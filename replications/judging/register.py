@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
 
 from replications import command, study
 from replications.errors import ReplicationError
@@ -299,7 +298,7 @@ def here() -> State:
 
 def of_study(declared: study.Study) -> dict[Key, Any]:
     """What a study declares, and the runs that are there."""
-    said = YAML(typ="safe").load(declared.params_file)
+    said = study.unchecked(declared.params_file)
     state: dict[Key, Any] = {("studies", declared.name, part): value for part, value in parts(said).items()}
     return state | {("runs", declared.name, name): runs_of(declared.folder, name) for name in declared.variants}
 

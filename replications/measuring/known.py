@@ -82,7 +82,10 @@ def linear(
 def _components(train: np.ndarray, n_values: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean (D,) of the squares of photos, and their first components: variances (n,), the largest last, axes (D, n)."""
     x = _cut(train, side) / 255.0
-    mean, n = x.mean(axis=0), min(n_values, x.shape[1])  # as many components as values in a square lose nothing
+    mean, n = x.mean(axis=0), min(n_values, *x.shape)  # no more say anything of so few squares, or of so small ones
+    if len(x) < x.shape[1]:
+        _, lengths, directions = linalg.svd(x - mean, full_matrices=False)
+        return mean, lengths[:n][::-1] ** 2 / len(x), directions[:n][::-1].T
     covariance = np.cov((x - mean).T, bias=True)
     variances, axes = linalg.eigh(covariance, subset_by_index=(x.shape[1] - n, x.shape[1] - 1))
     return mean, variances, axes
@@ -111,8 +114,14 @@ def linear_objective(train: np.ndarray, n_values: int, beta: float) -> float:
         beta: weight of the KL term in nats; 0: half the squared error that PCA leaves.
     """
     mean, variances, _ = _components(train, n_values, train.shape[1])
+    return _objective(train, mean, variances, n_values, beta)
+
+
+def _objective(train: np.ndarray, mean: np.ndarray, variances: np.ndarray, n_values: int, beta: float) -> float:
+    """The same, from the mean and the variances of at least so many components, the largest last."""
     total = np.square(train / 255.0 - mean.reshape(train.shape[1:])).sum(axis=(1, 2, 3)).mean()
-    kept = variances[variances > beta]
+    largest = variances[-n_values:]
+    kept = largest[largest > beta]
     price = beta * (1 + np.log(kept / beta)).sum() if beta else 0.0
     return float((total - kept.sum() + price) / 2)
 
@@ -137,10 +146,11 @@ def linear_arms(
     photos, side = data["test_photo"][: any_arm.n_test], data["test_photo"].shape[1]
     arms: dict[str, Any] = {name: variants[name] for name in names if name in variants}
     largest = max((params.latent_size for params in arms.values()), default=1)
-    components = _components(data["train_photo"][: any_arm.n_train], largest, side)
+    train = data["train_photo"][: any_arm.n_train]
+    mean, variances, axes = _components(train, largest, side)
     scores = dict(reconstructions(photos))
     for name, params in arms.items():
-        output = _through(photos, *components, params.latent_size, weight(params), side)
+        output = _through(photos, mean, variances, axes, params.latent_size, weight(params), side)
         of_arm = dict(of_pictures(output, photos))
         if name in objectives:
             of_arm["objective"] = linear_objective(

@@ -43,6 +43,7 @@ def train(declared: study.Study) -> None:
     nets = [("segmentation", "")] if declared.readers.segmentation else []
     nets += [("classification", dataset) for dataset in declared.readers.classification]
     wanted = [(seed, kind, dataset) for kind, dataset in nets for seed in declared.seeds]
+    check_data(declared)
     for seed in declared.seeds:
         declared.nets(seed).mkdir(parents=True, exist_ok=True)
     settle()  # before a process of the pool imports NumPy
@@ -64,6 +65,24 @@ def train(declared: study.Study) -> None:
             of_net = of_kind.setdefault(dataset, {}) if dataset else of_kind
             of_net[str(seed)] = {key: float(f"{score:.6g}") for key, score in ceiling.items()}
     write_text(declared.folder / "results" / "readers.json", json.dumps(ceilings, indent=1) + "\n")
+
+
+def check_data(declared: study.Study) -> None:
+    """Whether the arrays hold what the nets are to read, before a process is started for any of them.
+
+    Raises:
+        DataError: a data set is not there, or lacks an array or a label.
+    """
+    if declared.readers.segmentation:
+        path = declared.folder / "arrays" / f"{declared.readers.segmentation.dataset}.npz"
+        data = arrays.load(path)
+        _ = [data[name] for name in ("palette", "train_photo", "train_labels", "test_photo", "test_labels")]
+    for dataset, reader in declared.readers.classification.items():
+        path = declared.folder / "arrays" / f"{dataset}.npz"
+        data = arrays.load(path)
+        for split in ("train", "test"):
+            for head in reader.heads:
+                _labels(data, split, head, path)
 
 
 def _train_one(declared: study.Study, seed: int, kind: str, dataset: str) -> dict[str, float]:

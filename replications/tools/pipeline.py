@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-from ruamel.yaml import YAML
 
 from replications import code, command, study
 from replications.results import write_text
@@ -63,7 +62,7 @@ def render(declared: study.Study) -> str:
         here="" if declared.name == "root" else f"{declared.folder.as_posix()}/",
         bundled=declared.name == "root",
         replications=list(declared.variants),
-        declared=list(YAML(typ="safe").load(declared.params_file)),
+        declared=list(study.unchecked(declared.params_file)),
         datasets=datasets,
         data=[DataSet(key) for key in dict.fromkeys([*read, *datasets.values()])],
         read=list(dict.fromkeys(read)),

@@ -227,5 +227,5 @@ def test_the_command_trains_the_declared_reader_and_writes_its_ceiling(tmp_path)
 
 def test_a_head_that_is_no_label_is_one_line_with_those_that_are(tmp_path):
     folder = study_of(tmp_path / "study", ["door_colour", "lit"])
-    done = tiny.command("readers", "--study", folder, cwd=tmp_path)
+    done = tiny.here("readers", "--study", folder)
     tiny.assert_one_line_error(done, "facade_world-tiny.npz: no label 'lit'", "known are ['door_colour']", "heads")

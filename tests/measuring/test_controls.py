@@ -48,6 +48,39 @@ def test_no_linear_code_is_closer_to_what_it_was_fitted_on():
         assert best < np.square((x - mean) - (x - mean) @ q @ q.T).mean()
 
 
+def test_few_photos_have_the_components_of_the_same_photos_many_times():
+    """Fewer than values go another way, which takes no matrix of all values."""
+    few, test = photos(100), photos(20, seed=1)
+    many = np.concatenate([few] * 3)
+    assert len(few) < few[0].size < len(many)
+    for n_values, beta in ((5, 0.0), (5, 0.02), (99, 0.0)):
+        difference = known.linear(few, test, n_values, beta).astype(int) - known.linear(many, test, n_values, beta)
+        assert np.abs(difference).max() <= 1, "but for rounding"
+        assert known.linear_objective(few, n_values, beta) == pytest.approx(
+            known.linear_objective(many, n_values, beta)
+        )
+
+
+def test_arms_of_several_sizes_are_scored_as_each_by_itself():
+    @dataclass
+    class Arm:
+        latent_size: int
+        beta: float = 0.0
+        n_train: int = 100
+        n_test: int = 20
+
+    data = {"train_photo": photos(120, size=16), "test_photo": photos(30, size=16, seed=1)}
+    arms = {"small": Arm(2, 0.02), "large": Arm(7)}
+    scores = known.linear_arms(data, arms, ("small", "large", "not declared"), objectives=("small",))
+    train, test = data["train_photo"][:100], data["test_photo"][:20]
+    for name, arm in arms.items():
+        expected = known.of_pictures(known.linear(train, test, arm.latent_size, arm.beta), test)
+        assert scores[f"linear_{name}"]["mse"] == pytest.approx(expected["mse"], rel=1e-6)
+    assert scores["linear_small"]["objective"] == pytest.approx(known.linear_objective(train, 2, 0.02))
+    assert "objective" not in scores["linear_large"]
+    assert scores.keys() == {"photos_blurred", "linear_small", "linear_large"}
+
+
 def test_a_weight_of_the_kl_term_shrinks_by_what_lucas_et_al_say():
     """One component of variance λ: the decoded mean of a deviation d is (1 − β/λ) d, and nothing below β."""
     train = np.full((2, 1, 1, 3), 128, np.uint8)
@@ -166,7 +199,7 @@ def test_the_command_scores_every_control_with_the_net_of_each_seed(trained, seg
     ],
 )
 def test_what_is_not_there_is_one_line(trained, tmp_path, arguments, words):
-    done = tiny.command("controls", *arguments, cwd=trained("pix2pix"))
+    done = tiny.here("controls", *arguments, cwd=trained("pix2pix"))
     tiny.assert_one_line_error(done, *words)
 
 

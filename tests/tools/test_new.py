@@ -19,6 +19,8 @@ COPIED = (
     ".dvcignore",
 )
 """What of a checkout the guide needs."""
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "report.html", "data", "arrays", "runs", "readers")
+"""What Git does not keep either."""
 SMALLER = {
     "dataset: facade_world-32": "dataset: facade_world-tiny",
     "n_train: 1500": "n_train: 32",
@@ -30,7 +32,7 @@ def checkout(folder: Path) -> Path:
     for name in COPIED:
         source = tiny.ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "report.html"))
+            shutil.copytree(source, folder / name, ignore=NOT_COPIED)
         else:
             shutil.copy(source, folder / name)
     return folder
@@ -156,16 +158,25 @@ def test_damaged_params_are_named_and_nothing_is_written(tmp_path):
 # --- and taken away again ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def repository(tmp_path) -> Path:
-    """A checkout under Git and DVC with everything committed."""
-    root = checkout(tmp_path / "suite")
+@pytest.fixture(scope="module")
+def committed(made_once) -> Path:
+    """A checkout under Git and DVC with everything committed: do not change it."""
+    return made_once("committed", commit) / "suite"
+
+
+def commit(within: Path) -> None:
+    root = checkout(within / "suite")
     shutil.copytree(tiny.ROOT / ".dvc", root / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "bundled"))
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     subprocess.run(["dvc", "repro", "--quiet", "--single-item", "code", "judge", "report"], cwd=root, check=True)
     for command in (["add", "--all"], [*IDENTITY, "commit", "--quiet", "--message", "all"]):
         subprocess.run(["git", *command], cwd=root, check=True)
-    return root
+
+
+@pytest.fixture
+def repository(committed, tmp_path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(committed, tmp_path / "suite", symlinks=True))
 
 
 IDENTITY = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
@@ -192,12 +203,12 @@ def test_what_was_begun_and_judged_is_taken_away_without_a_trace(repository, beg
     assert status(repository) == ""
 
 
-def test_what_git_knows_is_kept_unless_it_is_said(repository):
-    done = tiny.command("remove", "vq_vae", cwd=repository, PYTHONPATH=str(repository))
+def test_what_git_knows_is_kept_unless_it_is_said(committed):
+    done = tiny.command("remove", "vq_vae", cwd=committed, PYTHONPATH=str(committed))
     tiny.assert_one_line_error(done, "vq_vae", "paper/params.yaml declares it, too", "take its section out there first")
-    assert status(repository) == ""
+    assert status(committed) == ""
 
 
-def test_an_unknown_replication_is_one_line_with_those_that_there_are(repository):
-    done = tiny.command("remove", "flow", cwd=repository, PYTHONPATH=str(repository))
+def test_an_unknown_replication_is_one_line_with_those_that_there_are(committed):
+    done = tiny.command("remove", "flow", cwd=committed, PYTHONPATH=str(committed))
     tiny.assert_one_line_error(done, "'flow': no such replication; there are beta_vae, pix2pix")

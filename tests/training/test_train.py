@@ -435,7 +435,7 @@ def test_two_workers_a_kill_and_a_failing_variant_leave_a_room_the_same_bytes(tr
 )
 def test_a_negative_hyper_parameter_is_one_line(tmp_path, room, key, value):
     folder = tiny.write_study(tmp_path / "tiny", room, **{room: {**tiny.ROOMS[room], key: value}})
-    done = train(folder, room=room)
+    done = tiny.here("train", room, "--study", folder)
     tiny.assert_one_line_error(done, f"params.yaml: {room}.variants.", f"{key} = {value}: input should be greater than")
     assert not (folder / "runs").exists()
 
@@ -444,7 +444,7 @@ def test_a_negative_hyper_parameter_is_one_line(tmp_path, room, key, value):
 
 
 def test_an_unknown_replication_is_named(tiny_study):
-    done = tiny.command("train", "cyclegan", "--study", tiny_study.folder, cwd=tiny_study.folder)
+    done = tiny.here("train", "cyclegan", "--study", tiny_study.folder)
     tiny.assert_one_line_error(done, "no section for replication 'cyclegan'", "['pix2pix']")
 
 
@@ -457,21 +457,24 @@ def test_an_unknown_replication_is_named(tiny_study):
     ],
 )
 def test_a_bad_argument_is_one_line(tiny_study, arguments, said):
-    tiny.assert_one_line_error(train(tiny_study.folder, *arguments), *said)
+    done = tiny.here("train", "pix2pix", "--study", tiny_study.folder, *arguments)
+    tiny.assert_one_line_error(done, *said)
 
 
 def test_missing_arrays_are_named_with_the_command_that_makes_them(tiny_study):
     path = tiny_study.folder / "arrays" / "facade_world-tiny.npz"
     path.unlink()
     remedy = f"run {repro(tiny_study.folder, 'arrays')}"
-    tiny.assert_one_line_error(train(tiny_study.folder), f"{path}: no such file", remedy)
+    tiny.assert_one_line_error(
+        tiny.here("train", "pix2pix", "--study", tiny_study.folder), f"{path}: no such file", remedy
+    )
 
 
 def test_truncated_arrays_are_named_with_the_command_that_makes_them(tiny_study):
     path = tiny_study.folder / "arrays" / "facade_world-tiny.npz"
     path.write_bytes(path.read_bytes()[:-100])
     remedy = f"run {repro(tiny_study.folder, 'arrays')}"
-    tiny.assert_one_line_error(train(tiny_study.folder), str(path), remedy)
+    tiny.assert_one_line_error(tiny.here("train", "pix2pix", "--study", tiny_study.folder), str(path), remedy)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere", "pigeon://127.0.0.1:9"])

@@ -424,10 +424,10 @@ def test_smaller_and_as_large_again_is_the_same_where_nothing_is_fine():
 
 def test_nothing_there_to_damage_or_to_read_with_is_one_line(tmp_path, bundled):
     tiny.write_params(tmp_path, tiny.params("pix2pix"))
-    done = tiny.command("ladder", "--study", tmp_path, "--out", tmp_path / "out", cwd=tmp_path)
+    done = tiny.here("ladder", "--study", tmp_path, "--out", tmp_path / "out")
     tiny.assert_one_line_error(done, "facade_world-32.npz is missing", "python -m replications datasets export")
     write_arrays(tmp_path / "arrays", n=250)
-    done = tiny.command("ladder", "--study", tmp_path, "--out", tmp_path / "out", cwd=tmp_path)
+    done = tiny.here("ladder", "--study", tmp_path, "--out", tmp_path / "out")
     tiny.assert_one_line_error(done, "classification-facade_world-32.npz: no such file", "dvc repro")
     assert not (tmp_path / "out").exists(), "nothing is written, and nothing climbed, before the nets are there"
 
