@@ -9,8 +9,8 @@ from dataclasses import replace
 from math import log
 
 from replications.beta_vae.params import BETAS
-from replications.judging.checks import learned, like_photographs
-from replications.judging.claims import Check, Claim, Deviation, PublishedTable
+from replications.judging.checks import learned, learned_by_its_loss, like_photographs
+from replications.judging.claims import Claim, Deviation, PublishedTable
 from replications.judging.predicates import Above, Below, Decreases, Dips, Greater, Increases, Less
 
 VARIED = "weight of the KL term, variance of the decoder"
@@ -58,16 +58,7 @@ KID = Deviation(
 AUTOENCODER = learned("autoencoder", "linear_autoencoder")
 SMALL_BETA = learned("beta_0001", "linear_autoencoder")
 BETA_1 = replace(learned("beta_1", "linear_beta_1"), studies=("real", "paper"))
-OBJECTIVE = Check(
-    "beta_1 has learned: its loss, error and weighed rate together, is at most that of the best linear VAE of the same "
-    "size and weight of the KL term",
-    "objective",
-    "beta_1",
-    "at most",
-    ("linear_beta_1", "objective"),
-    "principal components of the training photographs; beside the error alone it counts the nats that a VAE saves",
-    studies=("root",),
-)
+OBJECTIVE = learned_by_its_loss("beta_1", "linear_beta_1")
 SIGMA = learned("sigma", "linear_autoencoder")
 FIFTYFOLD = Deviation(
     "method",

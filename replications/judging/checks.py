@@ -23,6 +23,20 @@ def learned(variant: str, linear: str) -> Check:
     )
 
 
+def learned_by_its_loss(variant: str, linear: str) -> Check:
+    """A VAE may trade error for rate, so its error alone does not tell whether it has learned (the street alone)."""
+    return Check(
+        f"{variant} has learned: its loss, error and weighed rate together, is at most that of the best linear VAE of "
+        "the same size and weight of the KL term",
+        "objective",
+        variant,
+        "at most",
+        (linear, "objective"),
+        "principal components of the training photographs; beside the error alone it counts the nats that a VAE saves",
+        studies=("root",),
+    )
+
+
 def like_photographs(variant: str, why: str = BLURRED) -> Check:
     """Samples are at most as far from photographs as photographs are through a blur that a person sees through."""
     return Check(

@@ -11,7 +11,7 @@ per dimension over a baseline, one nat per image between two bounds of one model
 from dataclasses import replace
 from math import log
 
-from replications.judging.checks import learned, like_listed, recognisable
+from replications.judging.checks import learned, learned_by_its_loss, like_listed, recognisable
 from replications.judging.claims import Check, Claim, Deviation, PublishedTable
 from replications.judging.predicates import Above, Below, Greater, Less, Peaks
 
@@ -113,16 +113,7 @@ PAIRED_GAME = (*TRAINING, ONE_STEP, PAIRED, AVERAGED)
 
 AUTOENCODER = learned("autoencoder", "linear_autoencoder")
 VAE = replace(learned("vae", "linear_vae"), studies=("real",))
-OBJECTIVE = Check(
-    "vae has learned: its loss, error and weighed rate together, is at most that of the best linear VAE of the same "
-    "size and weight of the KL term",
-    "objective",
-    "vae",
-    "at most",
-    ("linear_vae", "objective"),
-    "principal components of the training photographs; beside the error alone it counts the nats that a VAE saves",
-    studies=("root",),
-)
+OBJECTIVE = learned_by_its_loss("vae", "linear_vae")
 SIGMA = learned("sigma_vae", "linear_autoencoder")
 GAN = (*recognisable("gan"), like_listed("gan"))
 VAE_GAN = replace(
