@@ -153,9 +153,7 @@ def linear_arms(
         output = _through(photos, mean, variances, axes, params.latent_size, weight(params), side)
         of_arm = dict(of_pictures(output, photos))
         if name in objectives:
-            of_arm["objective"] = linear_objective(
-                data["train_photo"][: params.n_train], params.latent_size, params.beta
-            )
+            of_arm["objective"] = _objective(train, mean, variances, params.latent_size, params.beta)
         scores[f"linear_{name}"] = of_arm
     return scores
 
