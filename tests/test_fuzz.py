@@ -126,19 +126,19 @@ def test_any_structure_loads_or_is_refused(folder, content):
     load(folder, dumped(content))
 
 
-@fuzz(150)
+@fuzz(90)
 @given(st.sampled_from(positions(TINY)), structures)
 def test_any_value_anywhere_loads_or_is_refused(folder, at, value):
     load(folder, dumped(changed(TINY, at, value)))
 
 
-@fuzz(100)
+@fuzz(60)
 @given(st.sampled_from(VARIANTS) | st.sampled_from(positions(TINY)), keys)
 def test_any_key_anywhere_loads_or_is_refused(folder, at, name):
     load(folder, dumped(renamed(TINY, at, name)))
 
 
-@fuzz(150)
+@fuzz(90)
 @given(st.text(alphabet="[]{}:,-&*!|>?#%@'\"\\ \n\tab01.e~<=_", max_size=60))
 def test_any_text_loads_or_is_refused(folder, text):
     load(folder, text)
@@ -163,7 +163,7 @@ VALUES = (
 """What a hand or a program may leave behind a colon."""
 
 
-@fuzz(160)
+@fuzz(60)
 @given(
     st.integers(0, len(REAL) - 1),
     st.sampled_from(["value", "value", "value", "delete", "double", "cut"]),
@@ -223,7 +223,7 @@ def test_an_untouched_archive_reads_as_what_it_holds(folder):
     assert members(folder, ARCHIVE) == FILES
 
 
-@fuzz(100)
+@fuzz(60)
 @given(st.binary(max_size=600))
 def test_random_bytes_are_no_archive(folder, content):
     assert members(folder, content) is None

@@ -30,7 +30,7 @@ SHORT = Deviation(
 )
 DATA = Deviation(
     "data",
-    "32 px facades of the procedural world (root) or CIFAR-10 re-compressed as JPEG (real)",
+    "32,805 photos of one street house, 32 px (root), or CIFAR-10 re-compressed as JPEG (real)",
     "other numbers; JPEG leaves a little less detail to lose",
     "neither",
 )

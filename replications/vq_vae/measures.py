@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from replications.instruments import fidelity, sharpness
-from replications.measuring import known
+from replications.measuring import known, street_scores
 from replications.measuring.curves import Curve
 from replications.vq_vae.params import SIZES, Params
 
@@ -26,6 +26,7 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     """
     target, output = images["target"] / 255.0, images["output"] / 255.0
     scores = sharpness.relative(output, target) | fidelity.scores(output, target)
+    scores |= street_scores.scores(params.dataset, {name: images[name] for name in ("output", "target")})
     # Decoded at the rate that was paid for: a VAE pays for samples, not for means.
     sampled = images.get("sampled", images["output"]) / 255.0
     scores["psnr_at_rate"] = fidelity.psnr(sampled, target).mean()
