@@ -1,6 +1,5 @@
 """Every command of the suite: `python -m replications COMMAND …`; `--help` lists them."""
 
-import difflib
 import importlib
 import sys
 import traceback
@@ -9,6 +8,9 @@ from pathlib import Path
 from replications import command
 from replications.command import COMMANDS
 from replications.environment import drop_settings
+
+VERSION = "0.1.0"
+"""Of the suite; pyproject.toml and CITATION.cff say the same. A result is named by its commit, as `trace` shows."""
 
 DASK_SETTINGS = str(Path("dask", "config.py"))
 """Dask reads the user's settings when it is imported, and stops where it cannot."""
@@ -29,9 +31,11 @@ def main(argv: list[str] | None = None) -> int:
             "Exit status: 0 done, 1 a check says no, 2 an error in one line, 130 interrupted."
         )
         return 0
+    if words[0] == "--version":
+        print(f"replications {VERSION}")
+        return 0
     if words[0] not in COMMANDS:
-        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(COMMANDS)}"
+        hint = command.did_you_mean(words[0], COMMANDS) or f"expected one of {', '.join(COMMANDS)}"
         raise command.CommandError(f"{words[0]!r}: no such command; {hint}")
     if sys.flags.optimize > 1:
         raise command.CommandError(

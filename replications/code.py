@@ -81,7 +81,7 @@ def digest(*modules: str, also: Iterable[str] = ()) -> str:
         modules: names below the package: "training.process".
         also: files that modules read instead of importing them, relative to the package.
     """
-    parts = [hashlib.sha256(_text(path).encode()).hexdigest() for path in imported(*modules)]
+    parts = [hashlib.sha256(canonical(_text(path)).encode()).hexdigest() for path in imported(*modules)]
     parts += [hashlib.sha256((PACKAGE / file).read_bytes()).hexdigest() for file in also]
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
@@ -94,7 +94,7 @@ def imported(*modules: str) -> list[Path]:
         path = _file(pending.pop())
         if path is not None and path not in found:
             found.add(path)
-            pending += _imports(path, path.stat().st_mtime_ns)
+            pending += _imports(_text(path))
     return sorted(found)
 
 
@@ -105,19 +105,14 @@ def _file(name: str) -> Path | None:
 
 
 def _text(path: Path) -> str:
-    return _canonical(path, path.stat().st_mtime_ns)
+    return path.read_text(encoding="utf-8")
 
 
 @cache
-def _canonical(path: Path, changed: int) -> str:
-    return canonical(path.read_text(encoding="utf-8"))
-
-
-@cache
-def _imports(path: Path, changed: int) -> tuple[str, ...]:
+def _imports(source: str) -> tuple[str, ...]:
     """The names below the package that a file may import; a name in a module is tried as a module, too."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -125,6 +120,7 @@ def _imports(path: Path, changed: int) -> tuple[str, ...]:
     return tuple(name.removeprefix(f"{PACKAGE.name}.") for name in found if name.startswith(f"{PACKAGE.name}."))
 
 
+@cache
 def canonical(source: str) -> str:
     """Python code as its syntax tree says it, the same text by every version of Python, without what decides nothing.
 

@@ -1,11 +1,12 @@
 """How every command of the suite ends: one clear line for a person, and an exit status for a shell."""
 
 import argparse
+import difflib
 import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,6 +35,11 @@ COMMANDS = {
     ),
     "new": ("tools.new", "begin a replication of your own", "new vae_flow"),
     "remove": ("tools.remove", "take a replication away again, with its results", "remove vae_flow"),
+    "claims": (
+        "reporting.claims",
+        "list the claims, with what each study says of them",
+        "claims --outcome contradicted",
+    ),
     "trace": ("trust.trace", "where a verdict comes from, link by link", "trace adversarial_term_sharpens"),
     "audit": ("trust.audit", "train committed runs again and compare", "audit --runs 2"),
     "regress": ("trust.regress", "compare verdicts with those of a Git revision", "regress --against HEAD~1"),
@@ -49,6 +55,12 @@ COMMANDS = {
     "bench": ("tools.bench", "how fast it trains here, and where the time goes", "bench --only vq_vae"),
 }
 """Command → the module whose `main` it is, what it does, and an example, in the order in which people meet them."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The three known names that are most like an unknown one, for its error message; empty: none is like it."""
+    nearest = difflib.get_close_matches(name, list(known), n=3)
+    return f"did you mean {' or '.join(nearest)}?" if nearest else ""
 
 
 class CommandError(ReplicationError):

@@ -35,10 +35,19 @@ def test_a_command_gets_its_words(monkeypatch):
 
 
 def test_an_unknown_command_is_one_line(tmp_path):
-    with pytest.raises(CommandError, match=r"'jugde': no such command; did you mean 'judge'\?"):
+    with pytest.raises(CommandError, match=r"'jugde': no such command; did you mean judge\?"):
         door.main(["jugde"])
+    with pytest.raises(CommandError, match=r"'controlls': no such command; did you mean controls\?"):
+        door.main(["controlls"])
     with pytest.raises(CommandError, match="'x': no such command; expected one of train, measure"):
         door.main(["x"])
     done = tiny.command("jugde", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: 'jugde': no such command")
+
+
+def test_the_version_is_that_of_the_package_and_of_the_citation(capsys):
+    assert door.main(["--version"]) == 0
+    version = capsys.readouterr().out.removeprefix("replications ").strip()
+    assert f'version = "{version}"' in (tiny.ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    assert f"version: {version}" in (tiny.ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines()

@@ -5,7 +5,6 @@ it holds, and exits with 1 where one is broken. What differs between the runs' e
 and breaks nothing.
 """
 
-import difflib
 import json
 import sys
 from collections.abc import Iterator
@@ -66,8 +65,7 @@ def find(declared: study.Study, name: str) -> Claim:
     claims = {claim.id: claim for claim in judge.claims_of(declared)}
     wanted = name.rsplit("/", 1)[-1]
     if wanted not in claims or name not in (wanted, f"{claims[wanted].replication}/{wanted}"):
-        near = difflib.get_close_matches(wanted, claims, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it judges {', '.join(sorted(claims))}"
+        hint = command.did_you_mean(wanted, claims) or "`python -m replications claims` lists those that there are"
         raise TraceError(f"claim {name!r}: the {declared.name} study judges no such claim; {hint}")
     return claims[wanted]
 

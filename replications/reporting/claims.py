@@ -1,0 +1,81 @@
+"""Lists the claims: `python -m replications claims`, each with what every study says of it.
+
+Options choose among them; each may be given more than once. A claim is listed with the verdicts of all studies if one
+of the chosen studies gives one of the chosen verdicts. `trace` takes the names that are listed.
+"""
+
+import argparse
+import json
+import shutil
+import textwrap
+from pathlib import Path
+
+from replications import command
+from replications.errors import ReplicationError
+from replications.judging.explanations import EXPLANATIONS
+from replications.judging.verdicts import MEANS
+from replications.reporting.report import Everything, everything
+from replications.study import REPLICATIONS
+
+WIDTH = 100
+"""Columns of text at most; in a narrower terminal as many as it has."""
+
+
+class ClaimsError(ReplicationError):
+    """Claims that cannot be listed."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = command.Parser(prog="python -m replications claims", description=__doc__)
+    parser.add_argument("--replication", action="append", choices=REPLICATIONS, help="claims of this replication")
+    parser.add_argument(
+        "--explanation", action="append", choices=list(EXPLANATIONS), help="claims for or against this explanation"
+    )
+    parser.add_argument("--outcome", action="append", choices=list(MEANS), help="claims with this verdict")
+    parser.add_argument("--study", action="append", help="the study that gives the verdict: root, real, paper")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args(argv)
+    every = everything(Path())
+    if not every.folders:
+        raise ClaimsError("no study here has verdicts; run it in the root of a checkout, after `dvc repro --pull`")
+    unknown = set(arguments.study or ()) - set(every.folders)
+    if unknown:
+        raise ClaimsError(f"--study {min(unknown)}: no such study has verdicts; there are {', '.join(every.folders)}")
+    listed = choose(every, arguments)
+    if arguments.json:
+        print(json.dumps(listed, indent=1, ensure_ascii=False))
+    else:
+        show(listed)
+    return 0
+
+
+def choose(every: Everything, arguments: argparse.Namespace) -> list[dict]:
+    """The claims that the options ask for, in the order of the replications' own lists."""
+    studies = arguments.study or list(every.folders)
+    outcomes = arguments.outcome or list(MEANS)
+    listed = []
+    for by_study in every.by_claim.values():
+        any_verdict = next(iter(by_study.values()))
+        explains = {*any_verdict["explanation"], *any_verdict["against"]}
+        if (
+            (not arguments.replication or any_verdict["replication"] in arguments.replication)
+            and (not arguments.explanation or explains & set(arguments.explanation))
+            and any(by_study[study]["verdict"] in outcomes for study in studies if study in by_study)
+        ):
+            repeated = ("id", "replication", "statement", "explanation", "against")
+            verdicts = {study: verdict["verdict"] for study, verdict in by_study.items()}
+            listed.append({name: any_verdict[name] for name in repeated} | {"verdicts": verdicts})
+    return listed
+
+
+def show(listed: list[dict]) -> None:
+    """Each claim's name with its verdicts, and below it what it says."""
+    width = min(shutil.get_terminal_size((WIDTH, 0)).columns, WIDTH)
+    for claim in listed:
+        verdicts = ", ".join(f"{study}: {verdict}" for study, verdict in claim["verdicts"].items())
+        print(f"{claim['replication']}/{claim['id']}")
+        explains = " ".join([*claim["explanation"], *(f"against {cause}" for cause in claim["against"])])
+        for line in (claim["statement"], verdicts + (f" ({explains})" if explains else "")):
+            print(textwrap.indent(textwrap.fill(line, width - 4, break_on_hyphens=False), "    "))
+    print(f"{len(listed)} claims; `python -m replications trace CLAIM` shows where a verdict comes from")
