@@ -5,7 +5,6 @@ They import what they need when they are asked for: the tests of the claims are 
 
 import shutil
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -78,30 +77,19 @@ def made_once(shared) -> Callable[[str, Callable[[Path], None]], Path]:
 
 
 @pytest.fixture(scope="session")
-def trained(shared) -> Callable[[str], Path]:
+def trained(made_once) -> Callable[[str], Path]:
     """Room → the folder of its tiny study, trained by one worker, undisturbed. Once for all tests: do not change it."""
 
-    @cache
-    def trained(room: str) -> Path:
-        folder = shared / f"trained-{room}" / "tiny"
-        whole = folder.with_name("whole")
-        with FileLock(shared / f"{room}.lock"):
-            if not whole.exists():
-                train(folder, room)
-                whole.touch()
-        return folder
-
-    def train(folder: Path, room: str) -> None:
+    def train_all(within: Path) -> None:
         from tests import tiny
 
-        tiny.write_study(folder, room)
-        done = tiny.command("train", room, "--study", folder, "--workers", "1", cwd=folder)
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == "", "nothing but an error goes to standard error"
-        assert f"{room}: 4 runs to train, 0 finished before, on 1 workers" in done.stdout
-        assert "[4/4]" in done.stdout
+        folders = {room: tiny.write_study(within / room / "tiny", room) for room in tiny.ROOMS}
+        commands = [("train", room, "--study", folder, "--workers", 1) for room, folder in folders.items()]
+        for room, text in zip(folders, tiny.one_by_one(within, *commands), strict=True):
+            assert f"{room}: 4 runs to train, 0 finished before, on 1 workers" in text
+            assert "[4/4]" in text
 
-    return trained
+    return lambda room: made_once("trained", train_all) / room / "tiny"
 
 
 @pytest.fixture(scope="session")

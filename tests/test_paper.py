@@ -1,8 +1,6 @@
 """A dry run of paper/: the study as it is declared, shrunk to toy size, through the commands that its pipeline runs."""
 
 import json
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -18,15 +16,9 @@ from replications.vq_vae import claims as vq_vae
 from tests import tiny
 
 ROOMS = {"pix2pix": pix2pix, "spatial_z_vae": spatial_z_vae, "beta_vae": beta_vae, "vq_vae": vq_vae}
-TRAINED = {
-    "pix2pix": ("l1", "l1_cgan"),
-    "spatial_z_vae": ("flat_128",),
-    "beta_vae": ("autoencoder", "beta_1"),
-    "vq_vae": ("k512", "k512_restarts"),
-}
-LIKE = {"pix2pix": "l1_cgan", "spatial_z_vae": "flat_128", "beta_vae": "beta_1", "vq_vae": "k512"}
-"""What is trained here is an arm or two of each room; every kind of arm is trained by the room's own tests. The judge
-gets this arm's scores in the place of the others'."""
+TRAINED = {"pix2pix": "l1_cgan", "spatial_z_vae": "flat_128", "beta_vae": "beta_1", "vq_vae": "k512_restarts"}
+"""What is trained here is one arm of each room; every kind of arm is trained by the room's own tests. The judge gets
+this arm's scores in the place of the others'."""
 
 SIZE, N_CLASSES = 64, 12
 TOY = {
@@ -68,7 +60,7 @@ def toy(every_arm: bool = False) -> dict:
         reader |= TOY["readers"]
     for room in set(content) - {"seeds", "tuning_seeds", "readers"}:
         variants = content[room]["variants"]
-        arms = variants if every_arm else TRAINED[room]
+        arms = variants if every_arm else (TRAINED[room],)
         content[room] |= TOY[room] | {"variants": {name: variants[name] for name in arms}}
     return content
 
@@ -95,50 +87,28 @@ def paper(made_once) -> Path:
     return made_once("dry", run_all) / "paper"
 
 
-ONE_BY_ONE = """
-import contextlib, io, json, sys
-from pathlib import Path
-from replications.__main__ import main
-if __name__ == "__main__":  # processes of the commands import this file
-    for words in json.loads(sys.argv[1]):
-        with contextlib.redirect_stdout(io.StringIO()) as said:
-            assert main([*words, "--study", "paper"]) == 0, words
-        Path("-".join(words)).with_suffix(".txt").write_text(said.getvalue(), encoding="utf-8")
-"""
-"""Commands in one process, which imports once what they share; each is run in one of its own elsewhere."""
-
-
 def run_all(within: Path) -> None:
     folder = within / "paper"  # claims know a study by its folder's name
     write_arrays(tiny.write_params(folder, toy()))
-    script = within / "commands.py"
-    script.write_text(ONE_BY_ONE, encoding="utf-8")
-    run_them(script, [["readers"], *([command, room] for room in ROOMS for command in ("train", "measure"))])
+    run_them(within, [["readers"], *([command, room] for room in ROOMS for command in ("train", "measure"))])
     declare_all_arms(folder)
-    run_them(script, [*(["controls", room] for room in ROOMS), ["judge"]])
+    run_them(within, [*(["controls", room] for room in ROOMS), ["judge"]])
 
 
-def run_them(script: Path, commands: list[list[str]]) -> None:
-    done = subprocess.run(
-        [sys.executable, script, json.dumps(commands)],
-        cwd=script.parent,
-        env=tiny.environment(),
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def run_them(within: Path, commands: list[list[str]]) -> None:
+    texts = tiny.one_by_one(within, *([*words, "--study", "paper"] for words in commands))
+    for words, text in zip(commands, texts, strict=True):
+        (within / "-".join(words)).with_suffix(".txt").write_text(text, encoding="utf-8")
 
 
 def declare_all_arms(folder: Path) -> None:
     """Each has the scores of the one that it is like."""
     declared = toy(every_arm=True)
     tiny.write_params(folder, declared)
-    for room, name in LIKE.items():
+    for room, name in TRAINED.items():
         path = folder / "results" / room / "scores.csv"
         rows = tiny.read_rows(path)
-        others = set(declared[room]["variants"]) - set(TRAINED[room])
+        others = set(declared[room]["variants"]) - {name}
         tiny.write_rows(path, rows + [row | {"variant": o} for o in others for row in rows if row["variant"] == name])
 
 

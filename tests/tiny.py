@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from math import log
 from pathlib import Path
@@ -316,6 +317,41 @@ def here(*words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess:
         except SystemExit as stopped:
             status = int(stopped.code or 0)
     return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+ONE_BY_ONE = """
+import contextlib, io, json, sys
+from replications.__main__ import main
+if __name__ == "__main__":  # processes of the commands import this file
+    texts = []
+    for words in json.loads(sys.argv[1]):
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            assert main(words) == 0, words
+        texts.append(text.getvalue())
+    print(json.dumps(texts))
+"""
+
+
+def one_by_one(folder: Path, *commands: Sequence[object], **more: str) -> list[str]:
+    """What each command says that runs to its end in `folder`, all in one process, which imports once what they share.
+
+    Each of them runs in a process of its own elsewhere.
+    """
+    script = folder / "commands.py"
+    script.write_text(ONE_BY_ONE, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script, json.dumps([[str(word) for word in words] for words in commands])],
+        cwd=folder,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    script.unlink()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == "", "nothing but an error goes to standard error"
+    return json.loads(done.stdout)
 
 
 def assert_one_line_error(done: subprocess.CompletedProcess, *said: str) -> None:

@@ -264,7 +264,7 @@ def test_the_command_measures_trained_runs(trained_room, room):
 def test_a_missing_reader_of_labels_is_one_line_with_the_command_that_makes_it(trained, tmp_path, room):
     folder = tmp_path / "tiny"
     shutil.copytree(trained(room), folder)
-    done = tiny.command("measure", room, "--study", folder, cwd=folder)
+    done = tiny.here("measure", room, "--study", folder, cwd=folder)
     path = folder / "readers" / "1" / "classification-facade_world-tiny.npz"
     tiny.assert_one_line_error(done, f"{path}: no such file; run {repro(folder, 'readers')}")
     assert not (folder / "results").exists(), "nothing half is written"
@@ -485,7 +485,7 @@ def test_a_results_folder_in_the_way_is_one_line(finished_study, in_this_process
 
 def test_a_missing_reader_is_one_line_with_the_command_that_makes_it(finished_study):
     folder = finished_study.folder
-    done = tiny.command("measure", "pix2pix", "--study", folder, cwd=folder)
+    done = tiny.here("measure", "pix2pix", "--study", folder, cwd=folder)
     tiny.assert_one_line_error(done, "segmentation.npz", "readers`")
 
 

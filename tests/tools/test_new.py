@@ -55,8 +55,9 @@ def follow(root: Path) -> None:
         assert what in section
         section = section.replace(what, smaller)
     file.write_text(f"{others}{NAME}:{section}", encoding="utf-8")
-    for command in (["train", NAME], ["controls", NAME], ["measure", NAME], ["judge"], ["report"]):
-        said(root, *command)
+    commands = (["train", NAME], ["controls", NAME], ["measure", NAME], ["judge"], ["report"])
+    trained, *_ = tiny.one_by_one(root, *commands, PYTHONPATH=str(root))
+    (root / "train.txt").write_text(trained, encoding="utf-8")
 
 
 def said(root: Path, *command: str) -> str:

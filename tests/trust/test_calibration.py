@@ -430,26 +430,26 @@ def test_the_sign_test_is_what_keeps_one_arm_from_erring():
 
 
 def independent(effects, smallest):
-    """The shares of all outcomes, with scipy and a plain loop over the draws; effects [D, S] of a claim of one part."""
-
-    def passes(row, bound, null=None):
-        """Whether the effects lie beyond the bound, and (null) whether there is an effect at all."""
-        t: Any = scipy.stats.ttest_1samp(row, bound, alternative="greater")
-        signed = scipy.stats.binomtest(int((row > bound).sum()), len(row), alternative="greater").pvalue
-        exact = 0.0 if null is None else (signs @ (row - null) >= (row - null).sum() - 1e-9).mean()
-        return t.pvalue <= 0.025 and signed <= 0.05 and exact <= 0.05
-
+    """The shares of all outcomes, with scipy and every flip of the signs; effects [D, S] of a claim of one part."""
     n = effects.shape[1]
-    signs = np.array(np.meshgrid(*[[1, -1]] * n)).reshape(n, -1).T
-    null, found = min(0.0, smallest), []
-    for row in effects:
-        if passes(row, smallest, null):
-            found.append("replicated")
-        elif passes(-row, -null, -null):
-            found.append("contradicted")
-        elif passes(row, -smallest) and passes(-row, -smallest):
-            found.append("negligible")
-    return {outcome: found.count(outcome) / len(effects) for outcome in DECIDED}
+    signs = np.array(np.meshgrid(*[[1, -1]] * n)).reshape(n, -1)
+    by_count = np.array([scipy.stats.binomtest(k, n, alternative="greater").pvalue for k in range(n + 1)])
+
+    def passes(effects, bound, null=None):
+        """Whether each draw's effects lie beyond the bound, and (null) whether there is an effect at all; [D]."""
+        t: Any = scipy.stats.ttest_1samp(effects, bound, axis=1, alternative="greater")
+        beyond = (t.pvalue <= 0.025) & (by_count[(effects > bound).sum(axis=1)] <= 0.05)
+        if null is None:
+            return beyond
+        flipped, sums = (effects - null) @ signs, (effects - null).sum(axis=1)
+        return beyond & ((flipped >= sums[:, None] - 1e-9).mean(axis=1) <= 0.05)
+
+    null = min(0.0, smallest)
+    replicated = passes(effects, smallest, null)
+    contradicted = ~replicated & passes(-effects, -null, -null)
+    negligible = ~replicated & ~contradicted & passes(effects, -smallest) & passes(-effects, -smallest)
+    shares = {"replicated": replicated, "contradicted": contradicted, "negligible": negligible}
+    return {outcome: shares[outcome].mean() for outcome in DECIDED}
 
 
 @pytest.mark.parametrize(("smallest", "true"), [(0.0, 1.0), (0.0, -1.0), (3.0, 0.0), (3.0, 3.0)])
