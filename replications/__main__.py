@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 
 from replications import command
-from replications.command import COMMANDS
+from replications.commands import COMMANDS
 from replications.environment import drop_settings
 
 VERSION = "0.1.0"

@@ -161,3 +161,12 @@ def flat(stages: dict) -> dict[str, str]:
     """Stage, with its replication where it has one → digest."""
     groups = {group: of if isinstance(of, dict) else {"": of} for group, of in stages.items()}
     return {f"{group}.{name}".removesuffix("."): digest for group, of in groups.items() for name, digest in of.items()}
+
+
+def test_the_list_of_commands_is_code_of_no_stage():
+    """A command more makes no stage stale."""
+    stages = ("datasets.commands", "datasets.arrays", "measuring.readers", "measuring.measure", "measuring.controls")
+    stages += ("judging.judge", "reporting.report", "reporting.page", "trust.calibration", "trust.ladder")
+    files = code.imported(*stages)
+    assert code.PACKAGE / "command.py" in files
+    assert code.PACKAGE / "commands.py" not in files

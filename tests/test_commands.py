@@ -5,7 +5,8 @@ import importlib
 import pytest
 
 from replications import __main__ as door
-from replications.command import COMMANDS, CommandError
+from replications.command import CommandError
+from replications.commands import COMMANDS
 from tests import tiny
 
 

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from replications import __main__ as door
 from replications import command, study
-from replications.command import COMMANDS
+from replications.commands import COMMANDS
 from tests import tiny
 
 DOCUMENTS = (

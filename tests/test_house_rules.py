@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from replications import code
-from replications.command import COMMANDS
+from replications.commands import COMMANDS
 from replications.study import REPLICATIONS, STUDIES, Study, load
 from replications.tools import pipeline
 from replications.trust import chain

@@ -1,0 +1,45 @@
+"""What `python -m replications` offers."""
+
+COMMANDS = {
+    "train": (
+        "training.train",
+        "train the declared runs of a replication that are not there yet",
+        "train pix2pix --workers 2",
+    ),
+    "measure": ("measuring.measure", "images to scores, curves and a sample sheet", "measure pix2pix"),
+    "judge": ("judging.judge", "scores to verdicts", "judge --study real"),
+    "register": ("judging.register", "write down what is claimed, before its runs: register.jsonl", "register --check"),
+    "report": ("reporting.report", "verdicts to Markdown", "report --study real"),
+    "page": ("reporting.page", "all of it on one page to look at: results/report.html", "page"),
+    "readers": ("measuring.readers", "train the nets that instruments read images with", "readers"),
+    "controls": ("measuring.controls", "score photographs, blurred ones and noise, for comparison", "controls pix2pix"),
+    "datasets": ("datasets.commands", "build and export data sets", "datasets build facade_world/32 --data-dir data"),
+    "code": ("code", "digests of the code of every stage, which DVC compares: code.json", "code"),
+    "pipeline": ("tools.pipeline", "dvc.yaml of every study, from its params.yaml", "pipeline"),
+    "evidence": (
+        "evidence",
+        "name the commits whose code trained results that today's did not",
+        "evidence --study real",
+    ),
+    "new": ("tools.new", "begin a replication of your own", "new vae_flow"),
+    "remove": ("tools.remove", "take a replication away again, with its results", "remove vae_flow"),
+    "claims": (
+        "reporting.claims",
+        "list the claims, with what each study says of them",
+        "claims --outcome contradicted",
+    ),
+    "trace": ("trust.trace", "where a verdict comes from, link by link", "trace adversarial_term_sharpens"),
+    "audit": ("trust.audit", "train committed runs again and compare", "audit --runs 2"),
+    "regress": ("trust.regress", "compare verdicts with those of a Git revision", "regress --against HEAD~1"),
+    "import-runs": (
+        "tools.import_runs",
+        "take in runs that another machine finished",
+        "import-runs FOLDER --study paper",
+    ),
+    "mend": ("tools.mend", "delete what a kill left torn of DVC's own files, before dvc repro --pull", "mend"),
+    "calibration": ("trust.calibration", "how often the judge errs, by simulation", "calibration"),
+    "ladder": ("trust.ladder", "what each instrument notices of known damage", "ladder"),
+    "cost": ("tools.cost", "what a study costs on GPUs, before it is begun", "cost --epochs vq_vae=641 --price 3"),
+    "bench": ("tools.bench", "how fast it trains here, and where the time goes", "bench --only vq_vae"),
+}
+"""Command → the module whose `main` it is, what it does, and an example, in the order in which people meet them."""
