@@ -133,6 +133,12 @@ CLAIMS = (
         deviations_in={"paper": HARDER_AT_SIZE},
         studies=EVERYWHERE,
         checks=LEARNED,
+        does_not_hold={
+            "root": (
+                "the error falls in every seed, from {k2.mse:.4f} to {k512.mse:.4f}, but by less than was asked: on "
+                "the street even two codes at each position lose little, and without a quantiser {none.mse:.4f} is left"
+            ),
+        },
     ),
     Claim(
         id="sharpness_grows_with_codebook_size",
@@ -149,6 +155,13 @@ CLAIMS = (
         studies=EVERYWHERE,
         checks=LEARNED,
         decisive=("E5",),
+        does_not_hold={
+            "root": (
+                "with two codes at each position reconstructions are {k2.laplacian_variance:.2f} times as sharp as "
+                "photographs, with 512 {k512.laplacian_variance:.2f}: even two codes at 64 positions could name every "
+                "photo of the street. That fewer positions would blur is likely (not tested)"
+            ),
+        },
     ),
     Claim(
         id="quantisation_blurs",
@@ -165,6 +178,12 @@ CLAIMS = (
         studies=EVERYWHERE,
         checks=LEARNED,
         decisive=("E5",),
+        does_not_hold={
+            "root": (
+                "512 codes tell {k512.right_photo_share:.0%} of the photos apart: at 64 positions the book has room "
+                "for all that varies on the street, so next to nothing is lost by it"
+            ),
+        },
     ),
     Claim(
         id="codes_are_no_blurrier_at_an_equal_rate",
@@ -204,6 +223,13 @@ CLAIMS = (
         deviations_in={"paper": EASIER_AT_SIZE},
         studies=EVERYWHERE,
         checks=LEARNED,
+        does_not_hold={
+            "root": (
+                "trained until it tells {none.right_photo_share:.0%} of the photos apart, the net puts them out "
+                "{none.laplacian_variance:.2f} times as sharp as they are. What is left shrinks with training (not "
+                "tested beyond it)"
+            ),
+        },
     ),
     Claim(
         id="fewer_codes_mix_more_inputs",
@@ -250,6 +276,10 @@ CLAIMS = (
         studies=EVERYWHERE,
         checks=LEARNED,
         does_not_hold={
+            "root": (
+                "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to {k512.used_share.max:.0%} "
+                "by seed: most go unused in the mean, but not surely"
+            ),
             "paper": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to "
                 "{k512.used_share.max:.0%} by seed: in the mean just the smallest effect"
@@ -271,6 +301,12 @@ CLAIMS = (
         deviations_in={"paper": (RESTARTS, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
         checks=LEARNED,
+        does_not_hold={
+            "root": (
+                "{effect} dB in the mean, more than was asked, but the seeds differ too much: {k512.psnr.min:.1f} to "
+                "{k512.psnr.max:.1f} dB with the paper's quantiser"
+            ),
+        },
     ),
     Claim(
         id="restarts_keep_the_codebook_in_use",
@@ -323,6 +359,11 @@ CLAIMS = (
         studies=EVERYWHERE,
         checks=LEARNED,
         does_not_hold={
+            "root": (
+                "{k32_commitment_01.psnr:.1f} dB at a cost of 0.1, {k32_commitment_2.psnr:.1f} at 2, where "
+                "{k32_commitment_2.used_share:.0%} of 32 codes are in use. The error is divided by the data's "
+                "variance, so the range is another one than the paper's (which of the two decides is not tested)"
+            ),
             "paper": (
                 "{effect} dB apart, 0.1 behind and 2 ahead, but the interval reaches beyond the margin that was allowed"
             ),
