@@ -24,7 +24,7 @@ COMMANDS = {
     "new": ("tools.new", "begin a replication of your own", "new vae_flow"),
     "remove": ("tools.remove", "take a replication away again, with its results", "remove vae_flow"),
     "claims": (
-        "reporting.claims",
+        "reporting.listing",
         "list the claims, with what each study says of them",
         "claims --outcome contradicted",
     ),

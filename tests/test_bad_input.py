@@ -477,7 +477,7 @@ ARGUMENTS = [
     Case("audit-other", "audit --only a/b/1", nothing, "--only a/b/1", "expected one such as", "params.yaml declares"),
     Case("audit-by-name", "audit --seed one", nothing, "'one'", "invalid int value", HELP),
     Case("trace-what", "trace", nothing, "claim", "arguments are required", HELP),
-    Case("trace-other", "trace zzz", nothing, "'zzz'", "judges no such claim", "it judges"),
+    Case("trace-other", "trace zzz", nothing, "'zzz'", "judges no such claim", "replications claims`"),
     Case("regress-what", "regress", nothing, "--against", "arguments are required", HELP),
     Case("regress-nowhere", "regress --against no", nothing, "--against no", "name a revision", "such as HEAD"),
     Case("datasets-what", "datasets", nothing, "command", "arguments are required", HELP),

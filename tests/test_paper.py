@@ -145,7 +145,7 @@ def test_a_precision_that_a_processor_does_not_have_is_refused_before_training(t
     folder = tiny.write_params(tmp_path / "paper", content)
     write_arrays(folder)
     done = tiny.here("train", "pix2pix", "--study", folder, cwd=tmp_path)
-    tiny.assert_one_line_error(done, "l1: precision = mixed_bfloat16: expected a GPU, or KERAS_BACKEND=jax")
+    tiny.assert_one_line_error(done, "l1_cgan: precision = mixed_bfloat16: expected a GPU, or KERAS_BACKEND=jax")
 
 
 def test_the_arms_that_the_readme_offers_can_be_declared(tmp_path):

@@ -158,8 +158,8 @@ CLAIMS = (
         does_not_hold={
             "root": (
                 "with two codes at each position reconstructions are {k2.laplacian_variance:.2f} times as sharp as "
-                "photographs, with 512 {k512.laplacian_variance:.2f}: even two codes at 64 positions could name every "
-                "photo of the street. That fewer positions would blur is likely (not tested)"
+                "photographs, with 512 {k512.laplacian_variance:.2f}: two codes, at all positions together, could name "
+                "every photo of the street. That fewer positions would blur is likely (not tested)"
             ),
         },
     ),
@@ -180,8 +180,8 @@ CLAIMS = (
         decisive=("E5",),
         does_not_hold={
             "root": (
-                "512 codes tell {k512.right_photo_share:.0%} of the photos apart: at 64 positions the book has room "
-                "for all that varies on the street, so next to nothing is lost by it"
+                "512 codes tell {k512.right_photo_share:.0%} of the photos apart: all positions together have room for "
+                "everything that varies on the street, so next to nothing is lost"
             ),
         },
     ),

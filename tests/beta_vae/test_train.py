@@ -487,7 +487,7 @@ VARIANTS = {"beta_1": {}, "sigma": {"variance": "optimal"}, "autoencoder": AUTOE
 
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
-    """Two folders: `first` and `again`, each with every variant."""
+    """Two folders: `first`, with every variant, and `again`, with the first of them."""
     return made_once("beta_vae-trained", partial(recipes.train_twice, "beta_vae"))
 
 

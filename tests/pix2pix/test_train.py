@@ -370,7 +370,7 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
-    """Two folders: `first` and `again`, each with every variant."""
+    """Two folders: `first`, with every variant, and `again`, with the first of them."""
     return made_once("pix2pix-trained", partial(recipes.train_twice, "pix2pix"))
 
 

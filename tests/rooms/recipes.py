@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +18,7 @@ SEED = 3
 TRAIN = """
 import json, os, random, sys
 from pathlib import Path
-room, folder, jobs = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+room, folder, jobs, again = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]), sys.argv[5:]
 from replications.training import process
 def one(time, name, params):
     random.seed(time)
@@ -28,7 +29,7 @@ def one(time, name, params):
     (folder / time / f"{name}.json").write_text(json.dumps({**facts, "told": told}))
 for name, params in jobs.items():
     children = []
-    for time in ("first", "again"):
+    for time in ("first", "again") if name in again else ("first",):
         if child := os.fork():
             children.append(child)
         else:
@@ -37,7 +38,7 @@ for name, params in jobs.items():
     if any([os.waitpid(child, 0)[1] for child in children]):
         sys.exit(f"{name} failed")
 """
-"""Through the entry of the suite, each run in a process of its own, and each variant twice at the same time."""
+"""Through the entry of the suite, each run in a process of its own, and some variants twice at the same time."""
 
 
 def of(room: str) -> ModuleType:
@@ -57,13 +58,14 @@ def train(room: str, variant: str, seed: int = SEED, **changes) -> tuple[dict[st
     return recipe.train(params(room, variant, **changes), seed, of(room).arrays(), lambda seen, total: None)
 
 
-def train_twice(room: str, folder: Path) -> None:
-    """Fills two folders, `first` and `again`, each with every variant of the room."""
+def train_twice(room: str, folder: Path, again: Sequence[str] = ()) -> None:
+    """Fills two folders: `first`, with every variant of the room, and `again`, with its first one or those named."""
+    again = again or list(of(room).VARIANTS)[:1]
     (folder / "data.npz").write_bytes(tiny.npz(of(room).arrays()))
     for time in ("first", "again"):
         (folder / time).mkdir()
     jobs = json.dumps({name: params(room, name).declared() for name in of(room).VARIANTS})
-    command = [sys.executable, "-W", "error::UserWarning", "-c", TRAIN, room, str(folder), jobs, str(SEED)]
+    command = [sys.executable, "-W", "error::UserWarning", "-c", TRAIN, room, str(folder), jobs, str(SEED), *again]
     environment = tiny.environment(**ONE_THREAD)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

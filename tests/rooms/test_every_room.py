@@ -26,17 +26,30 @@ def first_of(room: str) -> str:
 
 @pytest.fixture
 def trained(room, made_once) -> Path:
-    """Two folders of the room: `first` and `again`, each with every variant."""
+    """Two folders of the room: `first`, with every variant, and `again`, with the first of them."""
     return made_once(f"{room}-trained", partial(recipes.train_twice, room))
 
 
 # Through the entry of the suite.
 
 
-@variants
-def test_a_repetition_gives_the_same_bytes(room, variant, trained):
+@rooms
+def test_a_repetition_gives_the_same_bytes(room, trained):
+    assert_same_twice(trained, first_of(room))
+
+
+@pytest.mark.slow
+@rooms
+def test_a_repetition_of_any_variant_gives_the_same_bytes(room, made_once):
+    every = list(recipes.of(room).VARIANTS)
+    folder = made_once(f"{room}-trained-twice", partial(recipes.train_twice, room, again=every))
+    for variant in every:
+        assert_same_twice(folder, variant)
+
+
+def assert_same_twice(folder: Path, variant: str) -> None:
     for name in (f"{variant}.npz", f"{variant}.json"):
-        assert (trained / "first" / name).read_bytes() == (trained / "again" / name).read_bytes()
+        assert (folder / "first" / name).read_bytes() == (folder / "again" / name).read_bytes(), variant
 
 
 @variants

@@ -232,7 +232,7 @@ PERCEPTUAL = "flat_perceptual"
 
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
-    """Two folders: `first` and `again`, each with every variant."""
+    """Two folders: `first`, with every variant, and `again`, with the first of them."""
     return made_once("spatial_z_vae-trained", partial(recipes.train_twice, "spatial_z_vae"))
 
 

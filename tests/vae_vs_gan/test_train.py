@@ -503,7 +503,7 @@ def test_one_flat_colour(monkeypatch):
 
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
-    """Two folders: `first` and `again`, each with every variant."""
+    """Two folders: `first`, with every variant, and `again`, with the first of them."""
     return made_once("vae_vs_gan-trained", partial(recipes.train_twice, "vae_vs_gan"))
 
 

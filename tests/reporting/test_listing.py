@@ -5,8 +5,8 @@ import json
 import pytest
 
 from replications.judging.verdicts import MEANS
-from replications.reporting import claims
-from replications.reporting.claims import ClaimsError
+from replications.reporting import listing
+from replications.reporting.listing import ClaimsError
 from replications.reporting.report import everything
 from tests import tiny
 
@@ -17,7 +17,7 @@ def _here(monkeypatch):
 
 
 def listed(capsys, *options: str) -> list[dict]:
-    assert claims.main([*options, "--json"]) == 0
+    assert listing.main([*options, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -47,7 +47,7 @@ def test_options_narrow_the_list_and_add_up(capsys):
 @pytest.mark.parametrize(("columns", "width"), [("", 100), ("500", 100), ("60", 60)])
 def test_what_is_said_of_a_claim_fits_the_terminal_and_its_name_is_whole(capsys, monkeypatch, columns, width):
     monkeypatch.setenv("COLUMNS", columns)
-    assert claims.main(["--replication", "pix2pix"]) == 0
+    assert listing.main(["--replication", "pix2pix"]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
     found = listed(capsys, "--replication", "pix2pix")
     assert [line for line in lines if not line.startswith(" ")] == [f"pix2pix/{one['id']}" for one in found]
@@ -62,12 +62,12 @@ def test_what_is_said_of_a_claim_fits_the_terminal_and_its_name_is_whole(capsys,
 def test_where_nothing_was_judged_it_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ClaimsError, match="no study here has verdicts; run it in the root of a checkout"):
-        claims.main([])
+        listing.main([])
 
 
 def test_a_study_without_verdicts_is_named_with_those_that_have_some():
     with pytest.raises(ClaimsError, match="--study rael: no such study has verdicts; there are root, real, paper"):
-        claims.main(["--study", "rael"])
+        listing.main(["--study", "rael"])
 
 
 @pytest.mark.parametrize("option", ["--replication", "--explanation", "--outcome"])
