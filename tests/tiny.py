@@ -294,8 +294,13 @@ def environment(**more: str) -> dict[str, str]:
 
 def command(*words: object, cwd: Path = ROOT, module: str = "replications", **more: str) -> subprocess.CompletedProcess:
     """Runs `python -m replications WORDS`, or another module, to its end."""
+    return python("-m", module, *words, cwd=cwd, **more)
+
+
+def python(*words: object, cwd: Path, **more: str) -> subprocess.CompletedProcess:
+    """Runs Python to its end; keyword arguments are further environment variables."""
     return subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)],
+        [sys.executable, *map(str, words)],
         cwd=cwd,
         env=environment(**more),
         capture_output=True,
@@ -339,15 +344,7 @@ def one_by_one(folder: Path, *commands: Sequence[object], **more: str) -> list[s
     """
     script = folder / "commands.py"
     script.write_text(ONE_BY_ONE, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, script, json.dumps([[str(word) for word in words] for words in commands])],
-        cwd=folder,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    done = python(script, json.dumps([[str(word) for word in words] for words in commands]), cwd=folder, **more)
     script.unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == "", "nothing but an error goes to standard error"
