@@ -135,8 +135,9 @@ CLAIMS = (
         checks=LEARNED,
         does_not_hold={
             "root": (
-                "the error falls in every seed, from {k2.mse:.4f} to {k512.mse:.4f}, but by less than was asked: the "
-                "smallest effect was set on data with larger errors, and without a quantiser {none.mse:.4f} is left here"
+                "the error falls in every seed, from {k2.mse:.4f} to {k512.mse:.4f}, but by less than was asked: "
+                "the smallest effect was set on data with larger errors, and without a quantiser {none.mse:.4f} is "
+                "left here"
             ),
         },
     ),
