@@ -10,7 +10,7 @@ from replications.judging.claims import Check
 BLURRED = "photographs through a blur of one pixel of 32, seen by the same net"
 
 
-def learned(variant: str, linear: str) -> Check:
+def learned(variant: str, linear: str, studies: tuple[str, ...] = ()) -> Check:
     """A net that is further from the photographs than the best linear one of its size has not learned."""
     return Check(
         f"{variant} has learned: its reconstructions are as close to photographs as those of the best linear "
@@ -20,6 +20,7 @@ def learned(variant: str, linear: str) -> Check:
         "at least",
         (linear, "psnr"),
         "principal components of the training photographs (replications/measuring/controls.py)",
+        studies=studies,
     )
 
 

@@ -11,9 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from replications.instruments import classification, distribution, diversity, fidelity, sharpness
-from replications.measuring import known
+from replications.measuring import known, street_scores
 from replications.measuring.curves import Curve
-from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, SPATIAL, SPATIAL_MEAN, Params
+from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, REDUCTION, SPATIAL, SPATIAL_MEAN, Params, cell_values
+
+MOST_COMPONENTS = 16
+"""Of the linear autoencoder that a flat arm is held against on the street: the size of the other replications' latents.
+With some hundred components it is without loss there, which no short training is."""
 
 
 def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers: Path) -> dict[str, float]:
@@ -33,6 +37,7 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     scores["active_units"] = facts["active_units"]
     scores["active_share"] = facts["active_units"] / params.latent_size
     scores["parameters"] = facts["encoder_parameters"] + facts["decoder_parameters"]
+    scores |= street_scores.scores(params.dataset, images)
     return scores | _prior_scores(images, params, readers)
 
 
@@ -61,10 +66,24 @@ def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> know
 def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
     """Control → instrument → score of known pictures that no net judges.
 
-    These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out.
+    These are blurred photographs, and what the best linear autoencoder of an arm's KL weight puts out: of its size or,
+    on the street, of `MOST_COMPONENTS` values at most for a flat arm and of each square for a spatial one.
     """
-    by_pixels = [name for name, params in variants.items() if params.loss == "pixel"]
-    return known.linear_arms(data, variants, by_pixels, weight=weight_of_a_nat)
+    by_pixels = {name: params for name, params in variants.items() if params.loss == "pixel"}
+    if not next(iter(variants.values())).dataset.startswith("enumerable_street"):
+        return known.linear_arms(data, variants, by_pixels, weight=weight_of_a_nat)
+    any_arm = next(iter(variants.values()))
+    photos, train = data["test_photo"][: any_arm.n_test], data["train_photo"][: any_arm.n_train]
+    blurred = street_scores.scores(any_arm.dataset, {"output": known.blurred(photos), "target": photos})
+    scores = {"photos_blurred": {**known.of_pictures(known.blurred(photos), photos), **blurred}}
+    for name, params in by_pixels.items():
+        if params.latent == "flat":
+            n_values, patch = min(params.latent_size, MOST_COMPONENTS), None
+        else:
+            n_values, patch = cell_values(photos.shape[1], params.latent_size), REDUCTION
+        output = known.linear(train, photos, n_values, weight_of_a_nat(params), patch)
+        scores[f"linear_{name}"] = known.of_pictures(output, photos)
+    return scores
 
 
 def weight_of_a_nat(params: Params) -> float:

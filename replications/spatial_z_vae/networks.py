@@ -8,11 +8,9 @@ gets its seed explicitly.
 import keras
 from keras import layers
 
+from replications.spatial_z_vae.params import REDUCTION, cell_values
 from replications.training.initialisers import Seeds, glorot, he
 from replications.training.normalisation import InstanceNormalization
-
-REDUCTION = 4
-"""A spatial latent has the picture's sides divided by this (the original: 160 pixels → 40 × 40)."""
 
 _START = {"kernel_initializer": "zeros", "bias_initializer": keras.initializers.Constant(-4.0)}
 """All log variances start here, at a deviation of 0.14: the noise of a large latent would drown what it carries, and
@@ -84,17 +82,6 @@ def spatial_decoder(size: int, *, channels: int, latent_size: int, normalise: bo
         x = _conv(layers.UpSampling2D()(x), channels * factor, normalise, seeds)
     x = layers.Conv2D(3, 3, 1, "same", activation="sigmoid", kernel_initializer=glorot(seeds))(x)
     return keras.Model(z, x, name="decoder")
-
-
-def cell_values(size: int, latent_size: int) -> int:
-    """C, the number of latent values in each cell of a spatial latent of `latent_size` values."""
-    cells = (size // REDUCTION) ** 2
-    if size % REDUCTION or latent_size % cells:
-        raise ValueError(
-            f"latent_size = {latent_size} does not fill a spatial latent of pictures of {size} pixels evenly; "
-            f"take a multiple of {cells}"
-        )
-    return latent_size // cells
 
 
 def classifier(size: int, *, channels: int, heads: dict[str, int], seed: int) -> tuple[keras.Model, keras.Model]:

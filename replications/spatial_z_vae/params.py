@@ -14,6 +14,20 @@ FLAT_MEAN = ("flat_8_mean", "flat_128", "flat_1024_mean")
 SPATIAL_MEAN = ("spatial_64_mean", "spatial_128", "spatial_512_mean")
 """In the order of their sizes, the KL divergence a mean over the latent; at 128 values that is the same loss."""
 
+REDUCTION = 4
+"""A spatial latent has the picture's sides divided by this (the original: 160 pixels → 40 × 40)."""
+
+
+def cell_values(size: int, latent_size: int) -> int:
+    """C, the number of latent values in each cell of a spatial latent of `latent_size` values."""
+    cells = (size // REDUCTION) ** 2
+    if size % REDUCTION or latent_size % cells:
+        raise ValueError(
+            f"latent_size = {latent_size} does not fill a spatial latent of pictures of {size} pixels evenly; "
+            f"take a multiple of {cells}"
+        )
+    return latent_size // cells
+
 
 class Params(RunParams):
     """One row of the ablation, complete: the section's values overridden by the variant's."""
@@ -57,4 +71,4 @@ class Params(RunParams):
     @property
     def side_multiple(self) -> int:
         """Of a picture's side in pixels: the flat nets halve it three times, the spatial ones twice."""
-        return 8 if self.latent == "flat" else 4
+        return 8 if self.latent == "flat" else REDUCTION
