@@ -622,7 +622,7 @@ REPORTED = [
     Case("verdict-is-maybe", "report", verdict(verdict="maybe"), "verdict = 'maybe'", "expected", JUDGE_AGAIN),
     Case("effect-is-large", "report", verdict(effect="large"), "effect = 'large'", "expected", JUDGE_AGAIN),
     Case("explained-otherwise", "report", verdict(explanation=["E9"]), "= 'E9'", "expected", JUDGE_AGAIN),
-    Case("no-markers", "report", text("README.md", "mine\n"), "README.md", BEGIN, "put them back"),
+    Case("no-markers", "report", text("results/README.md", "mine\n"), "README.md", BEGIN, "put them back"),
     Case("no-readme", "report", gone("README.md"), "README.md", "no such file", "run this in the repository's folder"),
     Case("no-rooms-markers", "report", text("replications/vq_vae/README.md", "mine\n"), "vq_vae/README.md", BEGIN,
          "put"),
@@ -768,9 +768,7 @@ def finished(around, tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("finished") / "repository"
     with pytest.MonkeyPatch.context() as patch:
         tiny.write_study(place)
-        for name in ("README.md", *(f"replications/{name}/README.md" for name in study.REPLICATIONS)):
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_text(README, encoding="utf-8")
+        tiny.write_readmes(place, README)
         patch.chdir(place)
         declared = study.load(".")
         for seed in declared.seeds:

@@ -22,6 +22,8 @@ from tests import tiny
 
 DOCUMENTS = (
     "README.md",
+    "results/README.md",
+    "docs/guide.md",
     "CONTRIBUTING.md",
     "paper/README.md",
     *(f"replications/{name}/README.md" for name in study.REPLICATIONS),

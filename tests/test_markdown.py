@@ -132,9 +132,10 @@ def test_five_outcomes_a_failed_check_and_snapshots_are_seen_when_rendered(of_fi
 
 
 def test_the_readme_shows_replications_explanations_and_claims():
-    text = text_of("README.md")
     begin, end = report.markers("results")
-    assert rendered(text.split(begin)[1].split(end)[0])[0] == 2
+    assert rendered(text_of("results/README.md").split(begin)[1].split(end)[0])[0] == 2
+    begin, end = report.markers("headlines")
+    assert rendered(text_of("README.md").split(begin)[1].split(end)[0])[0] == 1
     assert rendered(report.listed())[0] == 1
 
 

@@ -18,7 +18,7 @@ from replications.errors import DataError
 from replications.reporting import report
 from replications.training import workers
 from tests import tiny
-from tests.reporting.test_report import README, READMES, tables_of, verdicts, write
+from tests.reporting.test_report import README, tables_of, verdicts, write
 from tests.test_bad_input import NAMES, member, picture, release, tar
 
 MODULES = sorted((tiny.ROOT / "replications").rglob("*.py"))
@@ -260,9 +260,7 @@ def test_the_table_escapes_every_text(tmp_path, monkeypatch):
 
 def test_the_page_of_a_study_escapes_every_text(tmp_path, monkeypatch):
     tiny.write_params(tmp_path, tiny.params())
-    for readme in READMES:
-        (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / readme).write_text(README + tiny.markers("replications"), encoding="utf-8")
+    tiny.write_readmes(tmp_path, README)
     write(tmp_path, [hostile()])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(report, "environments", lambda *_: {HOSTILE: {"pix2pix": 4}})
@@ -334,9 +332,7 @@ if __name__ == "__main__":
 
 def test_the_pipeline_needs_no_network(tmp_path):
     tiny.write_study(tmp_path, seeds=[1], pix2pix={**tiny.PIX2PIX, "n_test": 2, "n_draws_inputs": 2})
-    for readme in READMES:
-        (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / readme).write_text(README + tiny.markers("replications"), encoding="utf-8")
+    tiny.write_readmes(tmp_path, README)
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD)
     (tmp_path / "pipeline.py").write_text(textwrap.dedent(PIPELINE))

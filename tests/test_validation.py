@@ -38,7 +38,7 @@ def text() -> str:
 
 
 def readme() -> str:
-    return (ROOT / "README.md").read_text(encoding="utf-8")
+    return (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
 
 
 def test_as_many_runs_have_the_same_bytes_as_the_text_says():

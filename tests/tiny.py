@@ -176,6 +176,20 @@ CLASSIFICATION = {
 """The readers of labels; no part of HEAD, so that tests which need none do not wait for one."""
 
 
+READMES = ("README.md", "results/README.md", *(f"replications/{name}/README.md" for name in study.REPLICATIONS))
+"""The files that the report writes tables into."""
+BLOCKS = ("answer", "headlines", "replications", "results")
+"""All that stands between markers in one of them or another."""
+
+
+def write_readmes(folder: Path, text: str = "") -> None:
+    """Files that the report can write its tables into: a text and, below it, all markers that are not in it."""
+    for readme in READMES:
+        (folder / readme).parent.mkdir(parents=True, exist_ok=True)
+        missing = [block for block in BLOCKS if f"<!-- {block}: begin" not in text]
+        (folder / readme).write_text(text + markers(*missing), encoding="utf-8")
+
+
 def markers(*blocks: str) -> str:
     """The lines of a README between which the report writes."""
     return "".join(f"<!-- {one}: begin (generated, do not edit) -->\n<!-- {one}: end -->\n" for one in blocks)

@@ -83,7 +83,7 @@ def _finding(name: Cause, verdicts: Sequence[Mapping]) -> Finding:
     told: dict[str, list[Mapping]] = {"for": [], "against": [], "inconclusive": [], "untestable": []}
     for verdict in verdicts:
         if name in verdict["decisive"]:
-            told[_direction(verdict, name)].append(verdict)
+            told[direction(verdict, name)].append(verdict)
     return Finding(
         *(
             tuple(f"{verdict['replication']}/{verdict['id']} ({verdict['study']})" for verdict in told[way])
@@ -93,7 +93,7 @@ def _finding(name: Cause, verdicts: Sequence[Mapping]) -> Finding:
     )
 
 
-def _direction(verdict: Mapping, name: Cause) -> str:
+def direction(verdict: Mapping, name: Cause) -> str:
     """Which way a decisive verdict points: 'for', 'against', or why it points nowhere."""
     speaks = {"replicated": True, "contradicted": False, "negligible": False}
     outcome = verdict["verdict"]

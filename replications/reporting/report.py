@@ -1,7 +1,8 @@
-"""Writes the verdicts for people: `python -m replications report` makes results/verdicts.md and README.md's tables.
+"""Writes the verdicts for people: `python -m replications report` makes results/verdicts.md and tables in READMEs.
 
-What it writes into a README stands between two markers: in README.md the list of the replications, and the verdicts of
-every study that has some, side by side; in a replication's README the published numbers beside ours.
+What it writes into a README stands between two markers: in README.md the answer, ten claims and the list of the
+replications; in results/README.md the verdicts of every study that has some, side by side; in a replication's README
+the published numbers beside ours.
 """
 
 import csv
@@ -24,11 +25,13 @@ from replications.errors import ReplicationError
 from replications.judging import claims, register
 from replications.judging.explanations import EXPLANATIONS, findings
 from replications.judging.verdicts import MEANS, CheckResult, Verdict, deviations_in_short, in_words, number
+from replications.reporting import front
 from replications.results import environment_words, read_environments, read_runs, write_text
 from replications.statistics import mean_interval
 
-RESULTS, REPLICATIONS = "results", "replications"
-"""What stands between markers in a README: the verdicts or numbers, and, in README.md, the list of the replications."""
+RESULTS, REPLICATIONS, ANSWER, HEADLINES = "results", "replications", "answer", "headlines"
+"""What stands between markers in a README: the verdicts or numbers and, in README.md, the list of the replications, the
+answer, and a few claims."""
 VERDICTS = TypeAdapter(list[Verdict])
 SIGNS = {
     "replicated": "✔ replicated",
@@ -57,13 +60,8 @@ Withdrawn = Sequence[tuple[str, str]]
 
 
 def _escaped(value: object) -> object:
-    """What a template puts out: one line that holds no HTML, no link and no end of a table's cell."""
-    if not isinstance(value, str):
-        return value
-    text = re.sub(r"\s+", " ", value)
-    for raw, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", r"\|"), ("](", r"]\(")):
-        text = text.replace(raw, safe)
-    return text
+    """What a template puts out."""
+    return front.escaped(value) if isinstance(value, str) else value
 
 
 _ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_escaped)
@@ -307,7 +305,7 @@ def main(argv: list[str] | None = None) -> int:
         written[readme] = with_blocks(readme.read_text(encoding="utf-8"), blocks, readme)
     for file, text in written.items():  # all of them, or none
         write_text(file, text)
-    print(f"{len(verdicts)} verdicts in {path}, tables in README.md and the replications' READMEs")
+    print(f"{len(verdicts)} verdicts in {path}, tables in README.md, results/README.md and the replications' READMEs")
     return 0
 
 
@@ -352,7 +350,12 @@ def of_study(declared: study.Study, verdicts: list[dict], withdrawn: Withdrawn |
 
 def generated(root: Path, withdrawn: Withdrawn | None = None) -> dict[Path, dict[str, str]]:
     """README → block → what stands between its markers, for the suite and for each replication."""
-    texts = {root / "README.md": {REPLICATIONS: listed(), RESULTS: table(root, withdrawn)}}
+    every = everything(root, withdrawn)
+    of_front = {ANSWER: front.answer(every.verdicts), HEADLINES: front.headlines(every.by_claim, SIGNS)}
+    texts = {
+        root / "README.md": {**of_front, REPLICATIONS: listed()},
+        root / "results" / "README.md": {RESULTS: table(root, withdrawn)},
+    }
     for name in study.REPLICATIONS:
         tables = importlib.import_module(f"replications.{name}.claims").TABLES
         numbers = _TABLES.render(tables=tables, studies=means(root, name))
@@ -521,7 +524,7 @@ def everything(root: Path, withdrawn: Withdrawn | None = None) -> Everything:
 
 
 def table(root: Path, withdrawn: Withdrawn | None = None) -> str:
-    """The verdicts of all studies below the repository's root, for README.md."""
+    """The verdicts of all studies below the repository's root, for results/README.md."""
     every = everything(root, withdrawn)
     refuted = [[v for v in rows.values() if v["verdict"] in REFUTED] for rows in every.by_claim.values()]
     return _SUMMARY.render(

@@ -379,16 +379,14 @@ def test_lost_markers_are_named(readme):
 # --- the command ---------------------------------------------------------------------------------------------------
 
 
-READMES = ("README.md", *(f"replications/{name}/README.md" for name in study.REPLICATIONS))
+READMES = tiny.READMES
 
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A folder with a study at its root and a README, where the command works."""
     tiny.write_params(tmp_path, tiny.params())
-    for readme in READMES:
-        (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / readme).write_text(README + tiny.markers("replications"), encoding="utf-8")
+    tiny.write_readmes(tmp_path, README)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -397,7 +395,7 @@ def test_the_command_writes_page_and_table_and_repeats_its_bytes(repository, cap
     write(repository, verdicts("root", statement="β grows."))
     assert report.main([]) == 0
     page = (repository / "results" / "verdicts.md").read_text(encoding="utf-8")
-    readme = (repository / "README.md").read_text(encoding="utf-8")
+    readme = (repository / "results" / "README.md").read_text(encoding="utf-8")
     for words in (
         "# Verdicts of the root study",
         "## it_sharpens: replicated",
@@ -693,7 +691,7 @@ def test_readers_are_told_what_code_the_runs_are_of(repository, digests, declare
     evidence = {"pix2pix": {"trained": declared, "measured": "a" * 40}}
     (repository / "results" / "evidence.json").write_text(json.dumps(evidence), encoding="utf-8")
     assert report.main([]) == 0
-    for file in ("README.md", "results/verdicts.md"):
+    for file in ("results/README.md", "results/verdicts.md"):
         text = (repository / file).read_text(encoding="utf-8")
         assert [sentence in text for sentence in said] == [True] * len(said)
         assert ("Trained by" in text) == bool(said)

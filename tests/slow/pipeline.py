@@ -67,7 +67,9 @@ def write(folder: Path) -> None:
     shutil.copytree(tiny.ROOT / "replications", folder / "replications", ignore=shutil.ignore_patterns("__pycache__"))
     with (folder / "replications" / ROOM / "claims.py").open("a", encoding="utf-8") as file:
         file.write(f"\nCLAIMS = tuple(one for one in CLAIMS if {{v for v, _ in one.needs}} <= {{*{[*VARIANTS]}}})\n")
-    (folder / "README.md").write_text(tiny.markers("replications", "results"), encoding="utf-8")
+    for readme in tiny.READMES[:2]:
+        (folder / readme).parent.mkdir(exist_ok=True)
+        (folder / readme).write_text(tiny.markers(*tiny.BLOCKS), encoding="utf-8")
 
     tiny.write_arrays(folder)
     (folder / "arrays" / "facade_world-tiny.npz").rename(folder / "arrays" / f"{DATASET}.npz")

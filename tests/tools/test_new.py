@@ -75,7 +75,7 @@ def test_the_guide_ends_with_a_verdict(begun):
     assert ours[0]["verdict"] in MEANS
     assert len(ours[0]["effects_by_seed"]) == 5
     assert len(verdicts) > len(ours), "beside those of all others"
-    assert f"**{NAME}** With 64 values" in (begun / "README.md").read_text(encoding="utf-8")
+    assert f"**{NAME}** With 64 values" in (begun / "results" / "README.md").read_text(encoding="utf-8")
     assert "| narrow |" in (begun / "replications" / NAME / "README.md").read_text(encoding="utf-8")
 
 
@@ -195,7 +195,7 @@ def test_what_was_begun_and_judged_is_taken_away_without_a_trace(repository, beg
         shutil.copytree(begun / folder / NAME, repository / folder / NAME)
     for command in (["judge"], ["report"]):
         said(repository, *command)
-    assert NAME in (repository / "README.md").read_text(encoding="utf-8")
+    assert NAME in (repository / "results" / "README.md").read_text(encoding="utf-8")
     (repository / "new.txt").unlink()
     done = tiny.command("remove", NAME, cwd=repository, PYTHONPATH=str(repository))
     assert done.returncode == 0, done.stderr

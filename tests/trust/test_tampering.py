@@ -17,6 +17,7 @@ from replications.judging.verdicts import judge as judge_claims
 from replications.reporting import report
 from replications.study import StudyError
 from replications.trust import chain
+from tests import tiny
 from tests.test_claims import (
     CLAIMS,
     ROOT,
@@ -57,7 +58,7 @@ def tree(tmp_path) -> Path:
         shutil.copytree(ROOT / name / "results", tmp_path / name / "results")
     if (ROOT / register.FILE).exists():
         shutil.copy(ROOT / register.FILE, tmp_path / register.FILE)
-    for readme in ("README.md", *(f"replications/{name}/README.md" for name in study.REPLICATIONS)):
+    for readme in tiny.READMES:
         (tmp_path / readme).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / readme, tmp_path / readme)
     return tmp_path
@@ -136,7 +137,7 @@ def test_a_verdict_left_out_is_noticed(tree, name):
 
 
 def test_a_verdict_altered_in_the_readme_is_noticed(tree):
-    path = tree / "README.md"
+    path = tree / "results" / "README.md"
     text = path.read_text(encoding="utf-8")
     assert " ✔ replicated<br>" in text
     path.write_text(text.replace(" ✔ replicated<br>", " ✔ Replicated<br>", 1), encoding="utf-8")

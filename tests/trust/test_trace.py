@@ -101,7 +101,7 @@ def altered_instrument(tree: Path) -> None:
 
 
 def altered_readme(tree: Path) -> None:
-    edit(tree / "README.md", " ✔ replicated<br>", " ✔ Replicated<br>")
+    edit(tree / "results" / "README.md", " ✔ replicated<br>", " ✔ Replicated<br>")
 
 
 def altered_environment(tree: Path) -> None:

@@ -1,0 +1,115 @@
+"""The first screen of README.md: the answer, ten claims that are chosen by rule, and what did not replicate."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from replications.judging.explanations import EXPLANATIONS, Cause, direction
+from replications.judging.verdicts import in_words
+
+STUDY = "root"
+"""The study that answers: its distributions are known exactly, and everybody can train it."""
+DECIDED = ("replicated", "contradicted", "negligible")
+HEADLINES = 10
+PER_EXPLANATION = 2
+NOT_REPLICATED = 5
+RULE = (
+    f"Chosen by rule: for each explanation the {PER_EXPLANATION} claims with the smallest p value that the bundled "
+    "study decided, that had settled and that were made before its scores were known, decisive ones first; then the "
+    "next of all."
+)
+
+
+def answer(verdicts: Sequence[Mapping]) -> str:
+    """What the decisive claims of the bundled study say about each explanation, in a sentence and five lines."""
+    here = [verdict for verdict in verdicts if verdict["study"] == STUDY]
+    pointing = {name: _pointing(here, name) for name in EXPLANATIONS}
+    groups: dict[str, list[str]] = {}
+    for name, (speak_for, speak_against) in pointing.items():
+        way = ("both for and against" if speak_against else "for") if speak_for else "against" if speak_against else ""
+        groups.setdefault(way, []).append(f"**{EXPLANATIONS[name].name}** ({name})")
+    said = [f"{way} {_listed(groups[way])}" for way in ("for", "against", "both for and against") if way in groups]
+    sentence = f"The decisive claims of the bundled study speak {'; '.join(said)}." if said else ""
+    if "" in groups:
+        sentence += f" About {_listed(groups[''])} none of them could decide anything yet."
+    lines = []
+    for name, sides in pointing.items():
+        both = zip(("For it:", "Against it:"), sides, strict=True)
+        told = [f"{word} {_told(side[0])}" for word, side in both if side]
+        lines.append(f"- **{name} {EXPLANATIONS[name].name}**: {EXPLANATIONS[name].says}. {' '.join(told) or 'Open.'}")
+    return "\n".join([sentence.strip(), "", *lines, ""])
+
+
+def headlines(by_claim: Mapping[str, Mapping[str, Mapping]], signs: Mapping[str, str]) -> str:
+    """Ten claims in every study, and what did not replicate in the bundled one.
+
+    Args:
+        by_claim: 'replication/id' → study → verdict.
+        signs: outcome → how it is written.
+    """
+    here = [rows[STUDY] for rows in by_claim.values() if STUDY in rows]
+    studies = list(dict.fromkeys(study for rows in by_claim.values() for study in rows))
+    lines = [f"| claim | {' | '.join(studies)} |", f"|---|{'---|' * len(studies)}"]
+    for verdict in chosen(here):
+        rows = by_claim[f"{verdict['replication']}/{verdict['id']}"]
+        cells = [_cell(rows[study], signs) if study in rows else "–" for study in studies]
+        lines.append(f"| {escaped(verdict['statement'])} *({verdict['replication']})* | {' | '.join(cells)} |")
+    refuted = [one for outcome in DECIDED[1:] for one in here if one["verdict"] == outcome]
+    lines += ["", RULE, "", "**What did not replicate** in the bundled study:", ""]
+    lines += [f"- {_told(one)}" for one in refuted[:NOT_REPLICATED]]
+    more = len(refuted) - NOT_REPLICATED
+    if more > 0:
+        lines.append(f"- and {more} more; why, as far as it is known, says [results/README.md](results/README.md)")
+    return "\n".join([*lines, ""])
+
+
+def chosen(verdicts: Sequence[Mapping]) -> list[Mapping]:
+    """The headlines among a study's verdicts, by `RULE`."""
+    able = [one for one in verdicts if one["verdict"] in DECIDED and one["settled"] and not one["post_hoc"]]
+    able.sort(key=_p)
+    found: list[Mapping] = []
+    for name in EXPLANATIONS:
+        about = [one for one in able if name in (*one["explanation"], *one["against"]) and one not in found]
+        decisive = [one for one in about if name in one["decisive"]]
+        found += [*decisive, *(one for one in about if one not in decisive)][:PER_EXPLANATION]
+    return [*found, *(one for one in able if one not in found)][:HEADLINES]
+
+
+def _pointing(verdicts: Sequence[Mapping], name: Cause) -> tuple[list[Mapping], list[Mapping]]:
+    """The decisive claims that speak for an explanation, and those that speak against it, the clearest first."""
+    told = sorted((one for one in verdicts if name in one["decisive"]), key=lambda one: (not one["settled"], _p(one)))
+    speak_for = [one for one in told if direction(one, name) == "for"]
+    return speak_for, [one for one in told if direction(one, name) == "against"]
+
+
+def _p(verdict: Mapping) -> float:
+    """The p value of the outcome."""
+    of = {"replicated": "p_beyond", "contradicted": "p_against", "negligible": "p_negligible"}
+    return verdict[of[verdict["verdict"]]] if verdict["verdict"] in of else 1.0
+
+
+def _told(verdict: Mapping) -> str:
+    """A claim, what came out and how much."""
+    return f'"{escaped(verdict["statement"])}" *{verdict["verdict"]}*, {_effect(verdict)}.'
+
+
+def _cell(verdict: Mapping, signs: Mapping[str, str]) -> str:
+    """The outcome and, where there is one, the effect."""
+    sign = signs[verdict["verdict"]]
+    return sign if verdict["verdict"] == "untestable" else f"{sign}<br>{_effect(verdict)}"
+
+
+def _effect(verdict: Mapping) -> str:
+    return escaped(in_words(verdict["effect"], verdict["interval"], verdict["unit"], verdict["scale"]))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """'a, b and c'."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def escaped(text: str) -> str:
+    """A text as one line that holds no HTML, no link and no end of a table's cell."""
+    text = re.sub(r"\s+", " ", text)
+    for raw, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", r"\|"), ("](", r"]\(")):
+        text = text.replace(raw, safe)
+    return text

@@ -1,0 +1,114 @@
+"""The first screen: an answer that follows from decisive claims, and headlines that nobody chose."""
+
+import pytest
+
+from replications.judging.explanations import EXPLANATIONS
+from replications.reporting import front, report
+from tests import tiny
+
+
+def verdict(id: str, outcome: str = "replicated", study: str = "root", **changes) -> dict:
+    """As in verdicts.json, as far as the first screen reads it; `p` is that of the outcome."""
+    p = changes.pop("p", 0.01)
+    return {
+        "id": id,
+        "replication": "pix2pix",
+        "study": study,
+        "statement": f"{id} holds.",
+        "verdict": outcome,
+        "effect": 0.5,
+        "interval": [0.4, 0.6],
+        "unit": "sharper",
+        "scale": "difference",
+        "settled": True,
+        "post_hoc": False,
+        "decisive": [],
+        "explanation": ["E2"],
+        "against": [],
+        **dict.fromkeys(("p_beyond", "p_against", "p_negligible"), p),
+        **changes,
+    }
+
+
+def by_claim(*verdicts: dict) -> dict[str, dict[str, dict]]:
+    found: dict[str, dict[str, dict]] = {}
+    for one in verdicts:
+        found.setdefault(f"{one['replication']}/{one['id']}", {})[one["study"]] = one
+    return found
+
+
+def test_the_answer_names_each_explanation_on_the_side_that_its_decisive_claims_take():
+    said = front.answer(
+        [
+            verdict("averaging", decisive=["E2"]),
+            verdict("noise", "negligible", decisive=["E3"], explanation=["E3"]),
+            verdict("kl", decisive=["E4"], explanation=["E4"]),
+            verdict("no_kl", decisive=["E4"], explanation=[], against=["E4"]),
+            verdict("unlearned", "untestable", decisive=["E1"], explanation=["E1"]),
+            verdict("elsewhere", study="real", decisive=["E5"], explanation=["E5"]),
+            verdict("not_decisive", explanation=["E5"]),
+        ]
+    )
+    assert said.startswith(
+        "The decisive claims of the bundled study speak for **averaging** (E2); against **noise** (E3); both for and "
+        "against **antagonism** (E4). About **bottleneck** (E1) and **quantisation** (E5) none of them could decide"
+    )
+    lines = {line[4:6]: line for line in said.splitlines() if line.startswith("- **")}
+    assert set(lines) == set(EXPLANATIONS)
+    assert 'For it: "kl holds." *replicated*' in lines["E4"]
+    assert 'Against it: "no_kl holds."' in lines["E4"]
+    assert lines["E1"].endswith("Open.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"p": 0.001}, True),
+        ({"p": 0.5}, False),
+        ({"p": 0.001, "settled": False}, False),
+        ({"p": 0.001, "post_hoc": True}, False),
+        ({"p": 0.5, "decisive": ["E2"]}, True),
+    ],
+)
+def test_headlines_are_the_clearest_that_settled_and_decisive_ones_first(changes, named):
+    others = [verdict(f"other_{i}", p=0.01) for i in range(12)]
+    one = verdict("mine", **changes)
+    assert (one in front.chosen([*others, one])) == named
+    assert len(front.chosen([*others, one])) == front.HEADLINES
+
+
+def test_what_could_not_be_decided_is_no_headline():
+    assert front.chosen([verdict("a", "inconclusive"), verdict("b", "untestable")]) == []
+
+
+def test_each_explanation_has_its_two_before_the_rest():
+    many = [verdict(f"averaging_{i}", p=1e-6) for i in range(12)]
+    rare = verdict("quantised", p=0.02, explanation=["E5"])
+    assert rare in front.chosen([*many, rare])
+
+
+def test_headlines_show_every_study_and_no_effect_of_what_was_untestable():
+    said = front.headlines(
+        by_claim(verdict("a"), verdict("a", "untestable", "real"), verdict("b", "contradicted")), report.SIGNS
+    )
+    rows = [line for line in said.splitlines() if line.startswith("|")]
+    assert rows[0] == "| claim | root | real |"
+    (row,) = [line for line in rows if line.startswith("| a holds.")]
+    assert row == "| a holds. *(pix2pix)* | ✔ replicated<br>+0.5 [+0.4, +0.6] sharper | ⊘ untestable |"
+    assert '- "b holds." *contradicted*, +0.5 [+0.4, +0.6] sharper.' in said
+
+
+def test_more_than_five_that_did_not_replicate_are_counted():
+    said = front.headlines(by_claim(*(verdict(f"c{i}", "negligible") for i in range(8))), report.SIGNS)
+    assert said.count("*negligible*") == front.NOT_REPLICATED
+    assert "- and 3 more;" in said
+
+
+def test_nothing_escapes_its_cell():
+    said = front.headlines(by_claim(verdict("a", statement="a | <b>b</b>\n[c](d)")), report.SIGNS)
+    assert r"a \| &lt;b&gt;b&lt;/b&gt; [c]\(d)" in said
+
+
+def test_the_readme_is_read_in_minutes():
+    words = (tiny.ROOT / "README.md").read_text(encoding="utf-8").split()
+    assert len(words) <= 1500, f"README.md has {len(words)} words"
