@@ -1,4 +1,4 @@
-"""Deletes what a kill or a full disk left torn of DVC's own files: `python -m replications mend`.
+"""Deletes DVC's own files that a kill or a full disk left incomplete: `python -m replications mend`.
 
 DVC empties dvc.lock and its rwlock before it writes them, so that what happens in that very moment leaves a part,
 or nothing, at which every later DVC stops. Both can be made again: without a lock the stages run again, and find their
