@@ -114,7 +114,7 @@ def _shown_to_people(declared: study.Study, claim: Claim) -> Link:
 
 def _readme_problems(declared: study.Study) -> Iterator[str]:
     for path, blocks in report.generated(Path()).items():
-        if path.parent.name in ("", *declared.variants):
+        if path.parent.name in ("", "results", *declared.variants):
             readme = path.read_text(encoding="utf-8")
             lines = zip_longest(report.with_blocks(readme, blocks, path).splitlines(), readme.splitlines())
             for should, is_ in lines:
