@@ -22,7 +22,7 @@ RULE = (
 def answer(verdicts: Sequence[Mapping]) -> str:
     """What the decisive claims of the bundled study say about each explanation, in a sentence and five lines."""
     here = [verdict for verdict in verdicts if verdict["study"] == STUDY]
-    pointing = {name: _pointing(here, name) for name in EXPLANATIONS}
+    pointing: dict[Cause, tuple[list[Mapping], list[Mapping]]] = {name: _pointing(here, name) for name in EXPLANATIONS}
     groups: dict[str, list[str]] = {}
     for name, (speak_for, speak_against) in pointing.items():
         way = ("both for and against" if speak_against else "for") if speak_for else "against" if speak_against else ""

@@ -75,7 +75,8 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     any_arm = next(iter(variants.values()))
     photos, train = data["test_photo"][: any_arm.n_test], data["train_photo"][: any_arm.n_train]
     blurred = street_scores.scores(any_arm.dataset, {"output": known.blurred(photos), "target": photos})
-    scores = {"photos_blurred": {**known.of_pictures(known.blurred(photos), photos), **blurred}}
+    blurred |= known.of_pictures(known.blurred(photos), photos)
+    scores: dict[str, Mapping[str, float]] = {"photos_blurred": blurred}
     for name, params in by_pixels.items():
         if params.latent == "flat":
             n_values, patch = min(params.latent_size, MOST_COMPONENTS), None
