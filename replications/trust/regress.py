@@ -37,6 +37,9 @@ MOVES_GOALPOSTS = ("seeds", "tuning_seeds", "readers")
 """The parts of a params.yaml that must be what they were."""
 
 
+THE_SAME = "the same"
+
+
 class RegressError(ReplicationError):
     """A revision whose verdicts cannot be read."""
 
@@ -88,7 +91,7 @@ class Change:
             return self.failure
         if self.before is None:
             return "new"
-        return "the same" if self.moved == 0 else f"moved by {self.moved:+.3g}, allowed {self.allowed:.3g}"
+        return THE_SAME if self.moved == 0 else f"moved by {self.moved:+.3g}, allowed {self.allowed:.3g}"
 
 
 @dataclass(frozen=True)
@@ -266,16 +269,22 @@ def _as_plain(change: Change) -> dict:
 
 
 def show(revision: str, name: str, changes: list[Change]) -> None:
-    """The table on the terminal."""
+    """The table on the terminal: what is not as it was, the regressions first; of the rest how many there are."""
+    changed = sorted((one for one in changes if one.what != THE_SAME), key=lambda one: not one.failure)
+    same = f"{len(changes) - len(changed)} of {len(changes)} claims are as they were"
+    if not changed:
+        print(f"{name}: {same}")
+        return
     table = Table(title=f"Verdicts of the {name} study against {revision}", title_justify="left")
     for column in ("claim", "verdict", revision, "here", "change"):
         table.add_column(column, overflow="fold")
-    for change in changes:
+    for change in changed:
         colour = "red" if change.failure else "default" if change.before else "cyan"
         verdict = (change.after or change.before or {})["verdict"]
         effects = [escape(_effect(side)) for side in (change.before, change.after)]
         table.add_row(change.name, verdict, *effects, f"[{colour}]{escape(change.what)}[/]")
     Console(width=None if Console().is_terminal else 200).print(table)
+    print(same)
 
 
 def as_junit(name: str, changes: list[Change], others: list[Declared]) -> bytes:

@@ -150,6 +150,19 @@ def test_the_command_passes_noise(repository, monkeypatch, capsys):
     assert "1.89" in said, "effects as people read them"
 
 
+def test_what_is_as_it_was_is_counted_and_what_is_not_is_shown_regressions_first(repository, monkeypatch, capsys):
+    judge_says(monkeypatch, VERDICT, OTHER)
+    assert regress.main(["--against", "HEAD"]) == 0
+    said = capsys.readouterr().out
+    assert "root: 2 of 2 claims are as they were" in said
+    assert VERDICT["id"] not in said
+    judge_says(monkeypatch, {**VERDICT, "effect": 0.6360001}, {**OTHER, "verdict": "replicated"})
+    assert regress.main(["--against", "HEAD"]) == 1
+    said = capsys.readouterr().out
+    assert said.index(OTHER["id"]) < said.index(VERDICT["id"])
+    assert "0 of 2 claims are as they were" in said
+
+
 def test_the_command_fails_on_a_lost_trend_and_writes_junit(repository, monkeypatch, capsys):
     judge_says(monkeypatch, {**VERDICT, "verdict": "inconclusive", "effect": 0.02, "interval": [-0.1, 0.14]}, OTHER)
     assert regress.main(["--against", "HEAD", "--junit", "out/verdicts.xml"]) == 1
