@@ -96,14 +96,10 @@ def shadow_step(output: np.ndarray, target: np.ndarray, labels: np.ndarray) -> f
 
     Formula: Σ_images max over the places where it may end of (mean luma of the wall's pixels in the two columns from
     there on − that in the two columns before), over the same sum of the real photos. A definite edge counts wherever
-    it is put. Units: none. Range: from about 0, no edge anywhere, to 1, as definite as in photos; a shadow that fades
-    over all of its places, as the mean of all photos does, has a seventh of that, and a little for the bricks.
+    it is put. Args: output and target, the real photos, in [0, 1] (N, H, W, 3); labels, their maps (N, H, W).
+    Units: none. Range: from about 0, no edge anywhere, to 1, as definite as in photos; a shadow that fades over all of
+    its places, as the mean of all photos does, has a seventh of that, and a little for the bricks.
     Blind spot: the joints of bricks are steps, too, and lost contrast looks like a soft edge.
-
-    Args:
-        output: in [0, 1] (N, H, W, 3).
-        target: the real photos, in [0, 1] (N, H, W, 3).
-        labels: their maps (N, H, W).
     """
     return float(_steepest(output, labels).sum() / _steepest(target, labels).sum())
 
