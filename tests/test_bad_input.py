@@ -372,14 +372,14 @@ def half_prepared(place: Path, patch: Patch) -> None:
 
 
 def two_versions(place: Path, patch: Patch) -> None:
-    shutil.copytree(place / PREPARED, place / PREPARED.parent / "2.0.0")
+    shutil.copytree(place / PREPARED, place / PREPARED.parent / "9.0.0")
 
 
 # --- the table -----------------------------------------------------------------------------------------------------
 
 SCORES, VERDICTS, ARRAYS = "results/pix2pix/scores.csv", "results/verdicts.json", "arrays/facade_world-tiny.npz"
 RUN = "runs/pix2pix/l1/1"
-PREPARED = Path("data/facade_world/32/1.0.0")
+PREPARED = Path("data/facade_world/32/2.0.0")
 SHARD = f"{PREPARED}/facade_world-train.tfrecord-00000-of-00001"
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"{new}: &{new} [*{old},*{old},*{old},*{old},*{old},*{old},*{old},*{old},*{old}]\n"
@@ -698,7 +698,7 @@ PREPARED_DATA = [
          "run `dvc pull data.dvc`"),
     Case("export-elsewhere", EXPORT.replace("facade_world/32", "../data"), nothing, "data/../data", "expected ../data",
          "build it with"),
-    Case("two-versions", EXPORT, two_versions, "1.0.0, 2.0.0", "expected exactly one", "remove the others"),
+    Case("two-versions", EXPORT, two_versions, "2.0.0, 9.0.0", "expected exactly one", "remove the others"),
     Case("cut-description", EXPORT, cut(f"{PREPARED}/dataset_info.json", 0.5), str(PREPARED), "damaged", BUILD_AGAIN),
     Case("other-features", EXPORT, text(f"{PREPARED}/features.json", "{}"), str(PREPARED), "damaged", BUILD_AGAIN),
     Case("no-shard", EXPORT, gone(SHARD), f"{PREPARED}: split train", "truncated or damaged", BUILD_AGAIN),

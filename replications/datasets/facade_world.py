@@ -12,13 +12,13 @@ SEED = 20170711
 PALETTE = world.PALETTE
 SPLIT_KEYS = {"train": 0, "test": 1}
 """Every image size and split has a random stream of its own: SeedSequence(SEED, spawn_key=(size, split key))."""
-FACTORS = ("wall_colour", "brick_phase", "mullion", "door_colour", "sky_shade")
+FACTORS = ("wall_colour", "brick_phase", "mullion", "door_colour", "sky_shade", "shadow")
 
 
 class FacadeWorld(tfds.core.GeneratorBasedBuilder):
     """Facades drawn from label maps and independent factors, in the order in which they were sampled."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("2.0.0")
     BUILDER_CONFIGS = [  # noqa: RUF012
         tfds.core.BuilderConfig(name=size, description=f"{size} × {size} pixels.") for size in SPLITS
     ]

@@ -1,10 +1,11 @@
 """A procedural world of street facades whose conditional distribution is known exactly.
 
 A *label map* says what stands where (sky, roof, wall, window, door, ground). A *photo* is a deterministic function of
-the map and of independent discrete factors: wall colour, brick phase, mullion style, door colour, sky shade, and lit
-or dark for every window. So p(photo | map) is a finite list, and its mean, median, support and diversity are computed
-here, not estimated. Two classes, roof and ground, carry a fine texture that depends on no factor: whatever is blurred
-there is not blurred by averaging.
+the map and of independent discrete factors: wall colour, brick phase, mullion style, door colour, sky shade, how far
+the shadow of the house next door reaches, and lit or dark for every window. So p(photo | map) is a finite list, and its
+mean, median, support and diversity are computed here, not estimated. The map does not tell where the shadow ends: an
+*edge* is uncertain, and not colours alone. Two classes, roof and ground, carry a fine texture that depends on no
+factor: whatever is blurred there is not blurred by averaging.
 
 Axes: N images, H × W pixels, C = 3 colours, K candidate colours of a pixel. Photos are uint8 on disk; everything
 analytic is float64 in [0, 1]. Every factor's weights are integers with an odd total: no cumulative probability of any
@@ -38,6 +39,11 @@ WALL_COLOURS = np.array([[165, 70, 55], [205, 165, 95], [95, 115, 140], [225, 21
 WALL_WEIGHTS = np.array([7, 5, 4, 3])
 MORTAR_COLOURS = np.array([[220, 205, 190], [135, 100, 50], [185, 195, 205], [165, 150, 130]], dtype=np.uint8)
 """The joint between the bricks of each wall colour."""
+SHADOW_EDGES = np.array([9, 11, 13, 15, 17, 19, 21])
+"""Columns of 32, all equally likely: left of one of them the wall lies in the shadow. Every wall begins left of them
+and ends right of them."""
+SHADE = 0.6
+"""What the shadow leaves of a colour."""
 DOOR_COLOURS = np.array([[40, 90, 60], [90, 55, 30], [60, 60, 130]], dtype=np.uint8)
 DOOR_WEIGHTS = np.array([4, 3, 2])
 MULLIONS = ("none", "vertical", "cross")
@@ -50,7 +56,7 @@ ROOF_COLOURS = np.array([[95, 60, 60], [145, 95, 85]], dtype=np.uint8)
 GROUND_COLOURS = np.array([[150, 150, 145], [95, 95, 95]], dtype=np.uint8)
 
 N_MODES = len(WALL_COLOURS) * len(SKY_SHADES) * len(DOOR_COLOURS) * len(MULLIONS)
-"""108: wall colour × sky shade × door colour × mullion style. Brick phase and lit windows vary within a mode."""
+"""108: wall colour × sky shade × door colour × mullion style. Bricks, shadow and lit windows vary within a mode."""
 
 
 def sample(rng: np.random.Generator, n: int, size: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -78,6 +84,7 @@ def sample_factors(rng: np.random.Generator, labels: np.ndarray) -> dict[str, np
         "door_colour": draw(DOOR_WEIGHTS),
         "sky_shade": draw(SKY_WEIGHTS),
         "lit": draw(LIT_WEIGHTS, (n, MAX_WINDOWS)),
+        "shadow": draw(np.ones(len(SHADOW_EDGES))),
     }
     n_windows = np.array([ndimage.label(one == WINDOW)[1] for one in labels])
     factors["lit"][np.arange(MAX_WINDOWS) >= n_windows[:, None]] = 255
@@ -94,6 +101,7 @@ def render(labels: np.ndarray, factors: dict[str, np.ndarray]) -> np.ndarray:
         photos[i][one == SKY] = SKY_SHADES[factors["sky_shade"][i]]
         photos[i][one == DOOR] = DOOR_COLOURS[factors["door_colour"][i]]
         wall = _brick_wall(one.shape[0], factors["wall_colour"][i], factors["brick_phase"][i])
+        wall = np.where(_shaded(one.shape[0])[factors["shadow"][i]][:, None], _in_shadow(wall), wall)
         photos[i] = np.where((one == WALL)[..., None], wall, photos[i])
         pane = WINDOW_COLOURS[lit[windows]]
         pane[_mullions(windows, factors["mullion"][i])] = MULLION_COLOUR
@@ -168,23 +176,34 @@ class Conditional:
 
 def conditional(labels: np.ndarray) -> Conditional:
     """The exact distribution of photos of one label map (H, W), by listing each pixel's candidates."""
-    K = 2 * len(WALL_COLOURS)
+    K = 4 * len(WALL_COLOURS)
     colours = np.repeat(_unambiguous(labels)[None], K, axis=0)
     probabilities = np.zeros((K, *labels.shape))
     probabilities[0] = 1
 
     def fill(cls: int, candidates: list[np.ndarray], weights: np.ndarray) -> None:
+        """Weights (candidates,) of every pixel of a class, or (candidates, W) of its columns."""
         here = labels == cls
+        of_columns = (weights / weights.sum(axis=0)).reshape(len(weights), 1, -1)
+        shares = np.broadcast_to(of_columns, (len(weights), *labels.shape))
         for k in range(K):
             used = k < len(candidates)
-            probabilities[k][here] = weights[k] / weights.sum() if used else 0
+            probabilities[k][here] = shares[k][here] if used else 0
             if used:
                 colours[k][here] = np.broadcast_to(candidates[k], (*labels.shape, 3))[here]
 
     fill(SKY, list(SKY_SHADES), SKY_WEIGHTS)
     fill(DOOR, list(DOOR_COLOURS), DOOR_WEIGHTS)
     brick_or_joint = [N_BRICK_PHASES - JOINT_PHASES, JOINT_PHASES]
-    fill(WALL, [*WALL_COLOURS, *MORTAR_COLOURS], np.outer(brick_or_joint, WALL_WEIGHTS).ravel())
+    of_wall = np.concatenate([WALL_COLOURS, MORTAR_COLOURS])
+    in_shadow = _shaded(labels.shape[1]).sum(axis=0)  # for each column, in so many of the shadows
+    in_light_or_shadow = np.stack([len(SHADOW_EDGES) - in_shadow, in_shadow])
+    of_colour = np.outer(brick_or_joint, WALL_WEIGHTS).ravel()
+    fill(
+        WALL,
+        [*of_wall, *_in_shadow(of_wall)],
+        np.einsum("sw,c->scw", in_light_or_shadow, of_colour).reshape(-1, labels.shape[1]),
+    )
     windows, _ = ndimage.label(labels == WINDOW)
     panes = []
     for style in range(len(MULLIONS)):
@@ -231,7 +250,7 @@ def factor_entropy(labels: np.ndarray) -> np.ndarray:
         return (labels == cls).any(axis=(1, 2))
 
     n_windows = np.array([ndimage.label(one == WINDOW)[1] for one in labels])
-    wall = entropy(WALL_WEIGHTS) + np.log(N_BRICK_PHASES)
+    wall = entropy(WALL_WEIGHTS) + np.log(N_BRICK_PHASES) + np.log(len(SHADOW_EDGES))
     windows = n_windows * entropy(LIT_WEIGHTS) + (n_windows > 0) * entropy(MULLION_WEIGHTS)
     sky, door = (visible(cls) * entropy(weights) for cls, weights in ((SKY, SKY_WEIGHTS), (DOOR, DOOR_WEIGHTS)))
     return visible(WALL) * wall + windows + sky + door
@@ -280,6 +299,16 @@ def _brick_wall(size: int, wall_colour: int, phase: int) -> np.ndarray:
     stagger = (y // COURSE_HEIGHT % 2) * (BRICK_LENGTH // 2)
     joint = (y % COURSE_HEIGHT == 0) | ((x + stagger) % BRICK_LENGTH == 0)
     return np.where(joint[..., None], MORTAR_COLOURS[wall_colour], WALL_COLOURS[wall_colour])
+
+
+def _shaded(size: int) -> np.ndarray:
+    """(shadows, size) bool: the columns that lie in each shadow."""
+    return np.arange(size) // (size // 32) < SHADOW_EDGES[:, None]
+
+
+def _in_shadow(colours: np.ndarray) -> np.ndarray:
+    """Colours (…, 3) uint8 as the shadow shows them."""
+    return np.rint(SHADE * colours).astype(np.uint8)
 
 
 def _mullions(windows: np.ndarray, style: int) -> np.ndarray:

@@ -132,6 +132,7 @@ def _output_scores(
         "energy_certain": certain,
         "energy_uncertain": uncertain,
         "energy_certain_over_uncertain": certain / uncertain,
+        "shadow_step": conditional.shadow_step(output, target, labels),
     }
 
 

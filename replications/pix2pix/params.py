@@ -15,6 +15,8 @@ class Params(RunParams):
 
     direction: Literal["labels_to_photo", "photo_to_labels"]
     beta_1: float = Field(ge=0, lt=1)
+    n_epochs_decay: int = Field(default=0, ge=0)
+    """Of the epochs the last ones, over which the learning rate falls linearly to zero; 0: it is constant."""
     jitter: int = Field(ge=0)
     """Pixels of reflection around training pairs before a random crop of the original size; 0: no crop."""
     mirror: bool
@@ -51,5 +53,10 @@ class Params(RunParams):
             raise ValueError(
                 f"dropout_blocks = {self.dropout_blocks}: a net of depth {self.depth} has {self.depth - 1} decoder "
                 "blocks before the last; ask for no more"
+            )
+        if self.n_epochs_decay > self.epochs:
+            raise ValueError(
+                f"n_epochs_decay = {self.n_epochs_decay}: it counts among the epochs, which are {self.epochs}; ask for "
+                "no more"
             )
         return self

@@ -40,7 +40,11 @@ def train(
     model = Pix2Pix(params, size, seed)
     pairs = Pairs(params, seed, *pictures(data, "train", params.direction, params.n_train))
     x, y = pictures(data, "test", params.direction, params.n_test)
-    fitted = fit(model, adam(params, beta_1=params.beta_1), pairs, params, progress, lambda: look(model, x))
+    optimizer = adam(params, beta_1=params.beta_1)
+    if params.n_epochs_decay:
+        decay = params.n_epochs_decay * len(pairs)
+        optimizer.learning_rate = LinearDecay(params.learning_rate, params.epochs * len(pairs), decay)
+    fitted = fit(model, optimizer, pairs, params, progress, lambda: look(model, x))
     images, facts = fitted.outputs({"input": x, "target": y, "palette": data["palette"]})
     if np.ptp(images["output"].astype(float), axis=(0, 1, 2)).max() < 0.05 * 127.5:
         raise Diverged(f"epoch {params.epochs}: all outputs are one flat colour")
@@ -122,6 +126,22 @@ class Pix2Pix(keras.Model):
     def seen(self, x, picture):
         """What the discriminator sees: the unconditional one never the input."""
         return [x, picture] if self.p.discriminator == "conditional" else [picture]
+
+
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A constant learning rate that falls linearly to zero over the last steps (section 6.2)."""
+
+    def __init__(self, learning_rate: float, steps: int, decay_steps: int):
+        self.learning_rate, self.steps, self.decay_steps = learning_rate, steps, decay_steps
+
+    def __call__(self, step):
+        """The rate at a step, the first being 0."""
+        left = (self.steps - ops.cast(step, "float32")) / self.decay_steps
+        return self.learning_rate * ops.minimum(1.0, left)
+
+    def get_config(self) -> dict[str, float]:
+        """The arguments, for Keras."""
+        return {"learning_rate": self.learning_rate, "steps": self.steps, "decay_steps": self.decay_steps}
 
 
 class Pairs(keras.utils.PyDataset):

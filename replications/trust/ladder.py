@@ -301,6 +301,7 @@ INSTRUMENTS = {
     "mse_above_floor": Instrument(conditional.mse_above_floor, "further from the best guess", -1),
     "energy_certain": Instrument(conditional.energy, "sharper", +1),
     "energy_uncertain": Instrument(conditional.energy, "sharper", +1),
+    "shadow_step": Instrument(conditional.shadow_step, "more definite", +1),
     "kid": _difference(distribution.kid, "further from real images", -1, 0.05),
     "modes_covered": Instrument(modes.modes_covered, "more modes", +1),
     "mode_entropy": Instrument(modes.mode_entropy, "more even", +1),
@@ -378,6 +379,7 @@ def known_scores(
             name: conditional.energy(damaged, intact.photos / 255, intact.labels, known, uncertain=uncertain)
             for name, uncertain in (("energy_certain", False), ("energy_uncertain", True))
         },
+        "shadow_step": conditional.shadow_step(damaged, intact.photos / 255, intact.labels),
     }
 
 

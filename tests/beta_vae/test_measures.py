@@ -171,7 +171,7 @@ def test_prior_samples_that_are_photographs_are_near_and_others_far(perfect):
     near = measure(perfect)
     grey = measure({**perfect, "prior": np.full_like(perfect["prior"], 128) + perfect["prior"] // 50})
     dark = measure({**perfect, "prior": perfect["prior"] // 2})
-    assert abs(near["kid_prior"]) < 0.1 * min(grey["kid_prior"], dark["kid_prior"])
+    assert abs(near["kid_prior"]) < 0.25 * min(grey["kid_prior"], dark["kid_prior"])
     assert near["variety_prior"] == pytest.approx(1, abs=0.15)
     assert grey["variety_prior"] < 0.1
     assert dark["variety_prior"] == pytest.approx(near["variety_prior"] / 2, rel=0.05)

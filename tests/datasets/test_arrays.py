@@ -31,7 +31,7 @@ def prepared(tmp_path_factory):
 def damaged(prepared, tmp_path):
     """A copy to be damaged, and the folder of its version."""
     shutil.copytree(prepared, tmp_path / "data")
-    return tmp_path / "data", tmp_path / "data" / "facade_world" / "32" / "1.0.0"
+    return tmp_path / "data", tmp_path / "data" / "facade_world" / "32" / "2.0.0"
 
 
 def test_round_trip(prepared, tmp_path):
@@ -42,6 +42,7 @@ def test_round_trip(prepared, tmp_path):
         for split in ("train", "test")
         for feature in (
             "photo", "labels", "lit", "wall_colour", "brick_phase", "mullion", "door_colour", "sky_shade",
+            "shadow",
         )
     )  # fmt: skip
     np.testing.assert_array_equal(loaded.pop("palette"), world.PALETTE)
@@ -144,7 +145,7 @@ def test_missing_folder(prepared, tmp_path, capsys, name, remedy):
 def test_two_versions(damaged):
     data_dir, folder = damaged
     shutil.copytree(folder, folder.with_name("1.0.1"))
-    with pytest.raises(DataError, match=r"versions 1\.0\.0, 1\.0\.1, expected exactly one"):
+    with pytest.raises(DataError, match=r"versions 1\.0\.1, 2\.0\.0, expected exactly one"):
         arrays.prepared_folder("facade_world/32", data_dir)
 
 

@@ -70,7 +70,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_no_data_set(tmp_path, capsys):
-    (tmp_path / "facade_world" / "32" / "1.0.0").mkdir(parents=True)
+    (tmp_path / "facade_world" / "32" / "2.0.0").mkdir(parents=True)
     assert status(["build", "facade_world/32", "--data-dir", str(tmp_path)]) == 2
     assert "holds no whole data set; remove it" in capsys.readouterr().err
 

@@ -1,7 +1,7 @@
 """The procedural world: what it says of p(photo | map) against listing every photo, and against sampling.
 
 Listing needs no joint distribution: a pixel's colour follows from the factors of its own class alone, so rendering
-every combination of those (180 walls, 6 windows, …) gives each pixel's exact distribution by another way than
+every combination of those (1,260 walls, 6 windows, …) gives each pixel's exact distribution by another way than
 `conditional`.
 """
 
@@ -25,10 +25,12 @@ SOME = 7
 """Where each pixel against each photo would take long, every seventh pixel: shares no factor with 5 × 9 bricks."""
 UNCERTAIN = (world.SKY, world.WALL, world.WINDOW, world.DOOR)
 CERTAIN = (world.ROOF, world.GROUND)
+PHASES = np.ones(world.N_BRICK_PHASES, int)
+SHADOWS = np.ones(len(world.SHADOW_EDGES), int)
 LISTS = {
     world.SKY: {"sky_shade": world.SKY_WEIGHTS},
     world.DOOR: {"door_colour": world.DOOR_WEIGHTS},
-    world.WALL: {"wall_colour": world.WALL_WEIGHTS, "brick_phase": np.ones(world.N_BRICK_PHASES, int)},
+    world.WALL: {"wall_colour": world.WALL_WEIGHTS, "brick_phase": PHASES, "shadow": SHADOWS},
     world.WINDOW: {"mullion": world.MULLION_WEIGHTS, "lit": world.LIT_WEIGHTS},
 }
 """Class: the factors that its pixels follow from, with their weights."""
@@ -198,8 +200,30 @@ def test_the_lists_of_photos_have_the_documented_joints():
     for colour, mortar in enumerate(world.MORTAR_COLOURS):
         phases = np.arange(world.N_BRICK_PHASES)
         photos = photos_of(one, {"brick_phase": phases, "wall_colour": np.full(len(phases), colour)})
-        is_mortar = (np.rint(photos * 255) == mortar).all(axis=-1)
+        looks = [mortar, np.rint(world.SHADE * mortar)]
+        is_mortar = np.any([(np.rint(photos * 255) == look).all(axis=-1) for look in looks], axis=0)
         np.testing.assert_array_equal(is_mortar.sum(axis=0), world.JOINT_PHASES)
+
+
+def test_where_the_shadow_may_end(known):
+    """From left to right less and less of the wall lies in it, a seventh at a time, and nothing else does."""
+    one, c, _ = known
+    unit = len(one) // 32
+    of_wall = np.concatenate([world.WALL_COLOURS, world.MORTAR_COLOURS])
+    dark = {tuple(colour) for colour in np.rint(world.SHADE * of_wall)}
+    for x in range(len(one)):
+        rows = np.flatnonzero(one[:, x] == world.WALL)
+        for y in rows[:1]:
+            shaded = [tuple(colour) in dark for colour in np.rint(255 * c.colours[:, y, x])]
+            assert c.probabilities[shaded, y, x].sum() == pytest.approx((x // unit < world.SHADOW_EDGES).mean())
+
+
+def test_every_wall_reaches_beyond_the_shadows():
+    maps, _ = world.sample(np.random.default_rng(12), 300, 32)
+    for one in maps:
+        columns = np.flatnonzero((one == world.WALL).any(axis=0))
+        assert columns[0] < world.SHADOW_EDGES[0] - 1
+        assert columns[-1] > world.SHADOW_EDGES[-1]
 
 
 def test_no_cumulative_probability_is_a_half():
@@ -208,7 +232,7 @@ def test_no_cumulative_probability_is_a_half():
     by_class = {
         "sky": world.SKY_WEIGHTS,
         "door": world.DOOR_WEIGHTS,
-        "wall": np.outer(joints, world.WALL_WEIGHTS).ravel(),
+        "wall": np.outer([3, 4], np.outer(joints, world.WALL_WEIGHTS)).ravel(),  # where three of the shadows reach
         "window": np.outer(world.MULLION_WEIGHTS, world.LIT_WEIGHTS).ravel(),
     }
     for name, weights in by_class.items():
@@ -304,7 +328,7 @@ WALL_AREA, SKY_AREA, DOOR_AREA = (
 
 def test_the_entropy_of_the_factors_by_hand():
     """Of weights w that add up to W it is ln W − Σ w ln w / W."""
-    wall = np.log(19) - (7 * np.log(7) + 5 * np.log(5) + 4 * np.log(4) + 3 * np.log(3)) / 19 + np.log(45)
+    wall = np.log(19) - (7 * np.log(7) + 5 * np.log(5) + 4 * np.log(4) + 3 * np.log(3)) / 19 + np.log(45) + np.log(7)
     sky = door = np.log(9) - (4 * np.log(4) + 3 * np.log(3) + 2 * np.log(2)) / 9
     mullion, one_window = np.log(3), np.log(5) - (3 * np.log(3) + 2 * np.log(2)) / 5
     by_hand = {
@@ -317,7 +341,7 @@ def test_the_entropy_of_the_factors_by_hand():
         wall + sky + door + mullion + 2 * one_window: a_scene(2, wall=WALL_AREA, sky=SKY_AREA, door=DOOR_AREA),
     }
     np.testing.assert_allclose(world.factor_entropy(np.stack(list(by_hand.values()))), list(by_hand), atol=1e-12)
-    assert wall == pytest.approx(5.14, abs=0.01)
+    assert wall == pytest.approx(7.09, abs=0.01)
     assert world.factor_entropy(a_map(64)[None]) == pytest.approx(world.factor_entropy(a_map(32)[None]))
 
 
@@ -333,7 +357,7 @@ def entropy_of_photos(photos: np.ndarray, p: np.ndarray) -> float:
 @pytest.mark.parametrize(
     ("n_windows", "areas", "varied"),
     [
-        (1, {"wall": WALL_AREA}, ("wall_colour", "brick_phase", "mullion", "lit")),
+        (1, {"wall": WALL_AREA}, ("wall_colour", "brick_phase", "shadow", "mullion", "lit")),
         (2, {"sky": SKY_AREA, "door": DOOR_AREA}, ("sky_shade", "door_colour", "mullion", "lit", "wall_colour")),
         (3, {"sky": SKY_AREA}, ("sky_shade", "door_colour", "mullion", "lit")),
         (0, {"door": DOOR_AREA}, ("sky_shade", "door_colour", "mullion", "lit")),

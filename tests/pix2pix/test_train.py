@@ -204,6 +204,28 @@ def test_input_and_target_are_cut_alike():
     np.testing.assert_array_equal(seen[:, :, 0], 255 - seen[:, :, 1])
 
 
+def test_the_learning_rate_falls_to_zero_over_the_last_epochs():
+    """Of 8 steps the last 4: 1, 3/4, 1/2, 1/4 of the rate, and 0 after the end."""
+    rate = train.LinearDecay(0.2, steps=8, decay_steps=4)
+    rates = [float(rate(step)) for step in range(9)]
+    np.testing.assert_allclose(rates, [0.2, 0.2, 0.2, 0.2, 0.2, 0.15, 0.1, 0.05, 0], atol=1e-8)
+
+
+def test_more_epochs_of_decay_than_epochs_are_one_clear_error():
+    with pytest.raises(ValueError, match=r"n_epochs_decay = 3: .* which are 2; ask for no more"):
+        params(n_epochs_decay=3)
+
+
+def test_a_falling_rate_changes_what_is_learned_after_it_begins_to_fall():
+    """With one batch an epoch: the same after the first two of four epochs, and another net in the end."""
+    given = {"discriminator": "none", "epochs": 4, "snapshots": [0.5, 1.0], "batch_size": 8, "n_train": 8, "jitter": 0}
+    constant, falling = (
+        train.train(params(**given, n_epochs_decay=decay), 1, arrays(), silent)[0] for decay in (0, 2)
+    )
+    np.testing.assert_array_equal(constant["output@0.5"], falling["output@0.5"])
+    assert (constant["output"] != falling["output"]).any()
+
+
 def test_every_pair_is_seen_once_in_an_epoch_and_in_another_order_in_the_next():
     numbers = train.to_uint8(epochs_of(pairs()))[:, :, 0, :, 0, 0, 0].reshape(3, 8)
     for epoch in numbers:

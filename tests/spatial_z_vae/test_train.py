@@ -189,7 +189,7 @@ def test_the_perceptual_arm_has_no_pixel_loss(perceptual):
 def test_the_frozen_net_learns_the_labels_that_name_a_few_classes():
     data = arrays() | {"train_half": np.zeros(N_TRAIN, np.float32)}
     data["train_brick_phase"] = np.arange(N_TRAIN, dtype=np.uint8)
-    assert sorted(train.labels(data)) == sorted(FACTORS)
+    assert sorted(train.labels(data)) == sorted((*FACTORS, "shadow"))
     assert list(train.labels({"train_photo": data["train_photo"], "train_label": data["train_mullion"]})) == ["label"]
 
 
