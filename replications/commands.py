@@ -30,6 +30,11 @@ COMMANDS = {
     ),
     "trace": ("trust.trace", "where a verdict comes from, link by link", "trace adversarial_term_sharpens"),
     "audit": ("trust.audit", "train committed runs again and compare", "audit --runs 2"),
+    "recheck": (
+        "trust.recheck",
+        "train a claim's arms on fresh seeds, and compare",
+        "recheck adversarial_term_sharpens",
+    ),
     "regress": ("trust.regress", "compare verdicts with those of a Git revision", "regress --against HEAD~1"),
     "import-runs": (
         "tools.import_runs",

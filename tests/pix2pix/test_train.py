@@ -219,9 +219,7 @@ def test_more_epochs_of_decay_than_epochs_are_one_clear_error():
 def test_a_falling_rate_changes_what_is_learned_after_it_begins_to_fall():
     """With one batch an epoch: the same after the first two of four epochs, and another net in the end."""
     given = {"discriminator": "none", "epochs": 4, "snapshots": [0.5, 1.0], "batch_size": 8, "n_train": 8, "jitter": 0}
-    constant, falling = (
-        train.train(params(**given, n_epochs_decay=decay), 1, arrays(), silent)[0] for decay in (0, 2)
-    )
+    constant, falling = (train.train(params(**given, n_epochs_decay=decay), 1, arrays(), silent)[0] for decay in (0, 2))
     np.testing.assert_array_equal(constant["output@0.5"], falling["output@0.5"])
     assert (constant["output"] != falling["output"]).any()
 

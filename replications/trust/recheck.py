@@ -1,0 +1,391 @@
+"""Trains a claim's arms on seeds that were never used: `python -m replications recheck adversarial_term_sharpens`.
+
+It trains the arms that the claim and its quality checks compare, and no others, judges them by the same rule, and
+prints the fresh effect beside the committed one. What it trains is kept in .recheck/, so that it goes on where it was
+cut off; results/ and dvc.lock stay as they are. It needs the data (`dvc repro --pull arrays`).
+
+The trend is the same where the verdict is, or where the fresh effect lies within the prediction interval: where 95 % of
+such repetitions lie, if the committed seeds are like the fresh ones. Exits with 1 where it is another one.
+"""
+
+import csv
+import importlib
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+from dask.system import CPU_COUNT
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from scipy.special import stdtrit
+
+from replications import command, runs, study
+from replications.code import digest
+from replications.command import repro
+from replications.environment import settle
+from replications.errors import ReplicationError
+from replications.judging import judge, verdicts
+from replications.judging.claims import Claim
+from replications.judging.scores import Scores
+from replications.judging.verdicts import Verdict
+from replications.measuring import controls, readers
+from replications.results import write_bytes, write_text
+from replications.statistics import mean_interval
+from replications.tools.pipeline import dataset_of, reads
+from replications.training.train import BENCH, benched, train
+from replications.trust import chain
+
+FOLDER = Path(".recheck")
+"""What is trained here, below the repository's root; git ignores it."""
+SETS = Path("recheck.yaml")
+"""Name of a set → its claims."""
+FRESH = 5
+
+
+class RecheckError(ReplicationError):
+    """A claim, a set or seeds that nothing can be trained for."""
+
+
+@dataclass(frozen=True)
+class Rechecked:
+    """A claim on fresh seeds, beside what is committed."""
+
+    committed: Verdict
+    fresh: Verdict
+
+    @property
+    def predicted(self) -> tuple[float, float] | None:
+        """Where 95 % of the effects of as many fresh seeds lie, if they are like the committed ones.
+
+        None where the two effects are of different parts of the claim, or come from a single seed: nothing to compare.
+        """
+        before = np.array(list(self.committed.effects_by_seed.values()), float)
+        if self.committed.part != self.fresh.part or len(before) < 2:
+            return None
+        spread = np.sqrt(1 / len(before) + 1 / len(self.fresh.effects_by_seed))
+        half = float(stdtrit(len(before) - 1, 0.975) * before.std(ddof=1) * spread)
+        return float(before.mean()) - half, float(before.mean()) + half
+
+    @property
+    def within(self) -> bool | None:
+        """Whether the fresh effect lies there; None where that is not known."""
+        predicted = self.predicted
+        return None if predicted is None else predicted[0] <= self.fresh.effect <= predicted[1]
+
+    @property
+    def same_trend(self) -> bool:
+        """Whether nothing was lost: the same verdict, or an effect that was to be expected."""
+        return self.committed.verdict == self.fresh.verdict or bool(self.within)
+
+    @property
+    def pooled(self) -> tuple[float, tuple[float, float]] | None:
+        """Mean and 95 % interval of the effect over all seeds, committed and fresh; None where they are not alike."""
+        if self.committed.part != self.fresh.part:
+            return None
+        effects = [*self.committed.effects_by_seed.values(), *self.fresh.effects_by_seed.values()]
+        return float(np.mean(effects)), mean_interval(effects)
+
+    def as_json(self) -> dict:
+        """Plain data."""
+        return {
+            "claim": f"{self.fresh.replication}/{self.fresh.id}",
+            "study": self.fresh.study,
+            "same_trend": self.same_trend,
+            "within_prediction": self.within,
+            "predicted": self.predicted,
+            "pooled": self.pooled,
+            "committed": self.committed.as_json(),
+            "fresh": self.fresh.as_json(),
+        }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = command.Parser(prog="python -m replications recheck", description=__doc__)
+    parser.add_argument("claim", nargs="*", help="as `python -m replications claims` lists them")
+    parser.add_argument("--set", metavar="NAME", help=f"the claims of a set in {SETS}, besides")
+    parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
+    parser.add_argument("--seeds", metavar="11-15", help="seeds, as numbers and ranges with commas between them")
+    parser.add_argument("--fresh", type=int, metavar="N", help=f"the next N seeds that are not used (default: {FRESH})")
+    parser.add_argument("--again", action="store_true", help="allow tuning and reporting seeds among --seeds")
+    parser.add_argument("--workers", type=int, help="worker processes on this machine (default: one per core)")
+    parser.add_argument("--clean", action="store_true", help="delete what was trained, once it is judged")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="write a JUnit report there, too")
+    parser.add_argument("--markdown", metavar="FILE", type=Path, help="write a table there, too, for a job's summary")
+    arguments = parser.parse_args(argv)
+    if arguments.workers is not None and arguments.workers < 1:
+        raise RecheckError(f"--workers {arguments.workers}: expected at least 1; leave it out for one per core")
+    declared = study.load(arguments.study)
+    names = [*arguments.claim, *(claims_of_set(arguments.set) if arguments.set else ())]
+    claims = [named(declared, name) for name in dict.fromkeys(names)]
+    if not claims:
+        raise RecheckError("no claim is named; name one that `python -m replications claims` lists, or a --set")
+    seeds = seeds_of(declared, arguments.seeds, arguments.fresh, arguments.again)
+    with redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+        rechecked = recheck(declared, claims, seeds, arguments.workers)
+    if arguments.junit:
+        write_bytes(arguments.junit, as_junit(rechecked))
+    if arguments.markdown:
+        write_text(arguments.markdown, as_markdown(rechecked))
+    if arguments.json:
+        print(json.dumps([one.as_json() for one in rechecked], indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(in_words(one) for one in rechecked))
+    if arguments.clean:
+        shutil.rmtree(folder_of(declared, seeds))
+    return 0 if all(one.same_trend for one in rechecked) else 1
+
+
+# --- what is asked ---------------------------------------------------------------------------------------------------
+
+
+def named(declared: study.Study, name: str) -> Claim:
+    """The claim of a name, with its replication before a slash or without it."""
+    known = {claim.id: claim for claim in judge.claims_of(declared)}
+    replication, _, short = name.rpartition("/")
+    claim = known.get(short)
+    if claim is None or replication not in ("", claim.replication):
+        hint = command.did_you_mean(short, known) or "`python -m replications claims` lists those that there are"
+        raise RecheckError(f"{name}: the {declared.name} study judges no such claim; {hint}")
+    return claim
+
+
+def claims_of_set(name: str) -> list[str]:
+    """The claims of a set."""
+    try:
+        sets = TypeAdapter(dict[str, list[str]]).validate_python(YAML(typ="safe").load(SETS.read_bytes()))
+    except OSError as error:
+        raise RecheckError(f"{SETS}: {error.strerror}; run it in the root of a checkout") from None
+    except (YAMLError, ValidationError, UnicodeDecodeError) as error:
+        why = " ".join(str(error).split())
+        raise RecheckError(f"{SETS}: expected names of sets, each with a list of claims ({why}); mend it") from None
+    if name not in sets:
+        raise RecheckError(f"--set {name}: {SETS} has no such set; it has {', '.join(sets)}")
+    return sets[name]
+
+
+def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again: bool) -> tuple[int, ...]:
+    """The seeds to train with.
+
+    Args:
+        declared: the study, whose seeds are used.
+        listed: '11-15,20', or None.
+        fresh: how many that are not used, or None.
+        again: whether used ones may be listed.
+    """
+    used = {*declared.seeds, *declared.tuning_seeds}
+    if listed is None:
+        n = FRESH if fresh is None else fresh
+        if n < 1:
+            raise RecheckError(f"--fresh {n}: expected at least 1; leave it out for {FRESH}")
+        return tuple(range(max(used) + 1, max(used) + 1 + n))
+    if fresh is not None:
+        raise RecheckError("--seeds and --fresh exclude each other; leave one of them out")
+    seeds: list[int] = []
+    for part in listed.split(","):
+        if not re.fullmatch(r"[0-9]{1,10}(-[0-9]{1,10})?", part):
+            raise RecheckError(f"--seeds {listed}: {part!r} is no number and no range; write 11-15,20, for example")
+        low, high = int(part.partition("-")[0]), int(part.rpartition("-")[2])
+        if not low <= high <= study.MAX_SEED or high - low >= 1000:
+            raise RecheckError(
+                f"--seeds {listed}: {part} is no range of at most 1,000 seeds from 0 to {study.MAX_SEED}; write 11-15"
+            )
+        seeds += range(low, high + 1)
+    seeds = list(dict.fromkeys(seeds))
+    taken = sorted(used & set(seeds))
+    if taken and not again:
+        raise RecheckError(
+            f"--seeds {listed}: seed {taken[0]} is a tuning or a reporting seed of the {declared.name} study, so that "
+            "it says nothing new; name others, or allow it by --again"
+        )
+    return tuple(seeds)
+
+
+# --- training, measuring, judging ------------------------------------------------------------------------------------
+
+
+def folder_of(declared: study.Study, seeds: Sequence[int]) -> Path:
+    """Where a study's runs with these seeds lie: .recheck/102-106/root."""
+    ends = (
+        f"{seeds[0]}-{seeds[-1]}" if list(seeds) == list(range(seeds[0], seeds[-1] + 1)) else "-".join(map(str, seeds))
+    )
+    return FOLDER / (ends if len(ends) < 60 else runs.digest({"seeds": list(seeds)})[:12]) / declared.name
+
+
+def recheck(
+    declared: study.Study, claims: Sequence[Claim], seeds: tuple[int, ...], n_workers: int | None = None
+) -> list[Rechecked]:
+    """Each claim on fresh seeds, beside its committed verdict.
+
+    Args:
+        declared: the study.
+        claims: of this study.
+        seeds: to train with.
+        n_workers: processes; None: one per core.
+    """
+    committed = chain.judged(declared)
+    fresh = replace(declared, folder=folder_of(declared, seeds), seeds=seeds)
+    by_room: dict[str, list[Claim]] = {}
+    for claim in claims:
+        by_room.setdefault(claim.replication, []).append(claim)
+    link_arrays(declared, fresh)
+    started = time.monotonic()
+    scores = {}
+    for room, of_room in by_room.items():
+        arms = arms_of(declared, of_room)
+        print(f"{room}: what is claimed compares {', '.join(arms)}; seeds {', '.join(map(str, seeds))}")
+        print(f"{room}: {time_of(declared, fresh, room, arms, n_workers)}", flush=True)
+        train(fresh, room, n_workers, arms)
+        scores[room] = scores_of(fresh, room, arms, of_room)
+    judged = {one.id: one for room, of in by_room.items() for one in verdicts.judge(of, scores, seeds, declared.name)}
+    print(f"trained and judged in {(time.monotonic() - started) / 60:.1f} min", flush=True)
+    return [Rechecked(committed[claim.id], judged[claim.id]) for claim in claims]
+
+
+def time_of(declared: study.Study, fresh: study.Study, room: str, arms: Sequence[str], n_workers: int | None) -> str:
+    """How many runs there are, and how long they should take if none is there yet."""
+    wanted = [run for run in fresh.runs(room) if run.variant in arms]
+    seconds = benched(declared, wanted)
+    if seconds is None:
+        return f"{len(wanted)} runs"
+    minutes = seconds / (n_workers or CPU_COUNT) / 60
+    return f"{len(wanted)} runs, about {minutes:.0f} min in all on a machine like that of {BENCH.with_suffix('.md')}"
+
+
+def arms_of(declared: study.Study, claims: Iterable[Claim]) -> list[str]:
+    """The variants that claims of one replication compare or check, in the declared order; controls are no variants."""
+    claims = list(claims)
+    wanted = {variant for claim in claims for variant, _ in read_by(declared, claim)}
+    return [variant for variant in declared.variants_of(claims[0].replication) if variant in wanted]
+
+
+def read_by(declared: study.Study, claim: Claim) -> set[tuple[str, str]]:
+    """The (arm, instrument) pairs that a claim and its quality checks read in this study."""
+    checks = [check for check in claim.checks if not check.studies or declared.name in check.studies]
+    return {pair for one in (claim, *checks) for pair in one.needs}
+
+
+def link_arrays(declared: study.Study, fresh: study.Study) -> None:
+    """Lets a folder see the study's arrays."""
+    link, arrays = fresh.folder / "arrays", (declared.folder / "arrays").resolve()
+    if not arrays.is_dir():
+        raise RecheckError(
+            f"{declared.folder / 'arrays'}: no such folder; run {repro(declared.folder, 'arrays')} to export the data"
+        )
+    fresh.folder.mkdir(parents=True, exist_ok=True)
+    if not link.exists():
+        link.unlink(missing_ok=True)  # one that leads nowhere
+        link.symlink_to(arrays, target_is_directory=True)
+
+
+def scores_of(fresh: study.Study, replication: str, arms: Sequence[str], claims: Sequence[Claim]) -> Scores:
+    """The scores at the end of training of some arms of a replication, and of its controls if a claim asks for any."""
+    if reads(replication):
+        train_nets(fresh, replication)
+    wanted = [run for run in fresh.runs(replication) if run.variant in arms]
+    settle()  # before a process of the pool imports NumPy
+    with ProcessPoolExecutor(CPU_COUNT, mp_context=get_context("forkserver")) as pool:
+        found = list(pool.map(_measured, [fresh] * len(wanted), wanted))
+    rows = [
+        {"variant": run.variant, "seed": run.seed, "instrument": instrument, "score": f"{score:.6g}"}
+        for run, of_run in zip(wanted, found, strict=True)
+        for instrument, score in of_run.items()
+    ]
+    if all(variant in arms for claim in claims for variant, _ in read_by(fresh, claim)):
+        return Scores.from_rows(rows)
+    controls.measure(fresh, replication)
+    with (fresh.folder / "results" / replication / "controls.csv").open(encoding="utf-8", newline="") as lines:
+        return Scores.from_rows(rows, list(csv.DictReader(lines)))
+
+
+def train_nets(fresh: study.Study, replication: str) -> None:
+    """The nets that read this replication's pictures, where there are none of today's code, data and parameters yet."""
+    dataset = dataset_of(fresh, replication)
+    segmentation = fresh.readers.segmentation
+    of_room = study.Readers(
+        segmentation=segmentation if segmentation and segmentation.dataset == dataset else None,
+        classification={name: one for name, one in fresh.readers.classification.items() if name == dataset},
+    )
+    made_of = {
+        "readers": of_room.model_dump(mode="json"),
+        "seeds": list(fresh.seeds),
+        "code": digest("measuring.readers"),
+        "data": runs.sha256((fresh.folder / "arrays" / f"{dataset}.npz").read_bytes()),
+    }
+    mark = fresh.folder / "readers" / f"{dataset}.json"
+    if not (mark.exists() and mark.read_text(encoding="utf-8") == runs.digest(made_of)):
+        readers.train(replace(fresh, readers=of_room))
+        write_text(mark, runs.digest(made_of))
+
+
+def _measured(fresh: study.Study, run: study.Run) -> dict[str, float]:
+    """The scores of one run at its end; in a process of the pool."""
+    finished = runs.read(fresh, run)
+    images, facts = runs.at(finished, 1.0)
+    room = importlib.import_module(f"replications.{run.replication}.measures")
+    return {name: float(score) for name, score in room.measure(images, facts, run.params, fresh.nets(run.seed)).items()}
+
+
+# --- what is told ----------------------------------------------------------------------------------------------------
+
+
+def in_words(one: Rechecked) -> str:
+    """A claim, its two verdicts and how they compare, for a terminal."""
+    lines = [f"{one.fresh.replication}/{one.fresh.id} ({one.fresh.study}): {one.fresh.statement}"]
+    for word, verdict in (("committed", one.committed), ("fresh", one.fresh)):
+        seeds = ", ".join(str(seed) for seed in verdict.effects_by_seed)
+        lines.append(f"  {word:<10} {verdict.verdict:<13} {verdict.in_words()}, seeds {seeds}")
+        lines += [f"             {check.in_words()}" for check in verdict.checks if not check.passed]
+    if one.pooled:
+        effect, interval = one.pooled
+        lines.append(f"  {'pooled':<24} {verdicts.in_words(effect, interval, one.fresh.unit, one.fresh.scale)}")
+    lines.append(f"  {expected(one)}")
+    lines.append("  the same trend" if one.same_trend else "  ANOTHER TREND")
+    return "\n".join(lines)
+
+
+def expected(one: Rechecked) -> str:
+    """Whether the fresh effect was to be expected."""
+    if one.predicted is None:
+        return "no interval predicts the fresh effect: another part of the claim decides, or there was one seed alone"
+    low, high = (verdicts.number(bound, one.fresh.scale) for bound in one.predicted)
+    return f"the fresh effect lies {'within' if one.within else 'outside'} [{low}, {high}], the prediction interval"
+
+
+def as_markdown(rechecked: Sequence[Rechecked]) -> str:
+    """A table, what changed first."""
+    lines = ["| claim | trend | committed | fresh | within prediction |", "|---|---|---|---|---|"]
+    for one in sorted(rechecked, key=lambda one: one.same_trend):
+        cells = [
+            f"{one.fresh.replication}/{one.fresh.id}",
+            "the same" if one.same_trend else "**another**",
+            *(f"{verdict.verdict}: {verdict.in_words()}" for verdict in (one.committed, one.fresh)),
+            {True: "yes", False: "no", None: "not known"}[one.within],
+        ]
+        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def as_junit(rechecked: Sequence[Rechecked]) -> bytes:
+    """A test case for each claim."""
+    lost = sum(not one.same_trend for one in rechecked)
+    suite = ElementTree.Element("testsuite", name="recheck", tests=str(len(rechecked)), failures=str(lost))
+    for one in rechecked:
+        where = f"{one.fresh.study}.{one.fresh.replication}"
+        case = ElementTree.SubElement(suite, "testcase", classname=where, name=one.fresh.id)
+        if not one.same_trend:
+            message = f"the verdict was {one.committed.verdict} and is {one.fresh.verdict}"
+            ElementTree.SubElement(case, "failure", message=message).text = in_words(one)
+    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)

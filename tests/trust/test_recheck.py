@@ -1,0 +1,242 @@
+"""A claim on fresh seeds beside its committed verdict: a lost trend is told, and nothing else is touched."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from replications import study
+from replications.errors import ReplicationError
+from replications.judging.claims import Claim
+from replications.judging.predicates import Greater
+from replications.judging.scores import Scores, read_scores
+from replications.trust import chain, recheck
+from replications.trust.recheck import RecheckError
+from tests import tiny
+
+CLAIM = "sharpness_grows_with_spatial_latent_size"
+ROOM = "spatial_z_vae"
+FRESH = (102, 103, 104, 105, 106)
+
+
+@pytest.fixture
+def bundled(tmp_path, monkeypatch) -> study.Study:
+    """The bundled study as it is committed, seen from a folder in which nothing but its files lies."""
+    for name in ("params.yaml", "recheck.yaml", "register.jsonl", "results", "real", "paper", "replications", "arrays"):
+        if (tiny.ROOT / name).exists():
+            (tmp_path / name).symlink_to(tiny.ROOT / name)
+    (tmp_path / "arrays").mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return study.load(".")
+
+
+@pytest.fixture
+def trained(bundled, monkeypatch) -> Callable[[Callable[[str, float], float]], None]:
+    """(Variant, committed score) → fresh score: the committed scores, so changed, stand for a training."""
+    committed = read_scores(bundled, ROOM)
+
+    def train_as(changed: Callable[[str, float], float]) -> None:
+        values = {
+            (variant, instrument): {
+                seed: changed(variant, score) for seed, score in zip(FRESH, arm.values(), strict=False)
+            }
+            for (variant, instrument), arm in committed.values.items()
+        }
+        monkeypatch.setattr(recheck, "train", lambda *_: None)
+        monkeypatch.setattr(recheck, "scores_of", lambda *_: Scores(values))
+
+    return train_as
+
+
+def run(*words: str) -> int:
+    return recheck.main([CLAIM, *words])
+
+
+def test_scores_like_the_committed_ones_are_the_same_trend(trained, capsys):
+    trained(lambda variant, score: score)
+    assert run() == 0
+    said = capsys.readouterr().out
+    assert f"{ROOM}/{CLAIM} (root)" in said
+    assert "seeds 1, 2, 3, 4, 5" in said
+    assert "seeds 102, 103, 104, 105, 106" in said
+    assert "within" in said
+    assert said.rstrip().endswith("the same trend")
+
+
+def test_a_trend_that_is_lost_is_told_and_ends_with_1(trained, capsys):
+    """As if a fault of the recipe made all latents equally sharp."""
+    trained(lambda variant, score: 0.5)
+    assert run() == 1
+    assert "ANOTHER TREND" in capsys.readouterr().out
+
+
+def test_the_prediction_interval_is_that_of_the_textbook(bundled):
+    committed = chain.judged(bundled)[CLAIM]
+    fresh = replace(committed, effects_by_seed=dict.fromkeys(FRESH[:3], 0.0), effect=0.0)
+    effects = np.array(list(committed.effects_by_seed.values()))
+    half = stats.t.ppf(0.975, 4) * effects.std(ddof=1) * np.sqrt(1 / 5 + 1 / 3)
+    expected = pytest.approx((effects.mean() - half, effects.mean() + half))
+    assert recheck.Rechecked(committed, fresh).predicted == expected
+    pooled = recheck.Rechecked(committed, fresh).pooled
+    assert pooled is not None
+    assert pooled[0] == pytest.approx(effects.sum() / 8)
+    other = recheck.Rechecked(committed, replace(fresh, part="another"))
+    assert (other.predicted, other.within, other.pooled) == (None, None, None)
+
+
+def test_the_prediction_interval_holds_as_often_as_it_says(bundled):
+    """By simulation: 95 of 100 repetitions by seeds of the same kind fall into it."""
+    rng, hits, n = np.random.default_rng(0), 0, 2000
+    committed = chain.judged(bundled)[CLAIM]
+    for _ in range(n):
+        before, after = rng.normal(1, 0.3, (2, 5))
+        one = recheck.Rechecked(
+            replace(committed, effects_by_seed=dict(enumerate(before)), effect=before.mean()),
+            replace(committed, effects_by_seed=dict(enumerate(after)), effect=after.mean()),
+        )
+        hits += bool(one.within)
+    assert hits / n == pytest.approx(0.95, abs=0.02)
+
+
+def test_json_junit_and_markdown_say_the_same(trained, tmp_path, capsys):
+    trained(lambda variant, score: 0.5)
+    assert run("--json", "--junit", "report.xml", "--markdown", "summary.md") == 1
+    (one,) = json.loads(capsys.readouterr().out)
+    assert one["claim"] == f"{ROOM}/{CLAIM}"
+    assert not one["same_trend"]
+    suite = ElementTree.parse(tmp_path / "report.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    assert f"| {ROOM}/{CLAIM} | **another** |" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["sharpness_grows_with_spatial_latent_sise"],
+            "judges no such claim; did you mean sharpness_grows_with_spatial_latent_size",
+        ),
+        ([f"vq_vae/{CLAIM}"], "judges no such claim"),
+        ([], "no claim is named"),
+        (["--set", "night"], "has no such set; it has canary"),
+        ([CLAIM, "--seeds", "4-8"], "seed 4 is a tuning or a reporting seed .* allow it by --again"),
+        ([CLAIM, "--seeds", "101"], "seed 101 is a tuning"),
+        ([CLAIM, "--seeds", "9-7"], "9-7 is no range"),
+        ([CLAIM, "--seeds", "1-99999"], "is no range of at most 1,000 seeds"),
+        ([CLAIM, "--seeds", "x"], "'x' is no number and no range"),
+        ([CLAIM, "--seeds", "²"], "is no number and no range"),
+        ([CLAIM, "--seeds", "7-"], "'7-' is no number and no range"),
+        ([CLAIM, "--seeds", "7", "--fresh", "2"], "exclude each other"),
+        ([CLAIM, "--fresh", "0"], "--fresh 0: expected at least 1"),
+        ([CLAIM, "--workers", "0"], "--workers 0: expected at least 1"),
+    ],
+)
+def test_what_cannot_be_rechecked(bundled, words, message):
+    with pytest.raises(ReplicationError, match=message):
+        recheck.main(words)
+    assert not recheck.FOLDER.exists()
+
+
+def test_a_damaged_list_of_sets(bundled):
+    for content in ("canary: 3", "[", "- a"):
+        Path("recheck.yaml").unlink()
+        Path("recheck.yaml").write_text(content, encoding="utf-8")
+        with pytest.raises(RecheckError, match=r"recheck\.yaml: expected names of sets"):
+            recheck.claims_of_set("canary")
+
+
+def test_seeds_are_numbers_and_ranges_and_fresh_ones_follow_all_that_are_used(bundled):
+    assert recheck.seeds_of(bundled, "11-13,20,12", None, False) == (11, 12, 13, 20)
+    assert recheck.seeds_of(bundled, "1-2", None, True) == (1, 2)
+    assert recheck.seeds_of(bundled, None, None, False) == FRESH
+    assert recheck.seeds_of(bundled, None, 2, False) == FRESH[:2]
+
+
+def test_the_declared_sets_name_claims_that_are_judged(bundled):
+    for name in recheck.claims_of_set("canary"):
+        assert recheck.named(bundled, name)
+
+
+def test_only_the_arms_that_claim_and_checks_compare_are_trained(bundled):
+    claim = recheck.named(bundled, "spatial_is_sharper_than_flat_at_512")
+    arms = recheck.arms_of(bundled, [claim])
+    assert {"spatial_512", "flat_512"} <= set(arms)
+    assert set(arms) == {v for v, _ in recheck.read_by(bundled, claim)} & set(bundled.variants_of(ROOM))
+    assert len(arms) < len(bundled.variants_of(ROOM))
+
+
+def test_a_tiny_study_on_fresh_seeds_from_training_to_verdict(trained_tiny, capsys):
+    """Everything but the claim is as a user has it; a second time nothing is trained."""
+    declared, claim = trained_tiny
+    committed = {path: path.read_bytes() for path in declared.folder.rglob("*") if path.is_file()}
+    for again in (False, True):
+        fresh = replace(declared, folder=recheck.folder_of(declared, (7, 8)), seeds=(7, 8))
+        recheck.link_arrays(declared, fresh)
+        arms = recheck.arms_of(declared, [claim])
+        recheck.train(fresh, "vq_vae", 1, arms)
+        scores = recheck.scores_of(fresh, "vq_vae", arms, [claim])
+        assert set(scores.arm(arms[0], "laplacian_variance", (7, 8))) != {0.0}
+        assert ("nothing to train" in capsys.readouterr().out) == again
+    assert {path: path.read_bytes() for path in declared.folder.rglob("*") if path.is_file()} == committed
+
+
+@pytest.fixture
+def trained_tiny(tmp_path, monkeypatch) -> tuple[study.Study, Claim]:
+    """A tiny study with its arrays, and a claim about its arms."""
+    monkeypatch.chdir(tmp_path)
+    declared = study.load(tiny.write_study(tmp_path / "tiny", "vq_vae"))
+    first, second, *_ = declared.variants_of("vq_vae")
+    claim = Claim(
+        id="one_is_sharper",
+        replication="vq_vae",
+        statement="One is sharper.",
+        source="nobody",
+        explanation=("E5",),
+        predicate=Greater("laplacian_variance", first, second),
+        smallest_effect=0.1,
+        unit="sharper",
+        deviations=(),
+        studies=("tiny",),
+    )
+    return declared, claim
+
+
+def test_what_was_trained_is_deleted_where_that_is_asked(trained, bundled):
+    trained(lambda variant, score: score)
+    assert run() == 0
+    folder = recheck.folder_of(bundled, FRESH)
+    assert folder.is_dir()
+    assert run("--clean") == 0
+    assert not folder.exists()
+    assert Path("arrays").is_dir()
+
+
+def test_without_the_data_there_is_a_line_and_no_folder(bundled):
+    Path("arrays").unlink() if Path("arrays").is_symlink() else Path("arrays").rmdir()
+    with pytest.raises(RecheckError, match="arrays: no such folder; run `dvc repro --pull arrays`"):
+        run()
+    assert not recheck.FOLDER.exists()
+
+
+def test_nets_that_judge_are_trained_once_for_the_same_data_and_seeds(bundled, monkeypatch, tmp_path):
+    if not (tiny.ROOT / "arrays" / "enumerable_street-32.npz").exists():
+        pytest.skip("the arrays are not here: run `dvc repro --pull arrays`")
+    asked: list[study.Study] = []
+    monkeypatch.setattr(recheck.readers, "train", asked.append)
+    fresh = replace(bundled, folder=recheck.folder_of(bundled, FRESH), seeds=FRESH)
+    recheck.link_arrays(bundled, fresh)
+    recheck.train_nets(fresh, ROOM)
+    recheck.train_nets(fresh, ROOM)
+    (one,) = asked
+    assert one.seeds == FRESH
+    assert list(one.readers.classification) == ["enumerable_street-32"]
+    assert one.readers.segmentation is None
+    recheck.train_nets(replace(fresh, seeds=FRESH[:2]), ROOM)
+    assert len(asked) == 2
+    shutil.rmtree(tmp_path / ".recheck")
