@@ -41,7 +41,7 @@ COMMANDS = {
         "take in runs that another machine finished",
         "import-runs FOLDER --study paper",
     ),
-    "mend": ("tools.mend", "delete DVC's own files that a kill left incomplete, before dvc repro --pull", "mend"),
+    "mend": ("tools.mend", "set DVC's own files aside that a kill left incomplete, before dvc repro --pull", "mend"),
     "calibration": ("trust.calibration", "how often the judge errs, by simulation", "calibration"),
     "ladder": ("trust.ladder", "what each instrument notices of known damage", "ladder"),
     "cost": ("tools.cost", "what a study costs on GPUs, before it is begun", "cost --epochs vq_vae=641 --price 3"),

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from replications import code, command, study
+from replications import code, command, locks, study
 from replications.errors import ReplicationError
 from replications.results import read_runs, write_text
 
@@ -197,6 +197,7 @@ def accept(folder: Path, replications: set[str]) -> list[str]:
     path = folder / "dvc.lock"
     if not path.exists():
         return []
+    locks.stages(folder)  # raises where it is damaged
     round_trip = YAML(typ="rt")
     round_trip.width = 80
     lock = round_trip.load(path)

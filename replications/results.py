@@ -41,16 +41,42 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise ResultsError(f"{path}: cannot be written ({error.strerror}); make room or permissions there") from None
 
 
+RUN = (
+    *("variant", "seed", "images_sha256", "facts_sha256", "params_sha256", "code_sha256", "data_sha256"),
+    "environment",
+)
+"""The columns of runs.csv; `runs.provenance` says what they are."""
+
+
 def read_runs(folder: Path, replication: str) -> dict[tuple[str, int], dict[str, str]]:
     """(variant, seed) → the run's row in results/REPLICATION/runs.csv."""
     path = folder / "results" / replication / "runs.csv"
     if not path.exists():
         raise ResultsError(f"{path}: no such file; run {repro(folder)} and commit what it writes")
+    found: dict[tuple[str, int], dict[str, str]] = {}
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            return {(row["variant"], int(row["seed"])): row for row in csv.DictReader(lines)}
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ResultsError(f"{path}: damaged ({error!r}); run {repro(folder)}") from None
+            for row in csv.DictReader(lines):
+                if None in row or None in row.values() or not set(RUN) <= set(row):
+                    raise ValueError(f"a row is not {', '.join(RUN)}: {list(row.values())}")
+                run = (row["variant"], int(row["seed"]))
+                if run in found:
+                    raise ValueError(f"{run[0]} seed {run[1]} stands there twice")
+                found[run] = row
+    except (ValueError, csv.Error) as error:
+        raise ResultsError(f"{path}: damaged ({error}); run {repro(folder)}") from None
+    return found
+
+
+class _Environments(dict[str, dict]):
+    """Raises ResultsError, and no KeyError, for a name that it does not have."""
+
+    def __init__(self, path: Path, remedy: str, read: dict[str, dict]):
+        super().__init__(read)
+        self.path, self.remedy = path, remedy
+
+    def __missing__(self, name: str) -> dict:
+        raise ResultsError(f"{self.path}: has no environment {name!r}, which runs.csv beside it names; {self.remedy}")
 
 
 def read_environments(folder: Path, replication: str) -> dict[str, dict]:
@@ -59,9 +85,12 @@ def read_environments(folder: Path, replication: str) -> dict[str, dict]:
     if not path.exists():
         raise ResultsError(f"{path}: no such file; run {repro(folder)} and commit what it writes")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: damaged ({error}); run {repro(folder)}") from None
+    if not isinstance(read, dict) or not all(isinstance(one, dict) for one in read.values()):
+        raise ResultsError(f"{path}: damaged (expected names of environments and what they were); run {repro(folder)}")
+    return _Environments(path, f"run {repro(folder)}", read)
 
 
 def environment_words(environment: dict) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from replications import locks
 from replications.trust import chain
 from tests import tiny
 from tests.test_claims import ROOT, there
@@ -15,7 +16,7 @@ FOLDER = Path("validation")
 def outputs() -> list[tuple[str, str]]:
     """(file, MD5) of every output in validation/dvc.lock."""
     with there(ROOT):
-        return [(out["path"], out["md5"]) for stage in chain.read_lock(FOLDER).values() for out in stage["outs"]]
+        return [(out["path"], out["md5"]) for stage in locks.stages(FOLDER).values() for out in stage["outs"]]
 
 
 @pytest.mark.parametrize(("file", "md5"), outputs(), ids=[file for file, _ in outputs()])

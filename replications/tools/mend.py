@@ -1,10 +1,12 @@
-"""Deletes DVC's own files that a kill or a full disk left incomplete: `python -m replications mend`.
+"""Sets DVC's own files aside that a kill or a full disk left incomplete: `python -m replications mend`.
 
 DVC empties dvc.lock and its rwlock before it writes them, so that what happens in that very moment leaves a part,
 or nothing, at which every later DVC stops. Both can be made again: without a lock the stages run again, and find their
-finished runs. Left alone is a file that DVC can read, and one in which Git marked a conflict, which is for a person.
+finished runs. What is set aside is kept in .set-aside/. Left alone is a file that DVC can read, and one in which Git
+marked a conflict, which is for a person.
 """
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from ruamel.yaml import YAML
 
 from replications import command
 
+ASIDE = Path(".set-aside")
 RWLOCK = Path(".dvc", "tmp", "rwlock")
 """Where DVC keeps who reads and who writes what."""
 
@@ -22,17 +25,24 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     command.Parser(prog="python -m replications mend", description=__doc__).parse_args(argv)
     for path in mend(Path()):
-        print(f"{path}: torn by a kill or a full disk, deleted; DVC makes it again")
+        print(f"{path}: torn by a kill or a full disk, set aside in {ASIDE}; DVC makes it again")
     return 0
 
 
 def mend(folder: Path) -> list[Path]:
-    """Deletes the torn files of the studies below a repository's folder, and returns their paths."""
+    """Sets the torn files of the studies below a repository's folder aside, and returns the paths that they had.
+
+    A copy that was set aside before is kept under another name.
+    """
     locks = [path for pattern in ("dvc.lock", "*/dvc.lock") for path in sorted(folder.glob(pattern))]
     checks = {**dict.fromkeys(locks, read_lock), folder / RWLOCK: read_rwlock}
     torn = [path for path, read in checks.items() if path.is_file() and _is_torn(path.read_bytes(), read)]
     for path in torn:
-        path.unlink()
+        aside = folder / ASIDE
+        aside.mkdir(exist_ok=True)
+        name = "-".join(path.relative_to(folder).parts)
+        number = next(n for n in itertools.count(1) if not (aside / f"{name}.{n}").exists())
+        path.rename(aside / f"{name}.{number}")
     return torn
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from replications import command, study
+from replications import command, locks, study
 from replications.errors import ReplicationError
 from replications.results import write_text
 from replications.tools.new import PARAMS
@@ -77,6 +77,7 @@ def forget(path: Path, name: str) -> None:
     """dvc.lock without the stages of a replication."""
     if not path.exists():
         return
+    locks.stages(path.parent)  # raises where it is damaged
     round_trip = YAML(typ="rt")
     round_trip.width = 80
     lock = round_trip.load(path)

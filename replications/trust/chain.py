@@ -11,18 +11,18 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from replications import code, environment, evidence, runs
+from replications import code, environment, evidence, locks, runs
 from replications.command import repro
 from replications.errors import ReplicationError
 from replications.judging import judge, register
 from replications.judging.claims import Claim
 from replications.judging.verdicts import Verdict
+from replications.reporting.report import read_verdicts
 from replications.study import Run, Study
 
 ROOM_FILES = (
@@ -45,27 +45,13 @@ def result_files(declared: Study) -> list[str]:
 # --- results and the lock ------------------------------------------------------------------------------------------
 
 
-def read_lock(folder: Path) -> dict[str, dict]:
-    """Stage → what it read and wrote, from a study's dvc.lock."""
-    path = folder / "dvc.lock"
-    if not path.exists():
-        raise ChainError(f"{path}: no such file; run {repro(folder)} and commit it")
-    return _stages(path.read_text(encoding="utf-8"))
-
-
-@cache
-def _stages(text: str) -> dict[str, dict]:
-    """Every check asks for the lock, whose reading takes longer than all else that they do."""
-    return YAML(typ="safe").load(text)["stages"]
-
-
 def file_problems(folder: Path, file: str) -> Iterator[str]:
     """A result is byte for byte what its stage wrote."""
     path = folder / "results" / file
     remedy = f"run {repro(folder)} and commit what it writes"
     outs = {
         Path(out["path"]): (stage, out["md5"])
-        for stage, entry in read_lock(folder).items()
+        for stage, entry in locks.stages(folder).items()
         for out in entry.get("outs", ())
     }
     if path not in outs:
@@ -86,7 +72,7 @@ def params_problems(folder: Path, keys: Collection[str]) -> Iterator[str]:
     file = folder / "params.yaml"
     present = YAML(typ="safe").load(file)
     seen = set()
-    for stage, entry in read_lock(folder).items():
+    for stage, entry in locks.stages(folder).items():
         for key, used in entry.get("params", {}).get(str(file), {}).items():
             seen.add(key)
             for where, here, there in differences(present.get(key, "nothing"), used, key):
@@ -99,7 +85,7 @@ def params_problems(folder: Path, keys: Collection[str]) -> Iterator[str]:
 def code_problems(folder: Path, stages: Collection[str] | None = None) -> Iterator[str]:
     """The stages (all, if none are named) ran with the code that is here, up to comments and docstrings."""
     today = code.stages()
-    for stage, entry in read_lock(folder).items():
+    for stage, entry in locks.stages(folder).items():
         if stages is not None and stage not in stages:
             continue
         for key, used in entry.get("params", {}).get(code.FILE.as_posix(), {}).items():
@@ -116,7 +102,7 @@ def code_problems(folder: Path, stages: Collection[str] | None = None) -> Iterat
 
 def data_problems(folder: Path, dataset: str) -> Iterator[str]:
     """The arrays that were trained on are those that were exported, from the data that is pinned."""
-    lock = read_lock(folder)
+    lock = locks.stages(folder)
     path = folder / "arrays" / f"{dataset}.npz"
     exported = {out["path"]: (stage, out["md5"]) for stage, entry in lock.items() for out in entry.get("outs", ())}
     if str(path) not in exported:
@@ -132,17 +118,15 @@ def data_problems(folder: Path, dataset: str) -> Iterator[str]:
     for dep in lock[exporter]["deps"]:
         source = Path(dep["path"])
         pin = Path(f"{source}.dvc")
-        if pin.exists():
-            pinned = YAML(typ="safe").load(pin)["outs"][0]["md5"]
-            if pinned != dep["md5"]:
-                yield f"{pin}: pins other data than stage {exporter} read; run {repro(folder)}"
+        if pin.exists() and locks.pinned(pin) != dep["md5"]:
+            yield f"{pin}: pins other data than stage {exporter} read; run {repro(folder)}"
         if source.is_dir() and source.parts[0] != "replications" and md5_of_folder(source) != dep["md5"]:
             yield f"{source}: its files are not those that stage {exporter} read; run `dvc checkout {source}`"
 
 
 def net_problems(folder: Path) -> Iterator[str]:
     """The nets that judged pictures are those that were trained, where they lie on this machine, too."""
-    lock = read_lock(folder)
+    lock = locks.stages(folder)
     for net in lock.get("readers", {}).get("outs", ()):
         path, trained = Path(net["path"]), net["md5"]
         if path.suffix:  # their scores on photographs, a result like others
@@ -167,10 +151,12 @@ def net_problems(folder: Path) -> Iterator[str]:
 
 def committed_verdicts(folder: Path) -> dict[str, dict]:
     """Claim → the verdict as committed."""
-    path = folder / "results" / "verdicts.json"
-    if not path.exists():
-        raise ChainError(f"{path}: no such file; run {repro(folder)} and commit what it writes")
-    return {entry["id"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))}
+    verdicts = read_verdicts(folder)
+    if verdicts is None:
+        raise ChainError(
+            f"{folder / 'results' / 'verdicts.json'}: no such file; run {repro(folder)} and commit what it writes"
+        )
+    return {entry["id"]: entry for entry in verdicts}
 
 
 def judged(declared: Study) -> dict[str, Verdict]:
@@ -209,7 +195,7 @@ def register_problems(declared: Study, claim: Claim) -> Iterator[str]:
     yield from book.problems
     yield from register.history_problems()
     path = register.FILE
-    for stage, entry in read_lock(declared.folder).items():
+    for stage, entry in locks.stages(declared.folder).items():
         for dep in entry.get("deps", ()):
             if dep["path"] == str(path) and (not path.exists() or md5(path) != dep["md5"]):
                 yield f"{path}: stage {stage} read another one; run {repro(declared.folder)}"
@@ -270,7 +256,7 @@ def _named(declared: Study, run: Run) -> str:
 
 def stored_runs_problems(folder: Path, replication: str) -> Iterator[str]:
     """What was measured is what was trained."""
-    lock, path = read_lock(folder), str(folder / "runs" / replication)
+    lock, path = locks.stages(folder), str(folder / "runs" / replication)
     trained = {out["path"]: out["md5"] for entry in lock.values() for out in entry.get("outs", ())}
     for stage, entry in lock.items():
         for dep in entry.get("deps", ()):

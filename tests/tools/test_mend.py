@@ -1,4 +1,4 @@
-"""DVC's own files, torn: deleted where DVC would stop at them, and nowhere else."""
+"""DVC's own files, torn: set aside where DVC would stop at them, and nowhere else."""
 
 import shutil
 from pathlib import Path
@@ -86,9 +86,16 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_torn(place, monkeypatch):
     assert (place / "dvc.lock").exists()
 
 
-def test_the_command_says_what_it_deleted(place):
+def test_what_is_set_aside_is_kept_each_time(place):
+    for number, torn in enumerate((b"schema: '2", b"mine: 1"), start=1):
+        (place / "real" / "dvc.lock").write_bytes(torn)
+        assert mend.mend(place) == [place / "real/dvc.lock"]
+        assert (place / mend.ASIDE / f"real-dvc.lock.{number}").read_bytes() == torn
+
+
+def test_the_command_says_what_it_set_aside(place):
     (place / "dvc.lock").write_bytes(b"schema: '2")
     done = tiny.command("mend", cwd=place)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "dvc.lock: torn by a kill or a full disk, deleted; DVC makes it again\n"
+    assert done.stdout == "dvc.lock: torn by a kill or a full disk, set aside in .set-aside; DVC makes it again\n"
     assert tiny.command("mend", cwd=place).stdout == ""

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from replications import code, runs, study
+from replications.errors import ReplicationError
 from replications.judging import register
 from replications.results import read_environments
 from replications.trust import chain, trace
@@ -289,3 +291,31 @@ def test_an_unknown_claim_is_one_line_with_the_nearest(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(TraceError, match=f"'{name}': the root study judges no such claim; did you mean {CLAIM}"):
         trace.find(study.load("."), name)
+
+
+DAMAGES = {
+    "a conflict": "<<<<<<< HEAD\n[]\n=======\n[]\n>>>>>>> other\n",
+    "empty": "",
+    "a list of nothing": "[null]",
+    "other keys": '{"a": null}',
+    "no text": "\udcff",
+}
+
+
+@pytest.mark.parametrize("content", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("dvc.lock", "data.dvc", "params.yaml", "register.jsonl", "results/verdicts.json"),
+        *(f"results/pix2pix/{name}" for name in ("scores.csv", "controls.csv", "runs.csv", "environments.json")),
+    ],
+)
+def test_a_damaged_file_is_a_line_that_names_it_or_a_broken_link(tree, file, content):
+    """Never a traceback, whose status of 1 would say that a check failed."""
+    (tree / file).write_bytes(content.encode("utf-8", "surrogateescape"))
+    with suppress(ReplicationError):
+        assert trace.main([CLAIM]) == 1
+        return
+    with pytest.raises(ReplicationError, match=Path(file).stem) as caught:
+        trace.main([CLAIM])
+    assert "\n" not in str(caught.value)
