@@ -114,6 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
+    check_revision(arguments.against)
     before = verdicts_at(arguments.against, declared.folder)
     with redirect_stdout(sys.stderr if arguments.json else sys.stdout):  # the judge may warn
         after = {name: verdict.as_json() for name, verdict in chain.judged(declared).items()}
@@ -137,6 +138,17 @@ def main(argv: list[str] | None = None) -> int:
             print(f"not compared: {what}")
         print(f"{len(changes)} claims, {len(failures)} regressions against {arguments.against}")
     return 1 if failures else 0
+
+
+def check_revision(revision: str) -> None:
+    """Raises RegressError where a revision is no commit: Git's index, a file, or nothing that is here."""
+    if not _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").returncode:
+        return
+    if _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+        raise RegressError(
+            f"--against {revision}: no such commit in this shallow clone; run `git fetch --unshallow` to have them all"
+        )
+    raise RegressError(f"--against {revision}: no such commit; name a revision of this repository, such as HEAD")
 
 
 def verdicts_at(revision: str, folder: Path) -> dict[str, dict]:
@@ -230,7 +242,7 @@ def _by_verdicts(
 
 def folders_at(revision: str) -> dict[str, Path]:
     """Study → its folder: those that a revision has judged, and those of today that it declares."""
-    listed = _git("ls-tree", "-r", "--name-only", revision).stdout.decode().splitlines()
+    listed = _git("ls-tree", "-r", "--name-only", "--end-of-options", revision).stdout.decode().splitlines()
     folders = [Path(path).parent for path in listed if re.fullmatch(r"([^/]+/)?params\.yaml", path)]
     judged = [one for one in folders if (one / "results" / "verdicts.json").as_posix() in listed]
     return {one.name or "root": one for one in folders if one in judged or one.as_posix() in study.STUDIES}

@@ -174,15 +174,27 @@ def test_the_command_fails_on_a_lost_trend_and_writes_junit(repository, monkeypa
     assert failed[0].get("message") == "the verdict was replicated and is inconclusive"
 
 
-@pytest.mark.parametrize("revision", ["nowhere", "HEAD~5", "--help"])
+@pytest.mark.parametrize("revision", ["nowhere", "HEAD~5", "--help", ":0", "--output=x", "HEAD:results", ""])
 def test_a_revision_that_does_not_exist_is_one_line(repository, monkeypatch, revision):
     judge_says(monkeypatch, VERDICT)
     with pytest.raises(RegressError) as caught:
         regress.main([f"--against={revision}"])
     message = str(caught.value)
-    assert message.startswith(f"--against {revision}: no results/verdicts.json there (")
-    assert "name a revision" in message
+    assert message.startswith(f"--against {revision}: no such commit; name a revision of this repository")
     assert "\n" not in message
+    assert not (repository / "x").exists()
+
+
+def test_a_shallow_clone_is_told_from_a_revision_that_was_never_there(repository, monkeypatch, tmp_path):
+    judge_says(monkeypatch, VERDICT)
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "Second"], check=True, cwd=repository)
+    clone = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{repository}", str(clone)], check=True)
+    monkeypatch.chdir(clone)
+    with pytest.raises(
+        RegressError, match=r"HEAD~1: no such commit in this shallow clone; run `git fetch --unshallow`"
+    ):
+        regress.main(["--against", "HEAD~1"])
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"a": 1}', '[{"id": "x"}]'])
