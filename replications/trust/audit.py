@@ -1,13 +1,15 @@
 """Trains committed runs again and compares: `python -m replications audit --runs 2`.
 
 The runs are picked at random. On the same kind of machine, with the same packages, a run must come out byte for byte
-the same; elsewhere its scores must lie within the spread of the committed seeds. It says which of the two it was, and
-exits with 1 where neither holds. It needs the data (`dvc repro --pull arrays`) and no committed images.
+the same, and its scores digit for digit; elsewhere its scores must lie within the spread of the committed seeds. It
+says which of the two it was, and exits with 1 where neither holds. It needs the data (`dvc repro --pull arrays`) and no
+committed images. Nets that judge are trained, too, in .recheck/, where they are not here.
 """
 
 import argparse
 import io
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -24,9 +26,10 @@ from replications.judging.scores import read_scores
 from replications.measuring import measure
 from replications.results import read_environments, read_runs
 from replications.runs import read_arrays
+from replications.tools.pipeline import reads
 from replications.training import workers
 from replications.training.train import check_precision
-from replications.trust import chain
+from replications.trust import chain, recheck
 
 CONFIDENCE = 0.999
 """Of the interval, predicted from the committed seeds, that another machine's score must fall into. Wide, since many
@@ -121,15 +124,49 @@ def compare(declared: study.Study, outcome: workers.Outcome, row: dict[str, str]
         finished = runs.Finished(run, {name: archive[name] for name in archive.files}, facts)
     now = runs.provenance(finished)
     if (now["images_sha256"], now["facts_sha256"]) == (row["images_sha256"], row["facts_sha256"]):
-        return Finding(run, True, "byte for byte the same", outcome.seconds)
+        others = list(other_scores(declared, finished))
+        what = f", but not its scores: {'; '.join(others)}" if others else ", and so are its scores"
+        return Finding(run, not others, f"byte for byte the same{what}", outcome.seconds)
     earlier = row["code_sha256"] != now["code_sha256"]  # a commit is named for it, else nothing was trained
     if now["environment"] == row["environment"] and not earlier:
         return Finding(run, False, "other bytes on the same kind of machine with the same packages", outcome.seconds)
     environment = read_environments(declared.folder, run.replication)[row["environment"]]
+    if runs.environment_id(environment) != row["environment"]:
+        what = f"its environment is not the one that {row['environment']} is the name of"
+        return Finding(run, False, what, outcome.seconds)
     differs = "; ".join([*["code: an earlier version's"] * earlier, *chain.drift(environment, facts["environment"])])
     outside = list(outside_the_spread(declared, finished))
     what = f"outside the spread over seeds: {'; '.join(outside)}" if outside else "within the spread over seeds"
     return Finding(run, not outside, f"{what} (other bytes; what differs: {differs})", outcome.seconds)
+
+
+def judging(declared: study.Study, run: study.Run) -> study.Study:
+    """The study, or one in .recheck/ that has the nets which judge the run, where they are not here."""
+    if not reads(run.replication) or declared.nets(run.seed).exists():
+        return declared
+    return recheck.with_nets(declared, run.replication, (run.seed,))
+
+
+def other_scores(declared: study.Study, finished: runs.Finished) -> Iterator[str]:
+    """A line for each score of a run, at any snapshot, that is not the committed one to all six digits."""
+    run = finished.run
+    measured = measure.scores_of_run(judging(declared, run), finished).scores
+    committed = {
+        (share, instrument): of[run.seed]
+        for share, scores in read_scores(declared, run.replication).snapshots.items()
+        for (variant, instrument), of in scores.values.items()
+        if variant == run.variant and run.seed in of
+    }
+    ours = {
+        (share, instrument): float(f"{score:.6g}")
+        for share, scores in measured.items()
+        for instrument, score in scores.items()
+    }
+    for share, instrument in sorted(committed.keys() | ours.keys()):
+        was, here = committed.get((share, instrument)), ours.get((share, instrument))
+        if was != here:
+            at = "" if share == 1 else f" at snapshot {share:g}"
+            yield f"{instrument}{at} is {'nothing' if here is None else here}, committed is {was}"
 
 
 def outside_the_spread(declared: study.Study, finished: runs.Finished):
@@ -142,7 +179,7 @@ def outside_the_spread(declared: study.Study, finished: runs.Finished):
         for variant, instrument in claim.needs
         if variant == run.variant
     }
-    ours = measure.scores_of_run(declared, finished).scores[1.0]
+    ours = measure.scores_of_run(judging(declared, run), finished).scores[1.0]
     scores = read_scores(declared, run.replication)
     for instrument in sorted(needed):
         arm = scores.arm(run.variant, instrument, declared.seeds)

@@ -310,6 +310,14 @@ def scores_of(fresh: study.Study, replication: str, arms: Sequence[str], claims:
         return Scores.from_rows(rows, list(csv.DictReader(lines)))
 
 
+def with_nets(declared: study.Study, replication: str, seeds: tuple[int, ...]) -> study.Study:
+    """A study's folder in .recheck/ with the nets of some seeds that read a replication's pictures."""
+    fresh = replace(declared, folder=folder_of(declared, seeds), seeds=seeds)
+    link_arrays(declared, fresh)
+    train_nets(fresh, replication)
+    return fresh
+
+
 def train_nets(fresh: study.Study, replication: str) -> None:
     """The nets that read this replication's pictures, where there are none of today's code, data and parameters yet."""
     dataset = dataset_of(fresh, replication)

@@ -32,6 +32,8 @@ def committed(trained, tmp_path):
     tiny.write_rows(folder / "results" / ROOM / "runs.csv", rows)
     known = {runs.environment_id(one.facts["environment"]): one.facts["environment"] for one in finished}
     (folder / "results" / ROOM / "environments.json").write_text(json.dumps(known), encoding="utf-8")
+    rows = [row for one in finished for row in measure.rows_of(declared, one.run, measure.scores_of_run(declared, one))]
+    tiny.write_rows(folder / "results" / ROOM / "scores.csv", rows)
     shutil.rmtree(folder / "runs")
     return declared
 
@@ -72,6 +74,26 @@ def test_a_run_comes_out_byte_for_byte_the_same_and_is_not_kept(committed, capsy
     assert tiny.hashes(committed.folder) == before, "nothing committed is touched"
 
 
+def test_a_forged_score_of_a_run_whose_bytes_are_the_same_fails(committed, trained_again, capsys):
+    path = committed.folder / "results" / ROOM / "scores.csv"
+    rows = tiny.read_rows(path)
+    number = next(i for i, row in enumerate(rows) if row["instrument"] == "psnr")
+    rows[number]["score"] = f"{1.5 * float(rows[number]['score']):.6g}"
+    tiny.write_rows(path, rows)
+    assert audit.main(only(committed)) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "byte for byte the same, but not its scores: psnr" in said
+    assert f"committed is {rows[number]['score']}" in said
+
+
+def test_a_score_that_was_never_measured_or_was_left_out_fails(committed, trained_again, capsys):
+    path = committed.folder / "results" / ROOM / "scores.csv"
+    rows = tiny.read_rows(path)
+    tiny.write_rows(path, [row for row in rows if row["instrument"] != "psnr"])
+    assert audit.main(only(committed)) == 1
+    assert "committed is None" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("column", ["images_sha256", "facts_sha256"])
 def test_other_bytes_on_the_same_machine_fail(committed, trained_again, capsys, column):
     rewrite(committed, **{column: "0" * 64})
@@ -99,8 +121,9 @@ def elsewhere(committed, trained_again, monkeypatch):
     path = committed.folder / "results" / ROOM / "environments.json"
     (environment,) = json.loads(path.read_text()).values()
     another = {**environment, "cpu": "of another kind"}
-    path.write_text(json.dumps({"another": another}), encoding="utf-8")
-    rewrite(committed, environment="another", images_sha256="0" * 64)
+    name = runs.environment_id(another)
+    path.write_text(json.dumps({name: another}), encoding="utf-8")
+    rewrite(committed, environment=name, images_sha256="0" * 64)
     run = committed.runs(ROOM)[0]
     claim = SimpleNamespace(replication=ROOM, needs={(run.variant, "psnr"), (run.variant, "rate"), ("other", "mse")})
     monkeypatch.setattr(judge, "claims_of", lambda declared: [claim])
@@ -119,6 +142,14 @@ def test_on_another_machine_scores_within_the_spread_pass(elsewhere, monkeypatch
     assert audit.main(only(elsewhere)) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "within the spread over seeds (other bytes; what differs: cpu: of another kind, here" in said
+
+
+def test_an_environment_under_another_name_fails(elsewhere, monkeypatch, capsys):
+    path = elsewhere.folder / "results" / ROOM / "environments.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("of another kind", "of a third kind"), encoding="utf-8")
+    says(monkeypatch, psnr=21.0, rate=3.0)
+    assert audit.main(only(elsewhere)) == 1
+    assert "its environment is not the one that" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_run_of_earlier_code_is_judged_by_the_spread(elsewhere, monkeypatch, capsys):
