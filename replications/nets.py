@@ -1,0 +1,149 @@
+"""Trained networks to play with: `from replications.nets import load`; `python -m replications sample` draws with them.
+
+    from replications.nets import load
+
+    gan = load("vae_vs_gan", "gan", seed=1)
+    codes = np.random.default_rng(0).standard_normal((16, gan.p.latent_size))
+    pictures = gan.decode(codes)  # (16, 32, 32, 3) in [0, 1]
+
+What comes back is the Keras model of the replication's train.py, with the weights that its run ended with and with its
+parts under the names that they have there: `encoder`, `decoder`, `discriminator`, `generator`, `bottleneck`. Its
+`p` holds the hyper-parameters.
+"""
+
+import importlib
+import inspect
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from replications import command, runs, study
+from replications.environment import check_backend, quiet
+from replications.errors import ReplicationError
+from replications.params import RunParams
+from replications.results import write_bytes
+
+PER_ROW = 8
+"""Pictures beside each other on a sheet of samples."""
+
+
+class NetsError(ReplicationError):
+    """A run without weights, or nets that draw no samples."""
+
+
+def load(replication: str, variant: str, seed: int = 1, folder: str | Path = ".") -> Any:
+    """The nets of a finished run, as a Keras model.
+
+    Args:
+        replication: such as vae_vs_gan.
+        variant: an arm of it, such as gan.
+        seed: one of the study's.
+        folder: the study's; `.` is the bundled one.
+
+    Raises:
+        NetsError: there is no such run on this machine, or it kept no weights.
+        StudyError: the study has no such replication.
+    """
+    declared = study.load(folder)
+    known = declared.variants_of(replication)
+    if variant not in known:
+        hint = command.did_you_mean(variant, known) or f"known are {', '.join(known)}"
+        raise NetsError(f"{variant}: {replication} of the {declared.name} study has no such variant; {hint}")
+    if seed not in declared.seeds:
+        seeds = ", ".join(map(str, declared.seeds))
+        raise NetsError(f"seed {seed}: the {declared.name} study has the seeds {seeds}; name one of them")
+    path = runs.folder(declared, study.Run(replication, variant, seed, known[variant]))
+    train = f"`python -m replications train {replication} --only {variant} --study {declared.folder}`"
+    if not (path / "facts.json").exists():
+        raise NetsError(f"{path}: there is no such run on this machine; train it by {train}")
+    if not (path / "weights.npz").exists():
+        raise NetsError(
+            f"{path}: the run kept no weights; raise keep_weights in {declared.params_file} and run {train}"
+        )
+    content = (path / "weights.npz").read_bytes()
+    facts = json.loads((path / "facts.json").read_bytes())
+    if runs.sha256(content) != facts.get("weights_sha256"):
+        raise NetsError(f"{path / 'weights.npz'}: damaged, its digest is another; delete {path} and run {train}")
+    check_backend()
+    with quiet():
+        importlib.import_module("keras")
+    model = _model(replication, known[variant], facts["picture"], seed)
+    with np.load(path / "weights.npz", allow_pickle=False) as archive:
+        values: dict[str, list[np.ndarray]] = {}
+        for name in archive.files:  # decoder/003/kernel, in the order of the net's weights
+            values.setdefault(name.partition("/")[0], []).append(archive[name])
+    for name, weights in values.items():
+        getattr(model, name).set_weights(weights)
+    return model
+
+
+def _model(replication: str, params: RunParams, picture: list[int], seed: int) -> Any:
+    """The model of a replication, untrained: the one of its train.py that takes parameters and a size of pictures.
+
+    What it needs for its training alone (a loss, a variance) is left out.
+    """
+    train = importlib.import_module(f"replications.{replication}.train")
+    for model in vars(train).values():
+        if inspect.isclass(model) and model.__module__ == train.__name__:
+            takes = inspect.signature(model).parameters
+            if {"params", "size", "seed"} <= set(takes):
+                given = {"params": params, "size": picture[0], "seed": seed}
+                made: Any = model(**{name: given.get(name) for name in takes})
+                made(np.zeros((1, *picture), np.float32))  # its parts have their weights now
+                return made
+    raise NetsError(f"replications/{replication}/train.py: has no model that takes params, size and seed; add one")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line of `sample`."""
+    parser = command.Parser(
+        prog="python -m replications sample",
+        description="Draws samples from a trained net's prior N(0, I), as a sheet of pictures.",
+    )
+    parser.add_argument("run", metavar="REPLICATION/VARIANT[/SEED]", help="a finished run; seed 1 if none is named")
+    parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
+    parser.add_argument("--n", type=int, default=64, help="how many (default: 64)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+    parser.add_argument("--out", type=Path, default=Path("samples.png"), help="default: samples.png")
+    arguments = parser.parse_args(argv)
+    if not 1 <= arguments.n <= 10_000:
+        raise NetsError(f"--n {arguments.n}: expected 1 to 10,000; a sheet has {PER_ROW} pictures beside each other")
+    if arguments.seed < 0:
+        raise NetsError(f"--seed {arguments.seed}: expected a whole number from 0; leave it out for 0")
+    if not arguments.out.suffix:
+        raise NetsError(f"--out {arguments.out}: expected the name of a picture; say samples.png, for example")
+    named = re.fullmatch(r"(\w+)/(\w+)(?:/([0-9]{1,10}))?", arguments.run)
+    if named is None:
+        raise NetsError(f"{arguments.run}: expected the name of a run; say vae_vs_gan/gan/1, for example")
+    model = load(named[1], named[2], int(named[3] or 1), arguments.study)
+    if not hasattr(model, "decode") or not hasattr(model.p, "latent_size"):
+        raise NetsError(f"{arguments.run}: its net has no prior to draw from; take a VAE or a GAN, vae_vs_gan/gan/1")
+    pictures = samples(model, arguments.n, arguments.seed)
+    write_bytes(arguments.out, sheet(pictures))
+    print(f"{arguments.out}: {arguments.n} samples of {arguments.run}")
+    return 0
+
+
+def samples(model: Any, n: int, seed: int) -> np.ndarray:
+    """Pictures in [0, 1], (n, H, W, 3), for n codes from N(0, I)."""
+    return np.asarray(model.decode(np.random.default_rng(seed).standard_normal((n, model.p.latent_size))))
+
+
+def sheet(pictures: np.ndarray, scale: int = 3) -> bytes:
+    """Pictures in [0, 1], (N, H, W, 3), row by row as a PNG, each pixel `scale` pixels wide."""
+    from PIL import Image  # here, as nobody who loads a net needs it
+
+    n, height, width, _ = pictures.shape
+    rows = -(-n // PER_ROW)
+    padded = np.ones((rows * PER_ROW, height, width, 3))
+    padded[:n] = pictures
+    whole = padded.reshape(rows, PER_ROW, height, width, 3).swapaxes(1, 2).reshape(rows * height, PER_ROW * width, 3)
+    picture = Image.fromarray(np.rint(255 * whole).astype(np.uint8))
+    picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()

@@ -1,0 +1,112 @@
+"""Networks come back as their runs left them, and what is not there is a line that says how to train it."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from replications import nets, runs, study
+from replications.nets import NetsError
+from replications.study import StudyError
+from replications.training.fitting import weights_of
+from tests import tiny
+from tests.rooms import recipes
+
+
+@pytest.fixture(scope="module", params=study.REPLICATIONS)
+def kept(request, tmp_path_factory) -> tuple[study.Study, study.Run, dict[str, np.ndarray]]:
+    """A study of one arm with a run that kept its weights, and these."""
+    room, variant = request.param, next(iter(recipes.of(request.param).VARIANTS))
+    folder = tmp_path_factory.mktemp(room)
+    variants = {variant: recipes.of(room).VARIANTS[variant]}
+    tiny.write_params(folder, tiny.params(room, **{room: {**recipes.of(room).SMALL, "variants": variants}}))
+    declared = study.load(folder)
+    run = declared.runs(room)[0]
+    _, _, trained = recipes.train(room, variant, run.seed)
+    weights, picture = weights_of(trained), list(recipes.of(room).arrays()["test_photo"].shape[1:])
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **weights)
+    runs.write(runs.folder(declared, run), b"", {"facts": {}, "picture": picture}, content.getvalue())
+    return declared, run, weights
+
+
+def load(declared: study.Study, run: study.Run):
+    return nets.load(run.replication, run.variant, run.seed, declared.folder)
+
+
+def test_the_nets_of_every_replication_come_back_with_the_weights_that_they_ended_with(kept):
+    declared, run, weights = kept
+    model = load(declared, run)
+    again = weights_of({name: getattr(model, name) for name in dict.fromkeys(key.split("/")[0] for key in weights)})
+    assert [*again] == [*weights]
+    for name, values in weights.items():
+        np.testing.assert_array_equal(again[name], values, err_msg=name)
+
+
+def test_what_has_a_prior_draws_samples_and_the_same_ones_for_the_same_seed(kept):
+    model = load(*kept[:2])
+    if not hasattr(model, "decode") or not hasattr(model.p, "latent_size"):
+        pytest.skip(f"{kept[1].replication} has no prior")
+    first, again, other = (nets.samples(model, 5, seed) for seed in (1, 1, 2))
+    assert first.shape == (5, *json.loads((runs.folder(*kept[:2]) / "facts.json").read_text())["picture"])
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert ((first >= 0) & (first <= 1)).all()
+
+
+def test_a_sheet_shows_every_picture_once_row_by_row():
+    pictures = np.linspace(0, 1, 11)[:, None, None, None] * np.ones((11, 4, 6, 3))
+    shown = np.asarray(Image.open(io.BytesIO(nets.sheet(pictures, scale=2))))
+    assert shown.shape == (2 * 4 * 2, nets.PER_ROW * 6 * 2, 3)
+    assert shown[0, ::12, 0].tolist() == np.rint(255 * np.linspace(0, 1, 11)[:8]).tolist()
+    assert shown[8, ::12, 0].tolist() == [204, 230, 255, 255, 255, 255, 255, 255]
+
+
+@pytest.fixture
+def one(tmp_path) -> tuple[study.Study, study.Run]:
+    """A study whose only run is not there."""
+    declared = study.load(tiny.write_study(tmp_path / "tiny", "beta_vae"))
+    return declared, declared.runs("beta_vae")[0]
+
+
+def test_what_is_not_there_is_one_line_with_the_way_to_it(one):
+    declared, run = one
+    with pytest.raises(NetsError, match=f"no such run on this machine; train it by .*--only {run.variant}"):
+        load(declared, run)
+    with pytest.raises(NetsError, match="beta_vae of the tiny study has no such variant; did you mean"):
+        nets.load("beta_vae", f"{run.variant}x", run.seed, declared.folder)
+    with pytest.raises(NetsError, match="seed 77: the tiny study has the seeds"):
+        nets.load("beta_vae", run.variant, 77, declared.folder)
+    with pytest.raises(StudyError, match="no section for replication 'vq_vae'"):
+        nets.load("vq_vae", "k2", 1, declared.folder)
+
+
+def test_weights_that_were_not_kept_or_are_damaged(one):
+    declared, run = one
+    path = runs.folder(declared, run)
+    runs.write(path, b"", {"facts": {}, "picture": [32, 32, 3]})
+    with pytest.raises(NetsError, match="the run kept no weights; raise keep_weights in"):
+        load(declared, run)
+    runs.write(path, b"", {"facts": {}, "picture": [32, 32, 3]}, b"PK")
+    (path / "weights.npz").write_bytes(b"PKK")
+    with pytest.raises(NetsError, match=r"weights\.npz: damaged, its digest is another; delete"):
+        load(declared, run)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["gan"], "gan: expected the name of a run"),
+        (["vae_vs_gan/gan/x"], "expected the name of a run"),
+        (["vae_vs_gan/gan", "--n", "0"], "--n 0: expected 1 to 10,000"),
+        (["vae_vs_gan/gan", "--seed", "-1"], "--seed -1: expected a whole number from 0"),
+        (["vae_vs_gan/gan", "--out", "samples"], "--out samples: expected the name of a picture"),
+    ],
+)
+def test_samples_that_cannot_be_drawn(words, message):
+    with pytest.raises(NetsError, match=message):
+        nets.main(words)
+    assert not Path("samples.png").exists()
