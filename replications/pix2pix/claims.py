@@ -266,8 +266,8 @@ CLAIMS = (
         does_not_hold={
             "root": (
                 "the conditional GAN alone is nearer to the photographs' sharpness ({cgan.laplacian_variance:.2f}) "
-                "than it is beside L1 ({l1_cgan.laplacian_variance:.2f}). What artifacts it has (walls of several colours, "
-                "streaks) no measure of sharpness sees; its error is larger "
+                "than it is beside L1 ({l1_cgan.laplacian_variance:.2f}). What artifacts it has (walls of several "
+                "colours, streaks) no measure of sharpness sees; its error is larger "
                 "(cgan_alone_is_sharp_but_less_faithful)"
             ),
         },
