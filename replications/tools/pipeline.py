@@ -9,7 +9,8 @@ from pathlib import Path
 
 import jinja2
 
-from replications import code, command, study
+from replications import command, study
+from replications.needs import dataset_of, reads
 from replications.results import write_text
 
 TEMPLATE = Path(__file__).parent / "dvc.yaml.jinja"
@@ -68,24 +69,3 @@ def render(declared: study.Study) -> str:
         read=list(dict.fromkeys(read)),
         reads={name: reads(name) for name in declared.variants},
     )
-
-
-def dataset_of(declared: study.Study, replication: str) -> str:
-    """The data set that all variants of a replication train on.
-
-    Raises:
-        StudyError: there are several, whose arrays a stage of the template could not depend on.
-    """
-    found = sorted({params.dataset for params in declared.variants_of(replication).values()})
-    if len(found) > 1:
-        raise study.StudyError(
-            f"{declared.params_file}: {replication}: its variants name the data sets {', '.join(found)}, expected one "
-            "for all; make it two replications, or two studies"
-        )
-    return found[0]
-
-
-def reads(replication: str) -> bool:
-    """Whether a replication is measured with nets of the study: whether its measures import an instrument with one."""
-    nets = {"recognition.py", "classification.py"}
-    return any(path.name in nets for path in code.imported(f"{replication}.measures"))

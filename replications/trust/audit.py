@@ -24,9 +24,9 @@ from replications.errors import ReplicationError
 from replications.judging import judge
 from replications.judging.scores import read_scores
 from replications.measuring import measure
+from replications.needs import reads
 from replications.results import read_environments, read_runs
 from replications.runs import read_arrays
-from replications.tools.pipeline import reads
 from replications.training import workers
 from replications.training.train import check_precision
 from replications.trust import chain, recheck

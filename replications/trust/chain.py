@@ -22,7 +22,6 @@ from replications.errors import ReplicationError
 from replications.judging import judge, register
 from replications.judging.claims import Claim
 from replications.judging.verdicts import Verdict
-from replications.reporting.report import read_verdicts
 from replications.study import Run, Study
 
 ROOM_FILES = (
@@ -151,12 +150,16 @@ def net_problems(folder: Path) -> Iterator[str]:
 
 def committed_verdicts(folder: Path) -> dict[str, dict]:
     """Claim → the verdict as committed."""
-    verdicts = read_verdicts(folder)
-    if verdicts is None:
-        raise ChainError(
-            f"{folder / 'results' / 'verdicts.json'}: no such file; run {repro(folder)} and commit what it writes"
-        )
-    return {entry["id"]: entry for entry in verdicts}
+    path = folder / "results" / "verdicts.json"
+    if not path.exists():
+        raise ChainError(f"{path}: no such file; run {repro(folder)} and commit what it writes")
+    try:
+        verdicts = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ChainError(f"{path}: damaged ({error}); run {repro(folder, 'judge')} to judge again") from None
+    if not isinstance(verdicts, list) or not all(isinstance(one, dict) and "id" in one for one in verdicts):
+        raise ChainError(f"{path}: damaged (expected a list of verdicts); run {repro(folder, 'judge')} to judge again")
+    return {str(entry["id"]): entry for entry in verdicts}
 
 
 def judged(declared: Study) -> dict[str, Verdict]:

@@ -40,9 +40,9 @@ from replications.judging.claims import Claim
 from replications.judging.scores import Scores
 from replications.judging.verdicts import Verdict
 from replications.measuring import controls, readers
+from replications.needs import dataset_of, reads
 from replications.results import write_bytes, write_text
 from replications.statistics import mean_interval
-from replications.tools.pipeline import dataset_of, reads
 from replications.training.train import BENCH, benched, train
 from replications.trust import chain
 

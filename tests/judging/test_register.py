@@ -21,6 +21,7 @@ from replications.judging.claims import Check, Claim, Deviation, PublishedTable
 from replications.judging.predicates import Greater, Increases, opposite
 from replications.judging.register import RegisterError
 from replications.pix2pix import claims as of_pix2pix
+from replications.results import ResultsError
 from replications.trust import regress
 from tests import tiny
 
@@ -841,7 +842,7 @@ def test_without_git_nothing_is_registered(place, monkeypatch):
 def test_damaged_runs_are_one_line(place):
     path = Path("results/pix2pix/runs.csv")
     path.write_text("variant,seed\nl1,1\n", encoding="utf-8")
-    with pytest.raises(RegisterError, match=r"no column 'images_sha256', expected what a run put out; run `d"):
+    with pytest.raises(ResultsError, match=r"runs\.csv: damaged \(a row is not variant, .*images_sha256.*; run `d"):
         register.here()
 
 

@@ -14,6 +14,7 @@ from replications.judging.scores import Scores
 from replications.judging.verdicts import MEANS, Verdict, judge
 from replications.reporting import report
 from replications.reporting.report import ReportError, markers, table, with_blocks
+from replications.results import RUN
 from tests import tiny
 
 TODAY = code.code_hash("pix2pix")
@@ -113,7 +114,8 @@ def test_the_five_are_what_they_are_called():
 def write(folder, content) -> None:
     """Verdicts, and two environments that their runs were made in."""
     made = ((1, "a"), (2, "b"), (3, "b"))
-    rows = [{"variant": "l1", "seed": seed, "environment": name, "code_sha256": TODAY} for seed, name in made]
+    rest = dict.fromkeys(RUN, "0" * 64)
+    rows = [{**rest, "variant": "l1", "seed": seed, "environment": name, "code_sha256": TODAY} for seed, name in made]
     tiny.write_rows(folder / "results" / "pix2pix" / "runs.csv", rows)
     environments = {"a": tiny.ENVIRONMENT, "b": {**tiny.ENVIRONMENT, "cpu": "another"}}
     (folder / "results" / "pix2pix" / "environments.json").write_text(json.dumps(environments))
@@ -686,7 +688,9 @@ def test_an_interval_may_have_no_bounds(repository):
 )
 def test_readers_are_told_what_code_the_runs_are_of(repository, digests, declared, said):
     write(repository, verdicts("root"))
-    rows = [{"variant": "l1", "seed": i, "environment": "a", "code_sha256": one} for i, one in enumerate(digests)]
+    rest = dict.fromkeys(RUN, "0" * 64)
+    of_run = {"variant": "l1", "environment": "a"}
+    rows = [{**rest, **of_run, "seed": i, "code_sha256": one} for i, one in enumerate(digests)]
     tiny.write_rows(repository / "results" / "pix2pix" / "runs.csv", rows)
     evidence = {"pix2pix": {"trained": declared, "measured": "a" * 40}}
     (repository / "results" / "evidence.json").write_text(json.dumps(evidence), encoding="utf-8")

@@ -140,23 +140,31 @@ def test_a_broken_link_is_named_and_no_other(tree, alter, links, words):
     assert not any("\n" in problem for problem in problems)
 
 
-def test_other_training_code_is_named(tree, monkeypatch):
+EARLIER = "e" * 64
+
+
+def of_earlier_code(tree: Path) -> None:
+    """As if other code than today's had trained all runs of the claim."""
+    path = tree / "results" / "pix2pix" / "runs.csv"
+    tiny.write_rows(path, [{**row, "code_sha256": EARLIER} for row in tiny.read_rows(path)])
+
+
+def test_other_training_code_is_named(tree):
+    of_earlier_code(tree)
     (tree / "results" / "evidence.json").write_text("{}\n", encoding="utf-8")
-    said = broken()
-    assert set(said) == {"README.md", "code"}, "the README says what code it is"
-    assert "which is not today's, and results/evidence.json names no commit for it" in said["code"][0]
-    assert "run `python -m replications evidence --study .`" in said["code"][0]
+    (first, *_) = broken()["code"]
+    assert "which is not today's, and results/evidence.json names no commit for it" in first
+    assert "run `python -m replications evidence --study .`" in first
 
 
 def test_a_commit_that_has_other_code_is_named(tree):
     """The first commit of the repository trained nothing."""
+    of_earlier_code(tree)
     first = subprocess.run(["git", "rev-list", "--max-parents=0", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    path = tree / "results" / "evidence.json"
-    evidence_ = json.loads(path.read_text(encoding="utf-8"))
-    (digest,) = evidence_["pix2pix"]["trained"]
-    evidence_["pix2pix"]["trained"][digest] = first.stdout.split()[0]
-    path.write_text(json.dumps(evidence_), encoding="utf-8")
-    assert "code" in broken()
+    commit = first.stdout.split()[0]
+    declared = {"pix2pix": {"trained": {EARLIER: commit}, "measured": commit}}
+    (tree / "results" / "evidence.json").write_text(json.dumps(declared), encoding="utf-8")
+    assert any(f"at {commit[:12]} is" in problem for problem in broken()["code"])
 
 
 def test_a_replication_that_was_just_begun_breaks_no_other_chain(tree):
