@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +133,12 @@ def test_a_run_is_reused_only_if_nothing_that_decides_it_changed(target, expecte
 
 def test_every_hyper_parameter_is_part_of_the_identity(tiny_study):
     run = tiny_study.runs("pix2pix")[0]
-    younger = {"ema", "snapshots", "keep_weights"}  # at what earlier code did
+    younger = {"ema", "snapshots", "keep_weights", "n_epochs_decay"}  # at what earlier code did
     known = type(run.params).model_fields.keys()
-    assert runs.identity(run, "code", "data")["params"].keys() == known - younger
-    changed = run.params.model_copy(update={"ema": 0.9, "snapshots": (0.5, 1.0), "keep_weights": 1.0})
+    old = replace(run, params=run.params.model_copy(update={"keep_weights": 0.0}))
+    assert runs.identity(old, "code", "data")["params"].keys() == known - younger
+    values = {"ema": 0.9, "snapshots": (0.5, 1.0), "keep_weights": 1.0, "n_epochs_decay": 1}
+    changed = run.params.model_copy(update=values)
     assert changed.declared().keys() == known
 
 

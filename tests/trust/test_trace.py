@@ -304,7 +304,6 @@ def test_an_unknown_claim_is_one_line_with_the_nearest(name, monkeypatch):
 DAMAGES = {
     "a conflict": "<<<<<<< HEAD\n[]\n=======\n[]\n>>>>>>> other\n",
     "empty": "",
-    "a list of nothing": "[null]",
     "other keys": '{"a": null}',
     "no text": "\udcff",
 }
