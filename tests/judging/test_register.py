@@ -381,7 +381,7 @@ def test_a_study_that_is_changed_after_its_runs_is_named_everywhere(place, monke
     (line,) = checked(capsys)
     assert line.startswith("not registered: study root: ")
     assert line.endswith(words)
-    told = {"an_arm_changed": "lambda_l1 100 → 10 in l1_cgan"}.get(forgery, words)
+    told = {"an_arm_changed": "lambda_l1 1 → 10 in l1_cgan"}.get(forgery, words)
     assert told in said_of().partition("differs from the register: ")[2]
     assert said_of(folder="real").startswith("registered before its runs"), "another study is untouched"
     train(Path())
