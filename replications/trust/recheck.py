@@ -43,7 +43,7 @@ from replications.measuring import controls, readers
 from replications.needs import dataset_of, reads
 from replications.results import write_bytes, write_text
 from replications.statistics import mean_interval
-from replications.training.train import BENCH, benched, train
+from replications.training.train import BENCH, DurationLog, benched, train
 from replications.trust import chain
 
 FOLDER = Path(".recheck")
@@ -257,11 +257,14 @@ def recheck(
 def time_of(declared: study.Study, fresh: study.Study, room: str, arms: Sequence[str], n_workers: int | None) -> str:
     """How many runs there are, and how long they should take if none is there yet."""
     wanted = [run for run in fresh.runs(room) if run.variant in arms]
-    seconds = benched(declared, wanted)
+    seen = DurationLog(declared.folder / "logs" / f"{room}.csv").expected
+    if set(arms) <= set(seen):
+        seconds, where = sum(seen[run.variant] for run in wanted), "as they took on this machine"
+    else:
+        seconds, where = benched(declared, wanted), f"if all arms were like the one in {BENCH.with_suffix('.md')}"
     if seconds is None:
         return f"{len(wanted)} runs"
-    minutes = seconds / (n_workers or CPU_COUNT) / 60
-    return f"{len(wanted)} runs, about {minutes:.0f} min in all on a machine like that of {BENCH.with_suffix('.md')}"
+    return f"{len(wanted)} runs, about {seconds / (n_workers or CPU_COUNT) / 60:.0f} min in all, {where}"
 
 
 def arms_of(declared: study.Study, claims: Iterable[Claim]) -> list[str]:
