@@ -14,7 +14,6 @@ parts under the names that they have there: `encoder`, `decoder`, `discriminator
 import importlib
 import inspect
 import io
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,10 @@ def load(replication: str, variant: str, seed: int = 1, folder: str | Path = "."
             f"{path}: the run kept no weights; raise keep_weights in {declared.params_file} and run {train}"
         )
     content = (path / "weights.npz").read_bytes()
-    facts = json.loads((path / "facts.json").read_bytes())
+    try:
+        facts = runs.read_facts(path)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise NetsError(f"{path / 'facts.json'}: damaged ({error}); delete {path} and run {train}") from None
     if runs.sha256(content) != facts.get("weights_sha256"):
         raise NetsError(f"{path / 'weights.npz'}: damaged, its digest is another; delete {path} and run {train}")
     check_backend()

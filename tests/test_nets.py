@@ -79,6 +79,10 @@ def test_weights_that_were_not_kept_or_are_damaged(one):
     (path / "weights.npz").write_bytes(b"PKK")
     with pytest.raises(NetsError, match=r"weights\.npz: damaged, its digest is another; delete"):
         load(declared, run)
+    for damaged in ("", "[]", "{"):
+        (path / "facts.json").write_text(damaged, encoding="utf-8")
+        with pytest.raises(NetsError, match=r"facts\.json: damaged .*; delete"):
+            load(declared, run)
 
 
 @pytest.mark.parametrize(
