@@ -153,12 +153,44 @@ VAE_VS_GAN = {
         "gan": {"encoder": "none", "beta": 0.0, "game": "relativistic", "gradient_penalty": 0.1, "ema": 0.9},
     },
 }
+CAUSES = {
+    "dataset": "facade_world-tiny",
+    "n_train": 16,
+    "n_test": 4,
+    "epochs": 2,
+    "snapshots": [0.5, 1.0],
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "beta_1": 0.5,
+    "beta_2": 0.99,
+    "channels": 2,
+    "latent_size": 4,
+    "used": 4,
+    "noise_size": 2,
+    "regime": "vae",
+    "beta": 1.0,
+    "variance": "unit",
+    "sigma": 0.0,
+    "levels": 0,
+    "hidden": 0,
+    "loss": "l2",
+    "gamma": 1.0,
+    "gradient_penalty": 0.02,
+    "penalty_step": 0.005,
+    "square": 8,
+    "n_samples": 4,
+    "variants": {
+        "kl_adversary": {"loss": "adversary"},
+        "size_l2": {"regime": "noise", "beta": 0.0, "sigma": 0.1, "used": 2},
+    },
+}
 ROOMS = {
     "pix2pix": PIX2PIX,
     "spatial_z_vae": SPATIAL_Z_VAE,
     "beta_vae": BETA_VAE,
     "vq_vae": VQ_VAE,
     "vae_vs_gan": VAE_VS_GAN,
+    "causes": CAUSES,
 }
 """Replication → its section of params.yaml: two variants that have as little as possible in common."""
 for section in ROOMS.values():

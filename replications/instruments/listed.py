@@ -12,6 +12,8 @@ from scipy import stats
 
 _ROWS = 256
 """Pictures at a time: the distances of all at once to a long list would need gigabytes."""
+_ROUNDING = 1e-9
+"""Of a sum of weights: half of them are half of them."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,28 @@ class Listed:
         """
         means = weights @ self.columns.astype(np.float64)
         return means[:, self.group].reshape(len(weights), *self.shape)
+
+    def median(self, weights: np.ndarray) -> np.ndarray:
+        """Medians of the list's photos under weights (N, L) that sum to 1, float64 (N, H, W, C) in [0, 1].
+
+        For each value of a photo the smallest of which at least half of the weight lies at or below. With the posterior
+        p(photo | code) no decoder is nearer in absolute error.
+        """
+        medians = np.empty((len(weights), len(self.sizes)))
+        for g, column in enumerate(self.columns.T):
+            values, place = np.unique(column, return_inverse=True)
+            shares = weights @ np.eye(len(values))[place]
+            below = np.cumsum(shares, axis=1) >= 0.5 - _ROUNDING
+            medians[:, g] = values[below.argmax(axis=1)]
+        return medians[:, self.group].reshape(len(weights), *self.shape)
+
+    def mean_square(self, weights: np.ndarray) -> np.ndarray:
+        """E‖photo‖² under weights (N, L) that sum to 1, the mean over pixels and colours, (N,).
+
+        Less the mean square of `mixture`, it is the variance of the photos that share a code: what the best decoder
+        still gets wrong, the minimum mean squared error.
+        """
+        return weights @ (self.columns.astype(np.float64) ** 2 @ self.sizes.astype(np.float64)) / len(self.group)
 
 
 def posterior(codes: np.ndarray, mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:

@@ -23,6 +23,23 @@ class Curve:
     """Whether runs may lack the score, as those on real images lack what only the procedural world knows."""
 
 
+@dataclass(frozen=True)
+class Plot:
+    """One score against another, a point for each variant, as README and page show it first."""
+
+    x: str
+    """An instrument."""
+    y: str
+    x_label: str
+    y_label: str
+    points: Mapping[str, tuple[str, str]]
+    """Variant → what is done to it, which is its colour, and how it is trained, which is its marker."""
+    slope: float
+    """Of a line through nought."""
+    line: str
+    """What the line says."""
+
+
 def rows(curves: Sequence[Curve], variants: Mapping[str, BaseModel], summary: Sequence[Mapping]) -> list[dict]:
     """The points of all curves, one row each, with the columns COLUMNS.
 

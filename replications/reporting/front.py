@@ -3,11 +3,18 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from replications.judging.explanations import EXPLANATIONS, Cause, direction
+from replications.judging import ideas
+from replications.judging.explanations import EXPLANATIONS
 from replications.judging.verdicts import in_words
 
 STUDY = "root"
 """The study that answers: its distributions are known exactly, and everybody can train it."""
+SAID: Mapping[str, str] = {
+    "holds": "It holds:",
+    "does not hold": "The opposite was expected:",
+    "open": "It is open:",
+}
+"""What became of an idea, before the claims that decide it."""
 DECIDED = ("replicated", "contradicted", "negligible")
 HEADLINES = 10
 PER_EXPLANATION = 2
@@ -20,23 +27,12 @@ RULE = (
 
 
 def answer(verdicts: Sequence[Mapping]) -> str:
-    """What the decisive claims of the bundled study say about each explanation, in a sentence and five lines."""
-    here = [verdict for verdict in verdicts if verdict["study"] == STUDY]
-    pointing: dict[Cause, tuple[list[Mapping], list[Mapping]]] = {name: _pointing(here, name) for name in EXPLANATIONS}
-    groups: dict[str, list[str]] = {}
-    for name, (speak_for, speak_against) in pointing.items():
-        way = ("both for and against" if speak_against else "for") if speak_for else "against" if speak_against else ""
-        groups.setdefault(way, []).append(f"**{EXPLANATIONS[name].name}** ({name})")
-    said = [f"{way} {_listed(groups[way])}" for way in ("for", "against", "both for and against") if way in groups]
-    sentence = f"The decisive claims of the bundled study speak {'; '.join(said)}." if said else ""
-    if "" in groups:
-        sentence += f" About {_listed(groups[''])} none of them could decide anything yet."
+    """The answer: what became of each idea about what blurs, and the claims that decide it, with their intervals."""
     lines = []
-    for name, sides in pointing.items():
-        both = zip(("For it:", "Against it:"), sides, strict=True)
-        told = [f"{word} {_told(side[0])}" for word, side in both if side]
-        lines.append(f"- **{name} {EXPLANATIONS[name].name}**: {EXPLANATIONS[name].says}. {' '.join(told) or 'Open.'}")
-    return "\n".join([sentence.strip(), "", *lines, ""])
+    for idea in ideas.told(verdicts):
+        lines += [f"- **{escaped(idea.sentence)}** {SAID[idea.outcome]}"]
+        lines += [f"  - {_told(one)}" for one in idea.verdicts]
+    return "\n".join([*lines, ""])
 
 
 def headlines(by_claim: Mapping[str, Mapping[str, Mapping]], signs: Mapping[str, str]) -> str:
@@ -74,13 +70,6 @@ def chosen(verdicts: Sequence[Mapping]) -> list[Mapping]:
     return [*found, *(one for one in able if one not in found)][:HEADLINES]
 
 
-def _pointing(verdicts: Sequence[Mapping], name: Cause) -> tuple[list[Mapping], list[Mapping]]:
-    """The decisive claims that speak for an explanation, and those that speak against it, the clearest first."""
-    told = sorted((one for one in verdicts if name in one["decisive"]), key=lambda one: (not one["settled"], _p(one)))
-    speak_for = [one for one in told if direction(one, name) == "for"]
-    return speak_for, [one for one in told if direction(one, name) == "against"]
-
-
 def _p(verdict: Mapping) -> float:
     """The p value of the outcome."""
     of = {"replicated": "p_beyond", "contradicted": "p_against", "negligible": "p_negligible"}
@@ -100,11 +89,6 @@ def _cell(verdict: Mapping, signs: Mapping[str, str]) -> str:
 
 def _effect(verdict: Mapping) -> str:
     return escaped(in_words(verdict["effect"], verdict["interval"], verdict["unit"], verdict["scale"]))
-
-
-def _listed(names: Sequence[str]) -> str:
-    """'a, b and c'."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def escaped(text: str) -> str:

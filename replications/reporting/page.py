@@ -7,16 +7,14 @@ results give the same bytes.
 
 import base64
 import csv
-import importlib
 import io
 import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,13 +24,13 @@ from ruamel.yaml import YAML
 
 from replications import command, study
 from replications.command import repro
-from replications.datasets import world
 from replications.drawing import plain, plt
 from replications.errors import ReplicationError
-from replications.judging import claims, verdicts
-from replications.judging.explanations import EXPLANATIONS, Cause, Finding, findings
+from replications.judging import claims, ideas, verdicts
+from replications.judging.explanations import EXPLANATIONS, findings
 from replications.measuring import sheets
-from replications.reporting import report
+from replications.reporting import front, glance, report
+from replications.reporting.glance import known, measures
 from replications.results import write_bytes, write_text
 from replications.statistics import detectable
 
@@ -55,11 +53,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("results/report.html"), help="default: results/report.html")
     arguments = parser.parse_args(argv)
     check(arguments.out)
-    text, picture = page(Path()), at_a_glance(study.load(Path()))
-    write_text(arguments.out, text)
-    if picture:
-        write_bytes(arguments.out.with_name("answer.png"), picture)
-    print(f"{arguments.out}: {len(text.encode()) / 2**20:.1f} MB, open it in a browser")
+    declared = study.load(Path())
+    pictures = {room: glance.draw(declared, room) for room in glance.rooms(declared)}
+    write_text(arguments.out, page(Path(), glance=pictures.get(ideas.ROOM)))
+    for room, picture in pictures.items():
+        write_bytes(arguments.out.with_name(glance.file_of(room)), picture)
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 2**20:.1f} MB, open it in a browser")
     return 0
 
 
@@ -75,8 +74,11 @@ def check(out: Path) -> None:
         raise PageError(f"--out {out}: {out.parent} may not be written to; name a folder that may, or change its mode")
 
 
-def page(root: Path, withdrawn: report.Withdrawn | None = None) -> str:
-    """The page of all studies below the repository's root, and of the claims that were withdrawn."""
+def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | None = None) -> str:
+    """The page of all studies below the repository's root, and of the claims that were withdrawn.
+
+    `glance` is the picture of the answer, PNG.
+    """
     every = report.everything(root, withdrawn)
     if not every.verdicts:
         raise PageError(f"{root / 'results/verdicts.json'}: no verdicts there; run {repro(root)} to judge first")
@@ -96,7 +98,9 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None) -> str:
     environment.filters["code"] = coded
     return environment.get_template("page.html.jinja").render(
         question=QUESTION,
-        answer=answer(found),
+        ideas=ideas.told(every.verdicts),
+        said=front.SAID,
+        glance=glance and "data:image/png;base64," + base64.b64encode(glance).decode(),
         explanations=EXPLANATIONS,
         findings=found,
         totals=every.totals,
@@ -139,43 +143,6 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None) -> str:
 def coded(text: str) -> Markup:
     """What stands between backticks as code."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
-
-
-# --- the answer ----------------------------------------------------------------------------------------------------
-
-
-POINTS = {
-    "for": "decisive claims speak for {names}",
-    "against": "decisive claims speak against {names}",
-    "both": "decisive claims point both ways about {names}",
-    "nowhere": "no decisive claim could show anything yet about {names}",
-}
-"""Where the decisive claims on an explanation point, and how that is said."""
-
-
-def answer(found: Mapping[Cause, Finding]) -> str:
-    """A paragraph that follows from the verdicts: which explanations the decisive claims speak for, and against."""
-    points = {name: _points(finding) for name, finding in found.items()}
-    said = []
-    for way, words in POINTS.items():
-        names: list[Cause] = [name for name in found if points[name] == way]
-        if names:
-            says = "" if way == "nowhere" else f": {'; '.join(EXPLANATIONS[name].says for name in names)}"
-            sentence = f"{words.format(names=_listed(names))}{says}."
-            said.append(f"{sentence[0].upper()}{sentence[1:]}")
-    return " ".join(said)
-
-
-def _points(finding: Finding) -> str:
-    if finding.counts_for and finding.counts_against:
-        return "both"
-    return "for" if finding.counts_for else "against" if finding.counts_against else "nowhere"
-
-
-def _listed(names: Sequence[Cause]) -> str:
-    """'bottleneck (E1), noise (E3) and antagonism (E4)'."""
-    words = [f"{EXPLANATIONS[name].name} ({name})" for name in names]
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 # --- plots ---------------------------------------------------------------------------------------------------------
@@ -302,62 +269,12 @@ def sheets_of(name: str, declared: study.Study) -> dict[str, dict]:
             continue
         sheet = sheets.load(declared, room)
         columns = sheet.strips | (known(sheet) if name == "root" and "labels" in sheet.strips else {})
-        wanted = _of_room(room).COMPARED
+        wanted = measures(room).COMPARED
         first = [title if title in columns else next(reversed(columns)) for title in wanted]
         height = min(sheet.rows, INPUTS) * sheet.height
         shown = {title: _uri(strip.crop((0, 0, sheet.width, height))) for title, strip in columns.items()}
         found[room] = {"columns": shown, "first": first}
     return found
-
-
-@plain()
-def at_a_glance(declared: study.Study) -> bytes | None:
-    """The answer as a picture for the README: inputs, photographs, and what nets trained otherwise make of them.
-
-    Of the columns that a room names in its GLANCE; None where no room does.
-    """
-    room = next((room for room in declared.variants if hasattr(_of_room(room), "GLANCE")), None)
-    if room is None:
-        return None
-    sheet, glance = sheets.load(declared, room), _of_room(room).GLANCE
-    columns = sheet.strips | known(sheet)
-    figure, axes = plt.subplots(1, len(glance), figsize=(1.35 * len(glance), 4.6), dpi=110)
-    for panel, (title, name) in zip(axes, glance.items(), strict=True):
-        panel.imshow(columns[name].crop((0, 0, sheet.width, 3 * sheet.height)), interpolation="nearest")
-        panel.set_title(title, fontsize=9)
-        panel.axis("off")
-    figure.subplots_adjust(left=0.01, right=0.99, top=0.88, bottom=0.01, wspace=0.05)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    plt.close(figure)
-    return picture.getvalue()
-
-
-def _of_room(room: str) -> ModuleType:
-    return importlib.import_module(f"replications.{room}.measures")
-
-
-def known(sheet: sheets.Columns, size: int = 32) -> dict[str, Image.Image]:
-    """What the best nets would put out for a sheet's label maps, known exactly: the conditional mean and median."""
-    side, labels = sheet.width, sheet.strips["labels"]
-    centres = ((np.arange(size) + 0.5) * side / size).astype(int)
-    strips = {"conditional mean (best under L2)": [], "conditional median (best under L1)": []}
-    for row in range(sheet.rows):
-        pixels = np.asarray(labels)[row * side + centres][:, centres].astype(int)
-        distance = np.abs(pixels[:, :, None] - world.PALETTE[None, None].astype(int)).sum(axis=-1)
-        if distance.min(axis=-1).any():
-            raise PageError("a label map of a sample sheet has other colours than world.PALETTE; measure again")
-        of = world.conditional(distance.argmin(axis=-1).astype(np.uint8))
-        for values, picture in zip(strips.values(), (of.mean, of.median), strict=True):
-            values.append(
-                Image.fromarray(np.round(255 * picture).astype(np.uint8)).resize((side, side), Image.Resampling.NEAREST)
-            )
-    joined = {}
-    for title, values in strips.items():
-        joined[title] = Image.new("RGB", labels.size)
-        for row, picture in enumerate(values):
-            joined[title].paste(picture, (0, row * side))
-    return joined
 
 
 def _uri(picture: Image.Image) -> str:

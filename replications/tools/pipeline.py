@@ -4,6 +4,7 @@ A study's stages follow from its params.yaml: which replications it declares, an
 stands in code.json, so that the template names no file of the package.
 """
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,4 +69,9 @@ def render(declared: study.Study) -> str:
         data=[DataSet(key) for key in dict.fromkeys([*read, *datasets.values()])],
         read=list(dict.fromkeys(read)),
         reads={name: reads(name) for name in declared.variants},
+        glances=[
+            name
+            for name in declared.variants
+            if hasattr(importlib.import_module(f"replications.{name}.measures"), "GLANCE")
+        ],
     )

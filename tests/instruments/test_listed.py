@@ -67,6 +67,35 @@ def test_no_output_is_nearer_to_the_photos_that_share_a_code_than_the_posterior_
         assert (error(best + RNG.normal(0, 0.02, best.shape)) > error(best)).all()
 
 
+def test_a_median_is_the_value_that_half_of_the_weight_reaches(photos, searched):
+    weights = RNG.dirichlet(np.ones(len(photos)), 3)
+    flat = photos.reshape(len(photos), -1) / 255
+    for row, found in zip(weights, searched.median(weights).reshape(3, -1), strict=True):
+        for d in RNG.integers(0, flat.shape[1], 200):
+            order = np.argsort(flat[:, d])
+            expected = flat[order[np.searchsorted(np.cumsum(row[order]), 0.5)], d]
+            assert found[d] == pytest.approx(expected, abs=1e-6)
+
+
+def test_no_output_is_nearer_in_absolute_error_than_the_median(photos, searched):
+    weights = RNG.dirichlet(np.full(len(photos), 0.1), 2)
+    best = searched.median(weights)
+
+    def error(output: np.ndarray) -> np.ndarray:
+        return np.einsum("nl,nl->n", weights, np.abs(output[:, None] - photos[None] / 255).mean(axis=(2, 3, 4)))
+
+    for other in (searched.mixture(weights), best + RNG.normal(0, 0.02, best.shape)):
+        assert (error(other) > error(best)).all()
+
+
+def test_the_mean_square_less_the_square_of_the_mean_is_the_least_squared_error(photos, searched):
+    weights = RNG.dirichlet(np.full(len(photos), 0.1), 3)
+    mean = searched.mixture(weights)
+    left = searched.mean_square(weights) - np.square(mean).mean(axis=(1, 2, 3))
+    errors = np.square(mean[:, None] - photos[None] / 255).mean(axis=(2, 3, 4))
+    np.testing.assert_allclose(left, (weights * errors).sum(axis=1), rtol=1e-5)
+
+
 @pytest.mark.parametrize(("weights", "expected"), [([1, 0, 0, 0], 1), ([0.5, 0.5, 0, 0], 2), ([0.25] * 4, 4)])
 def test_perplexity_counts_the_photos_that_share_a_code(weights, expected):
     assert listed.perplexity(np.array([weights], float)) == pytest.approx([expected])

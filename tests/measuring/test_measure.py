@@ -199,7 +199,7 @@ def measured(folder: Path, room: str) -> dict[str, str]:
     return tiny.hashes(folder / "results" / room)
 
 
-every_other_room = pytest.mark.parametrize("room", ["spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan"])
+every_other_room = pytest.mark.parametrize("room", ["spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan", "causes"])
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_the_command_measures_trained_runs(trained_room, room):
     assert all(np.isfinite(float(row["score"])) for row in scores)
     shares = {f"{share:g}" for run in declared.runs(room) for share in run.params.snapshots}
     assert {row["snapshot"] for row in scores} == shares
-    assert (len(shares) == 2) == (room == "vae_vs_gan"), "one tiny study keeps snapshots"
+    assert (len(shares) == 2) == (room in ("vae_vs_gan", "causes")), "two tiny studies keep snapshots"
     per_share = [sum(row["snapshot"] == share for row in scores) for share in shares]
     assert len(set(per_share)) == 1, "every snapshot by the same instruments"
     by_run = {run.name: [] for run in declared.runs(room)}
@@ -242,7 +242,9 @@ def test_the_command_measures_trained_runs(trained_room, room):
         one, other = (by_run[f"{room}/{variant}/{seed}"] for seed in declared.seeds)
         assert one == other, "every seed by the same instruments"
         assert len(set(one)) == len(one) > 5
-    assert {row["n_images"] for row in scores} == {"4" if room == "vq_vae" else "8"}, "the test set, or more samples"
+    assert {row["n_images"] for row in scores} == {"4" if room in ("vq_vae", "causes") else "8"}, (
+        "the test set, or more samples"
+    )
 
     drawn = {(row["curve"], row["series"], row["variant"]) for row in curves}
     declared_points = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from replications.judging.explanations import EXPLANATIONS
+from replications.judging.ideas import IDEAS
 from replications.reporting import front, report
 from tests import tiny
 
@@ -37,27 +37,16 @@ def by_claim(*verdicts: dict) -> dict[str, dict[str, dict]]:
     return found
 
 
-def test_the_answer_names_each_explanation_on_the_side_that_its_decisive_claims_take():
+def test_the_answer_says_what_became_of_each_idea_and_by_which_claims():
+    first, second, *_ = IDEAS
     said = front.answer(
-        [
-            verdict("averaging", decisive=["E2"]),
-            verdict("noise", "negligible", decisive=["E3"], explanation=["E3"]),
-            verdict("kl", decisive=["E4"], explanation=["E4"]),
-            verdict("no_kl", decisive=["E4"], explanation=[], against=["E4"]),
-            verdict("unlearned", "untestable", decisive=["E1"], explanation=["E1"]),
-            verdict("elsewhere", study="real", decisive=["E5"], explanation=["E5"]),
-            verdict("not_decisive", explanation=["E5"]),
-        ]
+        [verdict(name, replication="causes") for name in first.decided_by]
+        + [verdict(second.decided_by[0], "contradicted", replication="causes")]
     )
-    assert said.startswith(
-        "The decisive claims of the bundled study speak for **averaging** (E2); against **noise** (E3); both for and "
-        "against **antagonism** (E4). About **bottleneck** (E1) and **quantisation** (E5) none of them could decide"
-    )
-    lines = {line[4:6]: line for line in said.splitlines() if line.startswith("- **")}
-    assert set(lines) == set(EXPLANATIONS)
-    assert 'For it: "kl holds." *replicated*' in lines["E4"]
-    assert 'Against it: "no_kl holds."' in lines["E4"]
-    assert lines["E1"].endswith("Open.")
+    assert said.startswith(f"- **{first.holds}** It holds:\n")
+    assert f'  - "{first.decided_by[0]} holds." *replicated*, +0.5 [+0.4, +0.6] sharper.\n' in said
+    assert f"- **{second.fails}** The opposite was expected:\n" in said
+    assert said.count("It is open:") == len(IDEAS) - 2
 
 
 @pytest.mark.parametrize(

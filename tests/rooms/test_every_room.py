@@ -109,11 +109,14 @@ def built(monkeypatch):
 
 
 def drawn(model: keras.Model) -> Iterator[np.ndarray]:
-    """All weights but those that are the same number everywhere, as shifts and biases are, and a codebook's `total`.
+    """All weights but those that are the same number everywhere, as shifts and biases are, and starts that are shared.
 
-    A moving sum, it starts as the codebook does.
+    A codebook's `total`, a moving sum, starts as the codebook does. Of two decoders that are compared, `decoder` and
+    `first_decoder`, one starts as the other does.
     """
-    return (w.numpy() for w in model.weights if w.name != "total" and np.ptp(w.numpy()) > 0)
+    twin = getattr(model, "first_decoder", None)
+    twins = {id(w) for w in twin.weights} if twin is not None and twin is not model.decoder else set()
+    return (w.numpy() for w in model.weights if w.name != "total" and id(w) not in twins and np.ptp(w.numpy()) > 0)
 
 
 @variants

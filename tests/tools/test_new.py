@@ -212,4 +212,4 @@ def test_what_git_knows_is_kept_unless_it_is_said(committed):
 
 def test_an_unknown_replication_is_one_line_with_those_that_there_are(committed):
     done = tiny.command("remove", "flow", cwd=committed, PYTHONPATH=str(committed))
-    tiny.assert_one_line_error(done, "'flow': no such replication; there are beta_vae, pix2pix")
+    tiny.assert_one_line_error(done, "'flow': no such replication; there are beta_vae, causes, pix2pix")

@@ -12,7 +12,7 @@ from replications.training import train as train_command
 from tests import tiny
 
 Arrays = dict[str, np.ndarray]
-MULTIPLE = {"pix2pix": 4, "spatial_z_vae": 8, "beta_vae": 8, "vq_vae": 4, "vae_vs_gan": 8}
+MULTIPLE = {"pix2pix": 4, "spatial_z_vae": 8, "beta_vae": 8, "vq_vae": 4, "vae_vs_gan": 8, "causes": 8}
 every_room = pytest.mark.parametrize("room", list(tiny.ROOMS))
 
 

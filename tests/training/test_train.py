@@ -418,6 +418,7 @@ def test_two_workers_a_kill_and_a_failing_variant_leave_a_room_the_same_bytes(tr
         ("beta_vae", "beta", -1.0),
         ("vq_vae", "commitment_cost", -0.25),
         ("vae_vs_gan", "gamma", -1.0),
+        ("causes", "gamma", -1.0),
     ],
 )
 def test_a_negative_hyper_parameter_is_one_line(tmp_path, room, key, value):

@@ -1,0 +1,428 @@
+"""What is claimed about what blurs, as data: each cause put in, or taken out, on one decoder.
+
+Sources: the discussion itself; Blau and Michaeli 2018 (perception and distortion); Rybkin et al. 2021 (σ-VAE); Ghosh et
+al. 2020 (ex-post density estimation); Gneiting and Raftery 2007 (proper scores). Ratios of sharpness are relative to
+real photographs unless two cells are compared. Smallest effects were set before the reporting runs: a quarter in
+sharpness, a tenth where a decoder is compared with what is known exactly, a quarter of the MMSE, two hundredths of the
+range of intensities in the distance to a photograph.
+"""
+
+from math import log, sqrt
+
+from replications.causes.measures import SHARPNESS
+from replications.judging.checks import learned
+from replications.judging.claims import Check, Claim, Deviation, PublishedTable
+from replications.judging.explanations import Cause
+from replications.judging.predicates import Above, Below, Contrast, Greater, Less, Similar
+
+VARIED = "how a code loses information, and by which loss its decoder learns"
+"""In a few words, for the list of the replications."""
+
+SHARPER, TENTH = log(1.25), log(1.1)
+OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": TENTH}
+MARGINS = {"gradient_energy": -SHARPER}
+L2_CELLS = ("size_l2", "noise_l2", "kl_l2", "codes_l2")
+WAYS: dict[str, tuple[Cause, str]] = {
+    "size_l2": ("E1", "a code of two values that are known to a twentieth of their range"),
+    "noise_l2": ("E3", "noise on a code of limited power"),
+    "kl_l2": ("E4", "a KL term of weight one beside unit variance"),
+    "codes_l2": ("E5", "a code of eight bits"),
+}
+
+STREET = Deviation(
+    "data",
+    "32,805 photos of one street house, 32 px, all of them listed",
+    "few and simple pictures; what is exact here nobody knows of photographs",
+)
+SHORT = Deviation(
+    "steps",
+    "4,096 steps of 32 pictures and nets of 16 channels",
+    "all cells are blurrier than after a long training; those with an adversary or an energy score learn slowest",
+)
+FIXED_CODE = Deviation(
+    "method",
+    "codes are learned with L2 in every cell; the cell's loss trains the decoder alone",
+    "losses are compared on the same codes; an encoder that felt the adversary might keep other things",
+    "neither",
+)
+ALL = (STREET, SHORT, FIXED_CODE)
+EASIER, HARDER = (STREET, SHORT.helps, FIXED_CODE), (STREET, SHORT.hinders, FIXED_CODE)
+
+
+def certain(cell: str) -> Check:
+    """The negative control: what is the same in all photos is not blurred by anything but a lack of training."""
+    return Check(
+        f"{cell} has learned: pixels that are the same in all photos are as sharp as in photos, but for a tenth",
+        "sharpness_certain",
+        cell,
+        "at least",
+        0.9,
+        "where nothing is uncertain neither lost information nor the loss can blur; photographs have 1",
+    )
+
+
+def near_photographs(cell: str) -> Check:
+    """Sharp noise is sharp, too: outputs must be about as near to some photograph as blurred photographs are."""
+    return Check(
+        f"the outputs of {cell} have at most twice the squared distance of blurred photographs to the nearest "
+        "photograph of the list",
+        "listed_distance",
+        cell,
+        "at most",
+        ("photos_blurred", "listed_distance"),
+        "photographs through a blur of one pixel of 32, by their distance to the nearest photograph that there is; "
+        "twice its square, since what is as likely as a photograph has up to twice the squared error of the mean (Blau "
+        "and Michaeli 2018)",
+        factor=sqrt(2),
+    )
+
+
+LOSSLESS = (learned("lossless_l2", "linear_lossless_l2"), certain("lossless_l2"))
+ADVERSARY = (certain("kl_adversary"), near_photographs("kl_adversary"))
+
+CLAIMS = (
+    Claim(
+        id="information_and_loss_interact",
+        replication="causes",
+        statement="A loss of information blurs much more under L2 than under L2 and an adversary that sees the code.",
+        source="the averaging explanation, as a contrast of four cells: blur needs both",
+        explanation=("E2",),
+        predicate=Contrast(
+            SHARPNESS,
+            (("kl_adversary", 1.0), ("lossless_adversary", -1.0), ("kl_l2", -1.0), ("lossless_l2", 1.0)),
+            "log_ratio",
+        ),
+        smallest_effect=SHARPER,
+        unit="times as much sharpness is lost under L2 alone",
+        also={"gradient_energy": SHARPER},
+        deviations=HARDER,
+        studies=("root",),
+        checks=(*LOSSLESS, certain("lossless_adversary"), certain("kl_l2"), *ADVERSARY),
+        decisive=("E2",),
+    ),
+    Claim(
+        id="averaging_alone_does_not_blur",
+        replication="causes",
+        statement="A decoder trained by L2 is as sharp as photographs where its code tells everything.",
+        source="the averaging explanation: there is nothing to average",
+        explanation=("E2",),
+        predicate=Above(SHARPNESS, "lossless_l2", 1.0, "log_ratio"),
+        smallest_effect=-SHARPER,
+        unit="times as sharp as photographs",
+        also=MARGINS,
+        deviations=HARDER,
+        studies=("root",),
+        checks=LOSSLESS,
+    ),
+    *(
+        Claim(
+            id=f"{cell.removesuffix('_l2')}_blurs_under_l2",
+            replication="causes",
+            statement=f"Under L2, {way} blurs: the same decoder is sharper where its code tells everything.",
+            source="the discussion",
+            explanation=(cause,),
+            predicate=Greater(SHARPNESS, "lossless_l2", cell, "log_ratio"),
+            smallest_effect=SHARPER,
+            unit="times as sharp where nothing is lost",
+            also=OTHER_SHARPNESS,
+            deviations=ALL,
+            studies=("root",),
+            checks=(*LOSSLESS, certain(cell)),
+            decisive=(cause,),
+        )
+        for cell, (cause, way) in WAYS.items()
+    ),
+    Claim(
+        id="lost_information_alone_does_not_blur",
+        replication="causes",
+        statement="From codes of the VAE of unit variance, a decoder with an adversary is as sharp as photographs.",
+        source="the averaging explanation, turned round: missing information alone does not blur",
+        explanation=("E2",),
+        against=("E4",),
+        predicate=Above(SHARPNESS, "kl_adversary", 1.0, "log_ratio"),
+        smallest_effect=-SHARPER,
+        unit="times as sharp as photographs",
+        also=MARGINS,
+        deviations=HARDER,
+        studies=("root",),
+        checks=ADVERSARY,
+        decisive=("E2", "E4"),
+    ),
+    Claim(
+        id="a_proper_score_sharpens_without_an_adversary",
+        replication="causes",
+        statement="Out of the same codes, a proper score that is no adversary makes a sharper decoder than L2.",
+        source="Gneiting and Raftery 2007 (energy score); the averaging explanation: what counts is not the adversary",
+        explanation=("E2",),
+        predicate=Greater(SHARPNESS, "kl_energy", "kl_l2", "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp",
+        also=OTHER_SHARPNESS,
+        deviations=HARDER,
+        studies=("root",),
+        checks=(certain("kl_l2"), certain("kl_energy"), near_photographs("kl_energy")),
+        decisive=("E2",),
+    ),
+    Claim(
+        id="l1_blurs_too",
+        replication="causes",
+        statement="Out of the same codes, a decoder trained by L1 is blurrier than photographs.",
+        source="Isola et al. 2017, section 3.3: L1 blurs less than L2",
+        explanation=("E2",),
+        predicate=Below(SHARPNESS, "kl_l1", 1.0, "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp are photographs",
+        also=OTHER_SHARPNESS,
+        deviations=EASIER,
+        studies=("root",),
+        checks=(certain("kl_l1"),),
+    ),
+    Claim(
+        id="l1_blurs_less_than_l2",
+        replication="causes",
+        statement="Out of the same codes, L1 makes a sharper decoder than L2.",
+        source="Isola et al. 2017, section 3.3",
+        explanation=("E2",),
+        predicate=Greater(SHARPNESS, "kl_l1", "kl_l2", "log_ratio"),
+        smallest_effect=TENTH,
+        unit="times as sharp",
+        also={"gradient_energy": TENTH},
+        deviations=ALL,
+        studies=("root",),
+        checks=(certain("kl_l1"), certain("kl_l2")),
+    ),
+    Claim(
+        id="an_l2_decoder_is_the_conditional_mean",
+        replication="causes",
+        statement="A decoder trained by L2 is hardly blurrier than the mean of all photos that share its code.",
+        source="the averaging explanation: the minimiser of the expected squared error is the conditional mean",
+        explanation=("E2",),
+        predicate=Below("fit_blur", "kl_l2", 0.0),
+        smallest_effect=-0.1,
+        unit="of the sharpness of photographs less is lost than by the best decoder",
+        deviations=HARDER,
+        studies=("root",),
+        checks=(certain("kl_l2"),),
+    ),
+    Claim(
+        id="one_curve_for_the_best_decoders",
+        replication="causes",
+        statement="How blurred the best L2 decoder is depends on its squared error, not on how information was lost.",
+        source="a hypothesis of this suite: the five explanations are one",
+        explanation=("E2",),
+        predicate=Similar("overlap_off_the_line", L2_CELLS),
+        smallest_effect=-0.1,
+        unit="of the sharpness of photographs apart, each way of losing information beside the line",
+        deviations=ALL,
+        studies=("root",),
+        checks=tuple(certain(cell) for cell in L2_CELLS),
+    ),
+    Claim(
+        id="one_curve_for_trained_decoders",
+        replication="causes",
+        statement="The same holds of the decoders that were trained.",
+        source="a hypothesis of this suite: the five explanations are one",
+        explanation=("E2",),
+        predicate=Similar("blur_off_the_line", L2_CELLS),
+        smallest_effect=-0.1,
+        unit="of the sharpness of photographs apart, each way of losing information beside the line",
+        deviations=HARDER,
+        studies=("root",),
+        checks=tuple(certain(cell) for cell in L2_CELLS),
+    ),
+    Claim(
+        id="codes_blur_no_more_than_a_continuous_code",
+        replication="causes",
+        statement="At an equal best squared error a codebook blurs no more than a continuous code does.",
+        source="the quantisation explanation, turned round",
+        explanation=("E2",),
+        against=("E5",),
+        predicate=Less("blur_off_the_line", "codes_l2", "kl_l2"),
+        smallest_effect=-0.1,
+        unit="of the sharpness of photographs less is lost than with the VAE's code, each beside the line",
+        deviations=ALL,
+        studies=("root",),
+        checks=(certain("codes_l2"), certain("kl_l2")),
+        decisive=("E5",),
+    ),
+    Claim(
+        id="calibrated_noise_and_kl_do_not_blur",
+        replication="causes",
+        statement="With noise and a KL term of calibrated weight a decoder is as sharp as without either.",
+        source="Rybkin et al. 2021; the noise and antagonism explanations, turned round",
+        explanation=("E2",),
+        against=("E3", "E4"),
+        predicate=Greater(SHARPNESS, "sigma_l2", "lossless_l2", "log_ratio"),
+        smallest_effect=-SHARPER,
+        unit="times as sharp as without",
+        also=MARGINS,
+        deviations=ALL,
+        studies=("root",),
+        checks=(*LOSSLESS, certain("sigma_l2")),
+        decisive=("E3", "E4"),
+    ),
+    Claim(
+        id="shrinkage_alone_does_not_blur",
+        replication="causes",
+        statement="The KL term's pull to the origin costs no sharpness where there is no noise.",
+        source="½‖mean‖² is all that is left of the KL term of a code without noise: a decoder undoes it",
+        explanation=("E2",),
+        against=("E4",),
+        predicate=Greater(SHARPNESS, "shrinkage_l2", "lossless_l2", "log_ratio"),
+        smallest_effect=-SHARPER,
+        unit="times as sharp as without",
+        also=MARGINS,
+        deviations=ALL,
+        studies=("root",),
+        checks=(*LOSSLESS, certain("shrinkage_l2")),
+        decisive=("E4",),
+    ),
+    Claim(
+        id="a_kl_term_on_hidden_values_does_not_blur",
+        replication="causes",
+        statement="A KL term on values that no decoder sees costs no sharpness.",
+        source="a negative control: the term alone, without its information",
+        explanation=("E2",),
+        against=("E4",),
+        predicate=Similar(SHARPNESS, ("hidden_l2", "lossless_l2"), "log_ratio"),
+        smallest_effect=-TENTH,
+        unit="times as sharp at most",
+        deviations=ALL,
+        studies=("root",),
+        checks=(*LOSSLESS, certain("hidden_l2")),
+    ),
+    Claim(
+        id="crispness_costs_squared_error",
+        replication="causes",
+        statement="Out of the same codes, the crisp decoder is further from the photograph than the blurred one.",
+        source="Blau and Michaeli 2018, section 3: perception and distortion are at odds",
+        explanation=("E2",),
+        predicate=Greater("mse_over_mmse", "kl_adversary", "kl_l2"),
+        smallest_effect=0.25,
+        unit="of the least possible squared error more",
+        published="up to twice the least possible squared error",
+        deviations=EASIER,
+        studies=("root",),
+        checks=(certain("kl_l2"), *ADVERSARY),
+    ),
+    Claim(
+        id="crispness_costs_at_most_twice_the_error",
+        replication="causes",
+        statement="The crisp decoder's squared error is at most twice the least possible.",
+        source="Blau and Michaeli 2018, theorem 2: a draw from p(photo | code) has exactly twice",
+        explanation=("E2",),
+        predicate=Below("mse_over_mmse", "kl_adversary", 2.0),
+        smallest_effect=-0.25,
+        unit="of the least possible squared error below twice of it",
+        published="twice the least possible squared error",
+        deviations=HARDER,
+        studies=("root",),
+        checks=ADVERSARY,
+    ),
+    Claim(
+        id="an_adversary_that_sees_the_code_keeps_the_diversity",
+        replication="causes",
+        statement="An adversary that sees the code drops no modes: draws for one code vary as the photos of it do.",
+        source="the noise explanation, turned round: an adversary drops modes",
+        explanation=("E2",),
+        against=("E3",),
+        predicate=Above("diversity_share", "kl_adversary", 1.0),
+        smallest_effect=-0.25,
+        unit="of the true variance over",
+        deviations=ALL,
+        studies=("root",),
+        checks=ADVERSARY,
+    ),
+    Claim(
+        id="an_adversary_forbids_blur",
+        replication="causes",
+        statement="A trained discriminator takes a photograph for real rather than the same photograph blurred.",
+        source="the discussion: an adversary forbids blur",
+        explanation=("E3",),
+        predicate=Above("prefers_sharp", "kl_adversary", 0.5),
+        smallest_effect=0.4,
+        unit="of the photographs over half of them",
+        deviations=ALL,
+        studies=("root",),
+        checks=ADVERSARY,
+    ),
+    Claim(
+        id="samples_of_the_prior_are_blurred",
+        replication="causes",
+        statement="Samples of a calibrated VAE's prior are blurred, though its reconstructions are not.",
+        source="the discussion; Dai and Wipf 2019; Ghosh et al. 2020",
+        explanation=("E3",),
+        predicate=Below(f"{SHARPNESS}_prior", "sigma_l2", 1.0, "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp are photographs",
+        deviations=ALL,
+        studies=("root",),
+        checks=(certain("sigma_l2"),),
+    ),
+    Claim(
+        id="samples_of_the_codes_are_not_blurred",
+        replication="causes",
+        statement="Decoded from codes of photographs instead, a calibrated VAE's samples are as sharp as photographs.",
+        source="the prior, not the decoder, blurs samples: Dai and Wipf 2019",
+        explanation=("E2",),
+        against=("E3",),
+        predicate=Above(SHARPNESS, "sigma_l2", 1.0, "log_ratio"),
+        smallest_effect=-SHARPER,
+        unit="times as sharp as photographs",
+        also=MARGINS,
+        deviations=HARDER,
+        studies=("root",),
+        checks=(certain("sigma_l2"),),
+    ),
+    Claim(
+        id="an_ex_post_density_sharpens_samples",
+        replication="causes",
+        statement="Drawn from a Gaussian fitted to the codes, the calibrated VAE's samples are sharper than N(0, I)'s.",
+        source="Ghosh et al. 2020, table 1 (as FID)",
+        explanation=("E3",),
+        predicate=Above("sharpness_ex_post_over_prior", "sigma_l2", 1.0, "log_ratio"),
+        smallest_effect=SHARPER,
+        unit="times as sharp",
+        deviations=ALL,
+        studies=("root",),
+        checks=(certain("sigma_l2"),),
+    ),
+    Claim(
+        id="midpoints_of_a_vaes_codes_are_nearer_to_photographs",
+        replication="causes",
+        statement="Halfway between two codes a calibrated VAE is nearer to some photograph than a plain autoencoder.",
+        source="the discussion: sampling makes the latent continuous, so that one can interpolate",
+        explanation=("E3",),
+        predicate=Less("listed_distance_between", "sigma_l2", "lossless_l2"),
+        smallest_effect=0.02,
+        unit="of the range of intensities nearer",
+        deviations=ALL,
+        studies=("root",),
+        checks=(*LOSSLESS, certain("sigma_l2")),
+    ),
+)
+
+TABLES = (
+    PublishedTable(
+        "Without a table in a paper: how many photos share a code, the least possible squared error, sharpness "
+        "relative to photographs of the best L2 decoder and of the trained one, squared error over the least possible",
+        ("shared", "mmse", f"{SHARPNESS}_optimal", SHARPNESS, "mse_over_mmse"),
+        dict.fromkeys(
+            (
+                "lossless_l2",
+                "lossless_adversary",
+                "size_l2",
+                "noise_l2",
+                "codes_l2",
+                "kl_l2",
+                "kl_l1",
+                "kl_energy",
+                "kl_adversary",
+                "sigma_l2",
+                "shrinkage_l2",
+                "hidden_l2",
+            ),
+            (None,) * 5,
+        ),
+    ),
+)

@@ -1,0 +1,199 @@
+"""Which instruments judge a cell of `causes`, and against what. NumPy and files alone.
+
+Scores of sharpness are relative to the target photos: 1 is as they are. A score's name ends in `_optimal` for what the
+best decoder puts out for the same codes, in `_drawn` for photos drawn from p(photo | code), in `_between` for midpoints
+of codes, in `_prior` and `_ex_post` for a VAE's samples from N(0, I) and from a Gaussian fitted to its codes. Without
+an ending it is that of decoded codes, each a sample of its channel.
+
+    blur = 1 − sharpness = overlap_blur (photo → best decoder) + fit_blur (best decoder → trained one)
+
+Sharpness is the variance of the Laplacian, so a squared quantity, and what a conditional mean lacks of it is the
+variance of the Laplacian among the photos that share a code: the counterpart of their variance, the MMSE.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from replications.causes.params import Params
+from replications.instruments import fidelity, sharpness
+from replications.measuring import known, street_scores
+from replications.measuring.curves import Curve, Plot
+
+SLOPE = 40.0
+"""Blur of the best L2 decoder over its mean squared error, intensities in [0, 1]: the line through nought that is
+nearest to the four ways of losing information on the tuning seed (39.8), to two digits."""
+NOTHING_LOST = 1e-6
+"""A mean squared error below which a code tells which photo it is: nothing is divided by it."""
+SHARPNESS = "laplacian_variance"
+SAMPLED = ("between", "prior", "ex_post")
+
+
+def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers: Path) -> dict[str, float]:
+    """Instrument → score of one run; what a cell cannot have is absent.
+
+    Args:
+        images: as train.py made them.
+        facts: what train.py knew of the model.
+        params: the run's.
+        readers: not needed.
+    """
+    target, output = images["target"] / 255.0, images["output"] / 255.0
+    scores = sharpness.relative(output, target) | fidelity.scores(output, target)
+    scores |= {name: facts[name] for name in ("mmse", "shared", "rate", "objective", "prefers_sharp") if name in facts}
+    for name in (*SAMPLED, "drawn"):
+        if name in images:
+            found = sharpness.relative(images[name] / 255.0, target)
+            scores |= {f"{instrument}_{name}": score for instrument, score in found.items()}
+    if "ex_post" in images:
+        scores["sharpness_ex_post_over_prior"] = scores[f"{SHARPNESS}_ex_post"] / scores[f"{SHARPNESS}_prior"]
+    where = certain(images["target"])
+    if where.any():
+        scores["sharpness_certain"] = energy(output, where) / energy(target, where)
+        scores["sharpness_uncertain"] = energy(output, ~where) / energy(target, ~where)
+    scores |= _of_the_code(images, facts, params) | street_scores.scores(params.dataset, images)
+    for name in SAMPLED:
+        if name in images and params.dataset.startswith("enumerable_street"):
+            nearest = street_scores.all_photos().nearest(images[name])
+            scores[f"listed_distance_{name}"] = float(nearest.distance.mean())
+    return scores
+
+
+def certain(photos: np.ndarray) -> np.ndarray:
+    """(H, W) bool: pixels that, with their four neighbours, are the same in all photos (N, H, W, 3)."""
+    varies = np.ptp(photos, axis=0).any(axis=-1)
+    return ~ndimage.binary_dilation(varies)
+
+
+def energy(pictures: np.ndarray, where: np.ndarray) -> float:
+    """Mean squared Laplacian of the luma of pictures (N, H, W, 3) in [0, 1], over pixels (H, W), borders excepted."""
+    luma = pictures @ sharpness_weights()
+    inner = where[1:-1, 1:-1]
+    return float(np.square(ndimage.laplace(luma, axes=(1, 2))[:, 1:-1, 1:-1][:, inner]).mean())
+
+
+def sharpness_weights() -> np.ndarray:
+    """Of red, green and blue in the Rec. 709 luma, as all instruments of sharpness have them."""
+    return np.array([0.2125, 0.7154, 0.0721])
+
+
+def _of_the_code(images: dict[str, np.ndarray], facts: dict, params: Params) -> dict[str, float]:
+    """What is compared with the best decoder of the same codes, and with the variance of the photos that share one."""
+    target, output, again, mean = (images[name] / 255.0 for name in ("target", "output", "again", "optimal"))
+    best = images["median"] / 255.0 if params.loss == "l1" else mean
+    scores = {f"{name}_optimal": score for name, score in sharpness.relative(best, target).items()}
+    blur, overlap = (1 - sharpness.relative(shown, target)[SHARPNESS] for shown in (output, best))
+    scores |= {"blur": blur, "overlap_blur": overlap, "fit_blur": blur - overlap}
+    line = SLOPE * facts["mmse"]
+    scores |= {"blur_off_the_line": blur - line, "overlap_off_the_line": overlap - line}
+    error = facts["mmse"] + np.square(output - mean).mean()  # over all photos of a code, exactly
+    scores["mse_given_code"] = float(error)
+    if facts["mmse"] > NOTHING_LOST:
+        scores["mse_over_mmse"] = float(error / facts["mmse"])
+        scores["diversity_share"] = float(np.square(output - again).mean() / 2 / facts["mmse"])
+    return scores
+
+
+def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> known.Scores:
+    """None: no net of the study's judges this room."""
+    return {}
+
+
+def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
+    """Control → instrument → score of known pictures.
+
+    These are blurred photographs (the positive control: each instrument has to see that they are blurred), and what the
+    best linear autoencoder of as many values puts out.
+    """
+    any_cell = next(iter(variants.values()))
+    photos = data["test_photo"][: any_cell.n_test]
+    blurred = known.blurred(photos)
+    scores = {"photos_blurred": street_scores.scores(any_cell.dataset, {"target": photos, "output": blurred})}
+    where = certain(photos)
+    if where.any():
+        of_both = (energy(pictures / 255.0, where) for pictures in (blurred, photos))
+        scores["photos_blurred"] = scores["photos_blurred"] | {"sharpness_certain": next(of_both) / next(of_both)}
+    return known.together(known.linear_arms(data, variants, ("lossless_l2",), weight=lambda _: 0.0), scores)
+
+
+L2_CELLS = ("lossless_l2", "sigma_l2", "codes_l2", "size_l2", "kl_l2", "noise_l2")
+MECHANISMS = {"size": "size_l2", "noise": "noise_l2", "KL term": "kl_l2", "codebook": "codes_l2"}
+"""Way of losing information → its cell under L2."""
+
+METRICS = {
+    "sharpness_lossless_l2": ("lossless_l2", SHARPNESS),
+    "sharpness_kl_l2": ("kl_l2", SHARPNESS),
+    "sharpness_kl_adversary": ("kl_adversary", SHARPNESS),
+    "sharpness_kl_energy": ("kl_energy", SHARPNESS),
+}
+"""What `dvc metrics show` prints: name → (variant, instrument), means over seeds."""
+
+LOSSES = {
+    "L2": L2_CELLS,
+    "L1": ("kl_l1",),
+    "energy score": ("kl_energy",),
+    "L2 + adversary": ("lossless_adversary", "kl_adversary"),
+}
+CURVES = (
+    Curve(
+        "blur (share of sharpness that is lost) against what the best decoder still gets wrong, MMSE",
+        "mmse",
+        "blur",
+        LOSSES,
+    ),
+    Curve("the best L2 decoder's blur against MMSE", "mmse", "overlap_blur", {"L2": L2_CELLS}),
+    Curve("squared error over MMSE against MMSE", "mmse", "mse_over_mmse", LOSSES, where_known=True),
+)
+
+PLOT = Plot(
+    "mmse",
+    "blur",
+    "what the best decoder of the code still gets wrong: MMSE",
+    "blur: share of sharpness that is lost",
+    {
+        "lossless_l2": ("nothing lost", "L2"),
+        "lossless_adversary": ("nothing lost", "L2 + adversary"),
+        "sigma_l2": ("calibrated VAE", "L2"),
+        "size_l2": ("small latent", "L2"),
+        "noise_l2": ("noise", "L2"),
+        "kl_l2": ("KL term", "L2"),
+        "kl_l1": ("KL term", "L1"),
+        "kl_energy": ("KL term", "energy score"),
+        "kl_adversary": ("KL term", "L2 + adversary"),
+        "codes_l2": ("codebook", "L2"),
+    },
+    SLOPE,
+    "best L2 decoder,\nfitted on the tuning seed",
+)
+GLANCE = {
+    "photograph": "photo",
+    "nothing lost:\nL2": "lossless l2",
+    "KL term: the\nbest under L2": "best kl_l2",
+    "KL term:\nL2": "kl l2",
+    "KL term:\nenergy score": "kl energy",
+    "KL term:\nL2 + adversary": "kl adversary",
+}
+"""Title → column of the sample sheet, of the picture in the README."""
+
+COMPARED = ("kl l2", "kl adversary")
+"""The two columns of the sample sheet that the page shows first."""
+
+TIMED = "kl_l2"
+"""The variant that `bench` trains."""
+
+PASSES = {"encoder": (3, 1), "decoder": (3, 0)}
+"""Net → passes for each training image, and of how many the first layer is spared (bench.py says what counts)."""
+
+
+def sheet(images: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
+    """Columns (title, pictures) of the sample sheet, from the images of one seed's runs by variant."""
+    columns = [("photo", next(iter(images.values()))["target"])]
+    for name, one in images.items():
+        if name in MECHANISMS.values():
+            columns.append((f"best\n{name}", one["optimal"]))
+        columns.append((name.replace("_", "\n"), one["output"]))
+    if "sigma_l2" in images:
+        columns += [(f"sigma\n{name}", images["sigma_l2"][name]) for name in ("prior", "ex_post")]
+    return columns

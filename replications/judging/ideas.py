@@ -1,0 +1,97 @@
+"""The answer: four ideas about what blurs, each decided by claims of the room `causes`: derived, never written.
+
+An idea holds where all of its claims are replicated, and does not hold where one of them is contradicted or negligible.
+Otherwise it is open.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+ROOM, STUDY = "causes", "root"
+"""Where causes are put in, and taken out, on data whose distribution is listed."""
+
+
+@dataclass(frozen=True)
+class Idea:
+    """A part of the answer, and how it is said."""
+
+    holds: str
+    """The sentence where it holds."""
+    fails: str
+    """And where it does not."""
+    open: str
+    """What is asked as long as nobody knows."""
+    decided_by: tuple[str, ...]
+    """Claims of the room."""
+
+
+IDEAS = (
+    Idea(
+        "Blur needs two things at once: a code that has lost information, and a loss that averages over what is lost.",
+        "Blur does not need both lost information and a loss that averages.",
+        "Does blur need both lost information and a loss that averages?",
+        (
+            "information_and_loss_interact",
+            "averaging_alone_does_not_blur",
+            "lost_information_alone_does_not_blur",
+        ),
+    ),
+    Idea(
+        "How much is blurred follows from how much is lost, and not from what loses it: a small latent, noise, the KL "
+        "term or a codebook.",
+        "What loses the information matters, too, and not only how much of it is lost.",
+        "Does blur follow from how much is lost, whatever loses it?",
+        ("one_curve_for_the_best_decoders", "one_curve_for_trained_decoders"),
+    ),
+    Idea(
+        "A loss that does not average is crisp, with an adversary or without one, and pays for it with at most twice "
+        "the squared error.",
+        "Crispness is not to be had from every loss that does not average at twice the squared error.",
+        "Is a loss that does not average crisp, at no more than twice the squared error?",
+        (
+            "lost_information_alone_does_not_blur",
+            "a_proper_score_sharpens_without_an_adversary",
+            "crispness_costs_at_most_twice_the_error",
+        ),
+    ),
+    Idea(
+        "A VAE whose variance is calibrated does not blur what it reconstructs; its samples blur, because its prior is "
+        "not where its codes are.",
+        "The blur of a VAE's samples is not the prior's doing alone.",
+        "Is the blur of a calibrated VAE's samples the prior's doing?",
+        (
+            "calibrated_noise_and_kl_do_not_blur",
+            "samples_of_the_prior_are_blurred",
+            "samples_of_the_codes_are_not_blurred",
+        ),
+    ),
+)
+
+Outcome = Literal["holds", "does not hold", "open"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of an idea."""
+
+    outcome: Outcome
+    sentence: str
+    verdicts: tuple[Mapping, ...]
+    """Of its claims, in their order, as far as they are there."""
+
+
+def told(verdicts: Sequence[Mapping]) -> tuple[Told, ...]:
+    """What the verdicts, as in verdicts.json, of any study, make of each idea."""
+    here = {one["id"]: one for one in verdicts if one["replication"] == ROOM and one["study"] == STUDY}
+    return tuple(_told(idea, here) for idea in IDEAS)
+
+
+def _told(idea: Idea, by_id: Mapping[str, Mapping]) -> Told:
+    found = tuple(by_id[name] for name in idea.decided_by if name in by_id)
+    outcomes = {one["verdict"] for one in found}
+    if outcomes & {"contradicted", "negligible"}:
+        return Told("does not hold", idea.fails, found)
+    if len(found) == len(idea.decided_by) and outcomes == {"replicated"}:
+        return Told("holds", idea.holds, found)
+    return Told("open", idea.open, found)

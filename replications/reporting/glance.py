@@ -1,0 +1,137 @@
+"""The answer as pictures for README and page: inputs, photographs, what nets make of them, and one plot above them.
+
+A room that is to be seen at a glance names in its measures GLANCE, columns of its sample sheet, and perhaps PLOT.
+"""
+
+import csv
+import importlib
+import io
+from collections.abc import Mapping
+from types import ModuleType
+
+import numpy as np
+from PIL import Image
+
+from replications import study
+from replications.command import repro
+from replications.datasets import world
+from replications.drawing import Axes, Line2D, plain, plt
+from replications.errors import ReplicationError
+from replications.measuring import sheets
+from replications.measuring.curves import Plot
+
+ROWS = 3
+"""Of a sample sheet's eight."""
+COLOURS = ("#808080", "#2f7fc1", "#d0672c", "#23895a", "#9a5fb5", "#8a7a2c", "#404040")
+MARKERS = ("o", "s", "^", "D")
+
+
+class GlanceError(ReplicationError):
+    """Results that no picture can be made of."""
+
+
+def rooms(declared: study.Study) -> list[str]:
+    """The rooms of a study that are seen at a glance."""
+    return [room for room in declared.variants if hasattr(measures(room), "GLANCE")]
+
+
+def file_of(room: str) -> str:
+    """The picture's name below results/."""
+    return f"at_a_glance_{room}.png"
+
+
+def measures(room: str) -> ModuleType:
+    """What a room measures, and shows."""
+    return importlib.import_module(f"replications.{room}.measures")
+
+
+@plain()
+def draw(declared: study.Study, room: str) -> bytes:
+    """The picture of a room, PNG: columns of its sheet side by side and, where it names one, its plot above them."""
+    shown = measures(room)
+    sheet = sheets.load(declared, room)
+    columns = sheet.strips | (known(sheet) if "labels" in sheet.strips else {})
+    plot: Plot | None = getattr(shown, "PLOT", None)
+    width, strip = max(6.5, 1.3 * len(shown.GLANCE)), 1.3 * ROWS + 0.5
+    figure = plt.figure(figsize=(width, strip + (3.4 if plot else 0)), dpi=110, layout="constrained")
+    grid = figure.add_gridspec(2 if plot else 1, len(shown.GLANCE), height_ratios=(3.4, strip) if plot else None)
+    if plot:
+        _points(figure.add_subplot(grid[0, :]), plot, _summary(declared, room))
+    panels = [figure.add_subplot(grid[-1, column]) for column in range(len(shown.GLANCE))]
+    for panel, (title, name) in zip(panels, shown.GLANCE.items(), strict=True):
+        if name not in columns:
+            raise GlanceError(f"{room}: its sheet has no column {name!r}, expected one of {', '.join(columns)}")
+        panel.imshow(columns[name].crop((0, 0, sheet.width, ROWS * sheet.height)), interpolation="nearest")
+        panel.set_title(title, fontsize=9)
+        panel.axis("off")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    plt.close(figure)
+    return picture.getvalue()
+
+
+def _points(axes: Axes, plot: Plot, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
+    """A point with its intervals for each variant: what it is made by in colour, how it is trained by its marker."""
+    colours = dict(zip(dict.fromkeys(way for way, _ in plot.points.values()), COLOURS, strict=False))
+    markers = dict(zip(dict.fromkeys(loss for _, loss in plot.points.values()), MARKERS, strict=False))
+    right = 0.0
+    for variant, (way, loss) in plot.points.items():
+        if (variant, plot.y) not in scores:
+            continue
+        x, y = scores[variant, plot.x], scores[variant, plot.y]
+        x_error, y_error = ([[one["mean"] - one["low"]], [one["high"] - one["mean"]]] for one in (x, y))
+        axes.errorbar(
+            x["mean"], y["mean"], y_error, x_error, color=colours[way], marker=markers[loss], markersize=7, capsize=2
+        )
+        right = max(right, x["mean"])
+    axes.axline((0, 0), slope=plot.slope, color="#808080", linewidth=1, linestyle="dotted")
+    axes.axhline(0, color="#808080", linewidth=1)
+    axes.set(xlabel=plot.x_label, ylabel=plot.y_label, xlim=(-0.05 * right, 1.12 * right))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    entries = [Line2D([], [], color=colour, marker="o", linestyle="", label=way) for way, colour in colours.items()]
+    entries += [
+        Line2D([], [], color="#000000", marker=marker, linestyle="", label=loss, fillstyle="none")
+        for loss, marker in markers.items()
+    ]
+    entries.append(Line2D([], [], color="#808080", linestyle="dotted", label=plot.line))
+    axes.legend(handles=entries, fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _summary(declared: study.Study, room: str) -> dict[tuple[str, str], dict[str, float]]:
+    """(Variant, instrument) → mean, low, high."""
+    path = declared.folder / "results" / room / "summary.csv"
+    remedy = f"run {repro(declared.folder, f'measure@{room}')}"
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            return {
+                (row["variant"], row["instrument"]): {key: float(row[key]) for key in ("mean", "low", "high")}
+                for row in csv.DictReader(lines)
+            }
+    except FileNotFoundError:
+        raise GlanceError(f"{path}: no such file; {remedy}") from None
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise GlanceError(f"{path}: damaged ({error!r}), expected means with intervals; {remedy}") from None
+
+
+def known(sheet: sheets.Columns, size: int = 32) -> dict[str, Image.Image]:
+    """What the best nets would put out for a sheet's label maps, known exactly: the conditional mean and median."""
+    side, labels = sheet.width, sheet.strips["labels"]
+    centres = ((np.arange(size) + 0.5) * side / size).astype(int)
+    strips = {"conditional mean (best under L2)": [], "conditional median (best under L1)": []}
+    for row in range(sheet.rows):
+        pixels = np.asarray(labels)[row * side + centres][:, centres].astype(int)
+        distance = np.abs(pixels[:, :, None] - world.PALETTE[None, None].astype(int)).sum(axis=-1)
+        if distance.min(axis=-1).any():
+            raise GlanceError("a label map of a sample sheet has other colours than world.PALETTE; measure again")
+        of = world.conditional(distance.argmin(axis=-1).astype(np.uint8))
+        for values, picture in zip(strips.values(), (of.mean, of.median), strict=True):
+            values.append(
+                Image.fromarray(np.round(255 * picture).astype(np.uint8)).resize((side, side), Image.Resampling.NEAREST)
+            )
+    joined = {}
+    for title, values in strips.items():
+        joined[title] = Image.new("RGB", labels.size)
+        for row, picture in enumerate(values):
+            joined[title].paste(picture, (0, row * side))
+    return joined

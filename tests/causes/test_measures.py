@@ -1,0 +1,170 @@
+"""What judges a cell: outputs whose scores are known, of codes whose photos are listed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from replications import study
+from replications.causes import measures, train
+from replications.causes.params import Params
+from replications.datasets import street
+from replications.instruments import listed
+from replications.measuring import known
+from tests import tiny
+from tests.causes.test_train import SMALL
+
+N, SHARED = 60, 40
+"""Codes, and photos that share each."""
+
+
+def declared() -> dict[str, Params]:
+    return study.load(tiny.ROOT).variants_of("causes")
+
+
+def measure(images: dict[str, np.ndarray], facts: dict, **changes) -> dict[str, float]:
+    scores = measures.measure(images, facts, Params(**{**SMALL, **changes}), Path("none"))
+    assert all(np.isfinite(score) for score in scores.values()), scores
+    return scores
+
+
+@pytest.fixture(scope="module")
+def shared() -> tuple[dict[str, np.ndarray], dict]:
+    """Codes that each leave open which of a few photos it was, drawn evenly from the list."""
+    rng = np.random.default_rng(0)
+    of_codes = np.stack([rng.choice(street.N_PHOTOS, SHARED, replace=False) for _ in range(N)])
+    photos = street.photos()[of_codes]
+    mean = photos.mean(axis=1) / 255
+    drawn = {name: photos[np.arange(N), rng.integers(0, SHARED, N)] for name in ("target", "drawn", "output", "again")}
+    images = {**drawn, "optimal": np.rint(255 * mean).astype(np.uint8), "between": photos[:, 0]}
+    mmse = np.square(photos / 255 - mean[:, None]).mean()
+    return images, {"mmse": float(mmse), "shared": float(SHARED), "objective": 1.0}
+
+
+def test_draws_from_the_posterior_have_twice_the_error_and_the_true_diversity(shared):
+    """Blau and Michaeli 2018, theorem 2, with its equality."""
+    images, facts = shared
+    scores = measure(images, facts)
+    assert scores["mse_over_mmse"] == pytest.approx(2, rel=0.03)
+    assert scores["diversity_share"] == pytest.approx(1, rel=0.15)
+    assert scores["laplacian_variance"] == pytest.approx(1, abs=0.1)
+    assert scores["blur"] == pytest.approx(0, abs=0.1)
+    assert scores["listed_distance"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_best_decoder_has_the_least_error_and_all_of_its_blur_is_overlap(shared):
+    images, facts = shared
+    best = {**images, "output": images["optimal"], "again": images["optimal"]}
+    scores = measure(best, facts)
+    assert scores["mse_over_mmse"] == pytest.approx(1, abs=1e-6)
+    assert scores["diversity_share"] == 0
+    assert scores["fit_blur"] == 0
+    assert scores["overlap_blur"] == scores["blur"] > 0.2
+    assert scores["sharpness_certain"] == pytest.approx(1, abs=0.01)
+    assert scores["sharpness_uncertain"] < 0.8
+
+
+def test_blur_is_overlap_and_fit(shared):
+    images, facts = shared
+    scores = measure({**images, "output": known.blurred(images["optimal"])}, facts)
+    assert scores["blur"] == pytest.approx(1 - scores["laplacian_variance"])
+    assert scores["overlap_blur"] == pytest.approx(1 - scores["laplacian_variance_optimal"])
+    assert scores["blur"] == pytest.approx(scores["overlap_blur"] + scores["fit_blur"])
+    assert scores["fit_blur"] > 0.1
+    assert scores["sharpness_certain"] < 0.5, "where nothing is uncertain the fit alone can blur"
+    for name in ("blur", "overlap"):
+        off = scores[f"{name}_off_the_line"] + measures.SLOPE * facts["mmse"]
+        assert off == pytest.approx(scores["blur" if name == "blur" else "overlap_blur"])
+
+
+def test_the_best_l1_decoder_is_the_median(shared):
+    images, facts = shared
+    given = {**images, "median": images["target"]}
+    assert measure(given, facts, loss="l1")["overlap_blur"] == pytest.approx(0)
+    assert measure(given, facts)["overlap_blur"] > 0.1
+
+
+def test_nothing_is_divided_by_an_error_of_nought(shared):
+    images, facts = shared
+    told = {**images, "optimal": images["target"]}
+    scores = measure(told, {**facts, "mmse": 1e-16})
+    assert {"mse_over_mmse", "diversity_share"}.isdisjoint(scores)
+    assert scores["mse_given_code"] == pytest.approx(np.square(images["output"] / 255 - images["target"] / 255).mean())
+
+
+def test_samples_are_judged_by_names_of_their_own(shared):
+    images, facts = shared
+    prior, ex_post = known.blurred(images["target"]), images["drawn"]
+    scores = measure({**images, "prior": prior, "ex_post": ex_post}, facts)
+    assert scores["laplacian_variance_prior"] < 0.5 < scores["laplacian_variance_ex_post"]
+    ratio = scores["laplacian_variance_ex_post"] / scores["laplacian_variance_prior"]
+    assert scores["sharpness_ex_post_over_prior"] == pytest.approx(ratio)
+    assert scores["listed_distance_prior"] > 10 * scores["listed_distance_ex_post"]
+
+
+def test_where_every_pixel_varies_there_is_no_sharpness_where_certain(shared):
+    images, facts = shared
+    noise = np.random.default_rng(1).integers(0, 256, images["target"].shape, np.uint8)
+    scores = measure({**images, "target": noise}, facts, dataset="cifar10_jpeg-32")
+    assert {"sharpness_certain", "sharpness_uncertain", "listed_distance"}.isdisjoint(scores)
+
+
+def test_certain_pixels_are_those_that_no_photo_changes_nor_its_neighbours():
+    where = measures.certain(street.photos()[::50])
+    assert where[30, 10], "the ground"
+    assert where[5, 15], "the roof"
+    for place in ((20, 10), (2, 2), (8, 10), (27, 10)):
+        assert not where[place], "walls, sky, and what lies beside them"
+
+
+def test_blurred_photographs_are_seen_to_be_blurred_and_no_better_than_a_cell():
+    photos = street.photos()[::300]
+    data = {"train_photo": photos, "test_photo": photos[:40]}
+    small = {name: params.model_copy(update={"n_train": 100, "n_test": 40}) for name, params in declared().items()}
+    controls = measures.fixed_controls(data, small)
+    assert {"photos_blurred", "linear_lossless_l2"} <= controls.keys()
+    blurred = controls["photos_blurred"]
+    assert blurred["laplacian_variance"] < 0.5
+    assert blurred["sharpness_certain"] < 0.5
+    assert 0.05 < blurred["listed_distance"] < 0.2
+    assert controls["linear_lossless_l2"]["psnr"] > 10
+    assert measures.controls(data, small["kl_l2"], Path("none")) == {}
+
+
+def test_the_slope_is_that_of_the_best_decoders_of_the_tuning_seed():
+    """Within a fifth, any way of sharing photos evenly is near to it: the line is the street's, not a cell's."""
+    rng = np.random.default_rng(2)
+    every = listed.Listed(street.photos()[::20])
+    target = street.photos()[::20]
+    for width in (0.3, 1.0):
+        codes = rng.normal(size=(len(target), 4))
+        mean = codes * width
+        weights = listed.posterior(mean[:40], mean, np.zeros_like(mean))
+        best = every.mixture(weights)
+        mmse = (every.mean_square(weights) - np.square(best).mean(axis=(1, 2, 3))).mean()
+        scores = measure(
+            {
+                "target": target[:40],
+                "output": train.to_uint8(best),
+                "again": train.to_uint8(best),
+                "optimal": train.to_uint8(best),
+                "drawn": target[:40],
+                "between": target[:40],
+            },
+            {"mmse": mmse, "shared": 1.0, "objective": 1.0},
+        )
+        assert scores["overlap_blur"] / mmse == pytest.approx(measures.SLOPE, rel=0.4)
+
+
+def test_the_sheet_has_each_cell_and_the_best_decoder_beside_each_way_of_losing_information(shared):
+    images, _ = shared
+    cells = {name: {**images, "prior": images["drawn"], "ex_post": images["drawn"]} for name in declared()}
+    titles = [title.replace("\n", " ") for title, _ in measures.sheet(cells)]
+    assert titles[0] == "photo"
+    for cell in declared():
+        assert cell.replace("_", " ") in titles
+    for cell in measures.MECHANISMS.values():
+        assert f"best {cell}" in titles
+    assert set(measures.GLANCE.values()) <= set(titles)
+    assert set(measures.COMPARED) <= set(titles)
+    assert set(measures.PLOT.points) <= set(declared())

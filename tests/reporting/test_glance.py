@@ -1,0 +1,92 @@
+"""The answer as pictures: columns of a sheet, a plot of what was measured above them, and clear errors."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from replications import study
+from replications.causes import measures
+from replications.drawing import plain, plt
+from replications.measuring import sheets
+from replications.reporting import glance
+from replications.reporting.glance import GlanceError
+from tests import tiny
+
+ROOM = "causes"
+SHOWN = SimpleNamespace(GLANCE={"photograph": "photo", "trained": "kl l2"}, PLOT=measures.PLOT)
+
+
+@pytest.fixture
+def declared(tmp_path, monkeypatch) -> study.Study:
+    """A study with a sheet of one room and means of two of its cells."""
+    declared = study.load(tiny.write_study(tmp_path / "tiny", ROOM))
+    results = declared.folder / "results" / ROOM
+    columns = [(name, np.full((8, 32, 32, 3), i * 90, np.uint8)) for i, name in enumerate(("photo", "kl\nl2"))]
+    sheets.save(columns, results / "columns")
+    write_summary(declared, 0.5)
+    monkeypatch.setattr(glance, "measures", lambda room: SHOWN)
+    return declared
+
+
+def write_summary(declared: study.Study, blur: float) -> None:
+    rows = [
+        {"variant": variant, "instrument": instrument, "mean": mean, "low": mean - 0.001, "high": mean + 0.001}
+        for variant, scores in {"kl_l2": (0.01, blur), "kl_adversary": (0.01, 0.1)}.items()
+        for instrument, mean in zip(("mmse", "blur"), scores, strict=True)
+    ]
+    tiny.write_rows(declared.folder / "results" / ROOM / "summary.csv", rows)
+
+
+def test_a_picture_follows_from_the_results_alone(declared):
+    first, again = glance.draw(declared, ROOM), glance.draw(declared, ROOM)
+    assert first == again
+    with Image.open(io.BytesIO(first)) as picture:
+        assert picture.width > 200
+    write_summary(declared, 0.2)
+    assert glance.draw(declared, ROOM) != first
+
+
+def test_without_a_plot_the_columns_stand_alone(declared, monkeypatch):
+    whole = Image.open(io.BytesIO(glance.draw(declared, ROOM)))
+    monkeypatch.setattr(glance, "measures", lambda room: SimpleNamespace(GLANCE=SHOWN.GLANCE))
+    assert Image.open(io.BytesIO(glance.draw(declared, ROOM))).height < whole.height
+
+
+@plain()
+def test_each_cell_is_a_point_at_its_means_and_cells_that_were_not_measured_are_none():
+    scores = {
+        ("kl_l2", "mmse"): {"mean": 0.01, "low": 0.009, "high": 0.011},
+        ("kl_l2", "blur"): {"mean": 0.5, "low": 0.4, "high": 0.6},
+    }
+    figure, axes = plt.subplots()
+    glance._points(axes, measures.PLOT, scores)
+    (point,) = axes.containers
+    assert point[0].get_xydata().tolist() == [[0.01, 0.5]]
+    assert {text.get_text() for text in axes.get_legend().get_texts()} >= {"KL term", "noise", "L2", "energy score"}
+    plt.close(figure)
+
+
+def test_a_column_that_is_not_there_is_named(declared, monkeypatch):
+    wrong = SimpleNamespace(GLANCE={"photograph": "photos"})
+    monkeypatch.setattr(glance, "measures", lambda room: wrong)
+    with pytest.raises(GlanceError, match="no column 'photos', expected one of photo, kl l2"):
+        glance.draw(declared, ROOM)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "no such file"), ("variant,instrument,mean\nkl_l2,mmse,x\n", "damaged")]
+)
+def test_a_summary_that_cannot_be_read_is_named(declared, text, said):
+    path = declared.folder / "results" / ROOM / "summary.csv"
+    path.unlink() if text is None else path.write_text(text, encoding="utf-8")
+    with pytest.raises(GlanceError, match=rf"summary.csv: {said}.*measure@causes"):
+        glance.draw(declared, ROOM)
+
+
+def test_the_bundled_study_has_pictures_of_two_rooms():
+    assert glance.rooms(study.load(tiny.ROOT)) == ["pix2pix", "causes"]
+    for room in ("pix2pix", "causes"):
+        assert len(set(glance.measures(room).GLANCE)) >= 5
