@@ -30,6 +30,7 @@ COMMANDS = {
         "claims --outcome contradicted",
     ),
     "trace": ("trust.trace", "where a verdict comes from, link by link", "trace adversarial_term_sharpens"),
+    "verify": ("trust.verify", "hold all that is committed against what it follows from, in seconds", "verify"),
     "audit": ("trust.audit", "train committed runs again and compare", "audit --runs 2"),
     "recheck": (
         "trust.recheck",

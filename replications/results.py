@@ -30,6 +30,8 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a result whole or not at all."""
+    if not path.name:
+        raise ResultsError(f"{str(path)!r} names no file, expected one to write to; say report.xml, for example")
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ class Idea:
 IDEAS = (
     Idea(
         "Blur needs two things at once: a code that has lost information, and a loss that averages over what is lost.",
-        "Blur does not need both lost information and a loss that averages.",
+        "That blur needs both lost information and a loss that averages was not shown.",
         "Does blur need both lost information and a loss that averages?",
         (
             "information_and_loss_interact",
@@ -38,17 +38,17 @@ IDEAS = (
         ),
     ),
     Idea(
-        "How much is blurred follows from how much is lost, and not from what loses it: a small latent, noise, the KL "
-        "term or a codebook.",
+        "Among a small latent, noise, the KL term and a codebook it hardly matters which loses the information: how "
+        "much an L2 decoder blurs follows from how much is lost.",
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
         ("one_curve_for_the_best_decoders", "one_curve_for_trained_decoders"),
     ),
     Idea(
-        "A loss that does not average is crisp, with an adversary or without one, and pays for it with at most twice "
-        "the squared error.",
-        "Crispness is not to be had from every loss that does not average at twice the squared error.",
-        "Is a loss that does not average crisp, at no more than twice the squared error?",
+        "A loss that does not merely average is sharper, with an adversary or without one; L2 with an adversary is as "
+        "sharp as photographs, at about twice the least possible squared error.",
+        "That losses which do not merely average are crisp at about twice the least squared error was not shown.",
+        "Is a loss that does not merely average crisp, at about twice the least possible squared error?",
         (
             "lost_information_alone_does_not_blur",
             "a_proper_score_sharpens_without_an_adversary",
@@ -56,8 +56,8 @@ IDEAS = (
         ),
     ),
     Idea(
-        "A VAE whose variance is calibrated does not blur what it reconstructs; its samples blur, because its prior is "
-        "not where its codes are.",
+        "A VAE whose variance is calibrated, whose code here tells which photograph it was, does not blur what it "
+        "reconstructs; its samples blur, because its prior is not where its codes are.",
         "The blur of a VAE's samples is not the prior's doing alone.",
         "Is the blur of a calibrated VAE's samples the prior's doing?",
         (

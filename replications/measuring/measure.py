@@ -83,16 +83,24 @@ def measure(declared: study.Study, replication: str) -> None:
     write_text(results / "scores.csv", as_csv(SCORES, rows))
     write_text(results / "runs.csv", as_csv(tuple(provenance[0]), provenance))
     write_text(results / "environments.json", json.dumps(environments, indent=1, sort_keys=True) + "\n")
-    summary = summarise(rows)
-    write_text(results / "summary.csv", as_csv(tuple(summary[0]), summary))
-    room = importlib.import_module(f"replications.{replication}.measures")
-    points = curves.rows(room.CURVES, declared.variants_of(replication), summary)
-    write_text(results / "curves.csv", as_csv(curves.COLUMNS, points))
-    means = {(row["variant"], row["instrument"]): row["mean"] for row in summary}
-    metrics = {name: means[arm] for name, arm in room.METRICS.items() if arm in means}
-    write_text(results / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+    for name, text in derived(declared, replication, rows).items():
+        write_text(results / name, text)
     sheets.write(declared, replication, results)
     print(f"{replication}: {len(rows)} scores in {results / 'scores.csv'}, sample sheet in {results / 'sheet.png'}")
+
+
+def derived(declared: study.Study, replication: str, rows: list[dict]) -> dict[str, str]:
+    """File of results/REPLICATION → its text, of all that follows from the rows of scores.csv."""
+    room = importlib.import_module(f"replications.{replication}.measures")
+    summary = summarise(rows)
+    points = curves.rows(room.CURVES, declared.variants_of(replication), summary)
+    means = {(row["variant"], row["instrument"]): row["mean"] for row in summary}
+    metrics = {name: means[arm] for name, arm in room.METRICS.items() if arm in means}
+    return {
+        "summary.csv": as_csv(tuple(summary[0]), summary),
+        "curves.csv": as_csv(curves.COLUMNS, points),
+        "metrics.json": json.dumps(metrics, indent=1) + "\n",
+    }
 
 
 def rows_of(declared: study.Study, run: study.Run, measured: Measured) -> list[dict]:

@@ -7,6 +7,7 @@ import csv
 import importlib
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -56,7 +57,8 @@ def draw(declared: study.Study, room: str) -> bytes:
     figure = plt.figure(figsize=(width, strip + (3.4 if plot else 0)), dpi=110, layout="constrained")
     grid = figure.add_gridspec(2 if plot else 1, len(shown.GLANCE), height_ratios=(3.4, strip) if plot else None)
     if plot:
-        _points(figure.add_subplot(grid[0, :]), plot, _summary(declared, room))
+        points = {name: point for name, point in plot.points.items() if name in declared.variants[room]}
+        _points(figure.add_subplot(grid[0, :]), replace(plot, points=points), _summary(declared, room))
     panels = [figure.add_subplot(grid[-1, column]) for column in range(len(shown.GLANCE))]
     for panel, (title, name) in zip(panels, shown.GLANCE.items(), strict=True):
         if name not in columns:
@@ -76,8 +78,10 @@ def _points(axes: Axes, plot: Plot, scores: Mapping[tuple[str, str], Mapping[str
     markers = dict(zip(dict.fromkeys(loss for _, loss in plot.points.values()), MARKERS, strict=False))
     right = 0.0
     for variant, (way, loss) in plot.points.items():
-        if (variant, plot.y) not in scores:
-            continue
+        if not {(variant, plot.x), (variant, plot.y)} <= set(scores):
+            raise GlanceError(
+                f"{variant}: no {plot.x} and {plot.y} in the summary, expected both; measure its room again"
+            )
         x, y = scores[variant, plot.x], scores[variant, plot.y]
         x_error, y_error = ([[one["mean"] - one["low"]], [one["high"] - one["mean"]]] for one in (x, y))
         axes.errorbar(

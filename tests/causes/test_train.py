@@ -45,6 +45,7 @@ DETERMINISTIC = {"regime": "deterministic", "beta": 0.0}
 NOISE = {"regime": "noise", "beta": 0.0, "sigma": 0.5, "used": 2}
 LEVELS = {"regime": "levels", "beta": 0.0, "levels": 2, "used": 3}
 VARIANTS = {
+    "kl_l2": {},
     "kl_adversary": {"loss": "adversary"},
     "kl_energy": {"loss": "energy"},
     "kl_l1": {"loss": "l1"},
@@ -227,10 +228,11 @@ def trained(made_once):
 
 
 def test_cells_that_differ_in_their_loss_have_the_same_codes(trained):
-    told = [recipes.told(trained, name)["facts"] for name in ("kl_adversary", "kl_energy", "kl_l1")]
+    names = ("kl_l2", "kl_adversary", "kl_energy", "kl_l1")
+    told = [recipes.told(trained, name)["facts"] for name in names]
     for name in ("mmse", "shared", "rate"):
         assert len({one[name] for one in told}) == 1, name
-    optimal = [recipes.images(trained, name)["optimal"] for name in ("kl_adversary", "kl_energy", "kl_l1")]
+    optimal = [recipes.images(trained, name)["optimal"] for name in names]
     for other in optimal[1:]:
         np.testing.assert_array_equal(optimal[0], other)
 

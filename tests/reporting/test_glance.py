@@ -1,6 +1,7 @@
 """The answer as pictures: columns of a sheet, a plot of what was measured above them, and clear errors."""
 
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,7 +35,7 @@ def declared(tmp_path, monkeypatch) -> study.Study:
 def write_summary(declared: study.Study, blur: float) -> None:
     rows = [
         {"variant": variant, "instrument": instrument, "mean": mean, "low": mean - 0.001, "high": mean + 0.001}
-        for variant, scores in {"kl_l2": (0.01, blur), "kl_adversary": (0.01, 0.1)}.items()
+        for variant, scores in {"size_l2": (0.01, blur), "kl_adversary": (0.01, 0.1)}.items()
         for instrument, mean in zip(("mmse", "blur"), scores, strict=True)
     ]
     tiny.write_rows(declared.folder / "results" / ROOM / "summary.csv", rows)
@@ -56,16 +57,19 @@ def test_without_a_plot_the_columns_stand_alone(declared, monkeypatch):
 
 
 @plain()
-def test_each_cell_is_a_point_at_its_means_and_cells_that_were_not_measured_are_none():
+def test_each_cell_is_a_point_at_its_means_and_one_that_was_not_measured_is_named():
     scores = {
         ("kl_l2", "mmse"): {"mean": 0.01, "low": 0.009, "high": 0.011},
         ("kl_l2", "blur"): {"mean": 0.5, "low": 0.4, "high": 0.6},
     }
     figure, axes = plt.subplots()
-    glance._points(axes, measures.PLOT, scores)
+    one = replace(measures.PLOT, points={"kl_l2": ("KL term", "L2")})
+    glance._points(axes, one, scores)
     (point,) = axes.containers
     assert point[0].get_xydata().tolist() == [[0.01, 0.5]]
-    assert {text.get_text() for text in axes.get_legend().get_texts()} >= {"KL term", "noise", "L2", "energy score"}
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["KL term", "L2", measures.PLOT.line]
+    with pytest.raises(GlanceError, match="lossless_l2: no mmse and blur in the summary"):
+        glance._points(axes, measures.PLOT, scores)
     plt.close(figure)
 
 

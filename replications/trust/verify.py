@@ -1,0 +1,263 @@
+"""All that is committed, held against what it follows from: `python -m replications verify`.
+
+Nothing is trained, nothing is written, and it takes seconds: bundled objects against their digests, results against
+dvc.lock, runs against parameters, code, data and environments, summaries and curves against scores, verdicts against
+scores and the register, texts and pictures against verdicts. Exits with 1 where something does not follow. What only a
+training can show is for `audit`.
+"""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from replications import command, locks, runs, study
+from replications.command import repro
+from replications.errors import ReplicationError
+from replications.judging import judge, register
+from replications.measuring import measure
+from replications.needs import dataset_of
+from replications.reporting import glance, report
+from replications.results import read_environments, read_runs
+from replications.trust import chain
+
+BUNDLED = Path(".dvc/bundled/files/md5")
+PICTURE, BLOCK = 24.0, 8
+"""Difference, of 255, in the mean of a square of so many pixels, up to which a picture that is drawn again is the same:
+fonts are rendered a little differently elsewhere."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One kind of thing that was looked at."""
+
+    what: str
+    n: int
+    """How many there are."""
+    problems: tuple[str, ...]
+    """A line for each that does not follow."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = command.Parser(prog="python -m replications verify", description=__doc__)
+    parser.add_argument("--study", action="append", help="a study's folder; may be repeated (default: all of them)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args(argv)
+    found = {"suite": suite()}
+    for folder in arguments.study or study.STUDIES:
+        declared = study.load(folder)
+        found[declared.name] = of_study(declared)
+    if arguments.json:
+        print(json.dumps({name: [vars(one) for one in all_of] for name, all_of in found.items()}, indent=1))
+    else:
+        show(found)
+    return 1 if any(one.problems for all_of in found.values() for one in all_of) else 0
+
+
+def show(found: dict[str, list[Checked]]) -> None:
+    """A line for each kind, and below it what does not follow."""
+    for name, all_of in found.items():
+        for one in all_of:
+            print(f"{'broken' if one.problems else 'ok':6}  {name}: {one.n} {one.what}")
+            for problem in one.problems:
+                print(f"        {problem}")
+    n = sum(len(one.problems) for all_of in found.values() for one in all_of)
+    print(f"{n} things do not follow" if n else "everything follows from what it is made of")
+
+
+def suite() -> list[Checked]:
+    """What belongs to no single study."""
+    objects = sorted(path for path in BUNDLED.rglob("*") if path.is_file())
+    book = register.load()
+    texts = report.generated(Path())
+    return [
+        Checked("bundled objects against their digests", len(objects), tuple(object_problems(objects))),
+        Checked(
+            "entries of the register, one upon the other",
+            len(book.entries),
+            (
+                *book.problems,
+                *register.history_problems(),
+                *(change.in_words for change in register.unregistered(book)),
+            ),
+        ),
+        Checked("READMEs against the verdicts", len(texts), tuple(readme_problems())),
+    ]
+
+
+def of_study(declared: study.Study) -> list[Checked]:
+    """All of one study, in the order in which one follows from the other."""
+    folder, rooms = declared.folder, list(declared.variants)
+    of_runs = [run for room in rooms for run in declared.runs(room)]
+    written = sorted(
+        Path(out["path"]).relative_to(folder / "results").as_posix()
+        for entry in locks.stages(folder).values()
+        for out in entry.get("outs", ())
+        if Path(out["path"]).is_relative_to(folder / "results") and not out["path"].endswith("report.html")
+    )
+    wanted = sorted({*written, *chain.result_files(declared)})
+    verdicts = judge.claims_of(declared)
+    datasets = sorted({dataset_of(declared, room) for room in rooms})
+    return [
+        Checked(
+            "results against dvc.lock",
+            len(wanted),
+            tuple(problem for file in wanted for problem in chain.file_problems(folder, file)),
+        ),
+        Checked(
+            "stages against parameters and code",
+            len(locks.stages(folder)),
+            (*chain.params_problems(folder, rooms), *chain.code_problems(folder)),
+        ),
+        Checked("runs against parameters, code and environment", len(of_runs), tuple(run_problems(declared))),
+        Checked(
+            "data sets and nets that judge against what was read",
+            len(datasets),
+            tuple(data_problems(declared, datasets)),
+        ),
+        Checked(
+            "replications: summary, curves and metrics against scores", len(rooms), tuple(derived_problems(declared))
+        ),
+        Checked("verdicts against scores", len(verdicts), tuple(verdict_problems(declared))),
+        Checked("text of verdicts.md against the verdicts", 1, tuple(text_problems(declared))),
+        Checked("pictures against the results", len(pictures(declared)), tuple(picture_problems(declared))),
+    ]
+
+
+def object_problems(objects: list[Path]) -> Iterator[str]:
+    """An object of the cache in Git has the name of its digest."""
+    if not objects:
+        yield f"{BUNDLED}: empty, expected the objects of the bundled data; `git restore .dvc/bundled` brings them back"
+    for path in objects:
+        digest = f"{path.parent.name}{path.name}".removesuffix(".dir")
+        if (found := chain.md5(path)) != digest:
+            yield f"{path}: its digest is {found}, its name says {digest}; `git restore {path}` brings it back"
+
+
+def readme_problems() -> Iterator[str]:
+    """What stands between markers is what the verdicts say."""
+    for path, blocks in report.generated(Path()).items():
+        text = path.read_text(encoding="utf-8")
+        if report.with_blocks(text, blocks, path) != text:
+            yield f"{path}: its tables are not those of the results; run {repro(Path(), 'report')}"
+
+
+def run_problems(declared: study.Study) -> Iterator[str]:
+    """Each declared run was measured, and is of what it says that it is of; no other was."""
+    for room in declared.variants:
+        rows, environments = read_runs(declared.folder, room), read_environments(declared.folder, room)
+        for name, environment in environments.items():
+            if (found := runs.environment_id(environment)) != name:
+                path = declared.folder / "results" / room / "environments.json"
+                yield f"{path}: {name} holds the environment {found}; run {repro(declared.folder, f'measure@{room}')}"
+        wanted = {(run.variant, run.seed): run for run in declared.runs(room)}
+        for variant, seed in sorted(set(rows) - set(wanted)):
+            yield f"{declared.folder / 'results' / room / 'runs.csv'}: {variant} seed {seed} is not declared"
+        for key, run in wanted.items():
+            if key not in rows:
+                yield f"{run.name}: was not measured; run {repro(declared.folder)}"
+                continue
+            row = rows[key]
+            yield from chain.run_params_problems(declared, run, row)
+            yield from chain.run_code_problems(declared, run, row)
+            if row["environment"] not in environments:
+                yield f"{run.name}: environment {row['environment']} is not in environments.json"
+        yield from chain.stored_runs_problems(declared.folder, room)
+
+
+def data_problems(declared: study.Study, datasets: list[str]) -> Iterator[str]:
+    """Arrays are those that were exported and read, and all runs of a data set say that they read the same."""
+    for name in datasets:
+        yield from chain.data_problems(declared.folder, name)
+    yield from chain.net_problems(declared.folder)
+    read: dict[str, set[str]] = {}
+    for room in declared.variants:
+        hashes = {row["data_sha256"] for row in read_runs(declared.folder, room).values()}
+        read.setdefault(dataset_of(declared, room), set()).update(hashes)
+        yield from (
+            problem
+            for run in declared.runs(room)
+            if (row := read_runs(declared.folder, room).get((run.variant, run.seed)))
+            for problem in chain.run_data_problems(declared, run, row)
+        )
+    for name, hashes in read.items():
+        if len(hashes) > 1:
+            where = f"{declared.folder}, runs on {name}"
+            yield f"{where}: read {len(hashes)} different files of arrays, expected one; run {repro(declared.folder)}"
+
+
+def derived_problems(declared: study.Study) -> Iterator[str]:
+    """Summary, curves and metrics are those of the scores, byte for byte."""
+    for room in declared.variants:
+        results = declared.folder / "results" / room
+        remedy = f"run {repro(declared.folder, f'measure@{room}')}"
+        try:
+            text = (results / "scores.csv").read_text(encoding="utf-8")
+            rows = [{"snapshot": "1", **row} for row in csv.DictReader(io.StringIO(text, newline=""))]
+            derived = measure.derived(declared, room, rows)  # of older evidence, too, which has no snapshots
+        except (OSError, ValueError, KeyError, TypeError, IndexError, csv.Error) as error:
+            yield f"{results / 'scores.csv'}: nothing follows from it ({error!r}); {remedy}"
+            continue
+        for name, text in derived.items():
+            path = results / name
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                yield f"{path}: does not follow from scores.csv; {remedy}"
+
+
+def verdict_problems(declared: study.Study) -> Iterator[str]:
+    """Verdicts are those of the scores, there are no others, and metrics.json counts them."""
+    committed, follows = chain.committed_verdicts(declared.folder), chain.judged(declared)
+    for verdict in follows.values():
+        yield from chain.verdict_problems(declared.folder, verdict, committed)
+    path = declared.folder / "results" / "verdicts.json"
+    for name in sorted(set(committed) - set(follows)):
+        yield f"{path}: {name} is no claim of the {declared.name} study; run {repro(declared.folder, 'judge')}"
+    counts = Counter(one.verdict for one in follows.values())
+    path = path.with_name("metrics.json")
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        said = None
+    if said != {name: counts[name] for name in judge.COLOURS}:
+        yield f"{path}: does not count the verdicts; run {repro(declared.folder, 'judge')}"
+
+
+def text_problems(declared: study.Study) -> Iterator[str]:
+    """verdicts.md says what the verdicts say."""
+    path, verdicts = declared.folder / "results" / "verdicts.md", report.read_verdicts(declared.folder)
+    if verdicts is None or not path.exists() or report.of_study(declared, verdicts) != path.read_text(encoding="utf-8"):
+        yield f"{path}: is not what the verdicts say; run {repro(declared.folder, 'report')}"
+
+
+def pictures(declared: study.Study) -> list[str]:
+    """The rooms that have a picture of the answer; the bundled study alone shows them."""
+    return glance.rooms(declared) if declared.name == "root" else []
+
+
+def picture_problems(declared: study.Study) -> Iterator[str]:
+    """The pictures of the answer show the results that are here."""
+    for room in pictures(declared):
+        path = declared.folder / "results" / glance.file_of(room)
+        remedy = f"run {repro(declared.folder, 'page')}"
+        try:
+            with Image.open(path) as shown, Image.open(io.BytesIO(glance.draw(declared, room))) as drawn:
+                ours, theirs = (np.asarray(one.convert("RGB"), float) for one in (shown, drawn))
+        except (OSError, UnidentifiedImageError, ReplicationError) as error:
+            yield f"{path}: cannot be compared ({error}); {remedy}"
+            continue
+        if ours.shape != theirs.shape or apart(ours, theirs) > PICTURE:
+            yield f"{path}: does not show the results that are here; {remedy}"
+
+
+def apart(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference between means of squares of two pictures (H, W, 3)."""
+    height, width = (side // BLOCK * BLOCK for side in a.shape[:2])
+    squares = (a - b)[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, -1)
+    return float(np.abs(squares.mean(axis=(1, 3))).max())

@@ -1,0 +1,202 @@
+"""What is committed, altered in a copy: each kind is noticed, also where the lock was made to agree with it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from replications import code, study
+from replications.judging import register
+from replications.reporting import glance
+from replications.trust import chain, verify
+from tests import tiny
+
+ROOT = tiny.ROOT
+ROOM = "vq_vae"
+REGISTERED = (ROOT / register.FILE).exists()
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch) -> Path:
+    """A copy of all that `verify` looks at of the bundled study; the working directory."""
+    for file in ("params.yaml", "dvc.lock", "data.dvc", "README.md", *[register.FILE.name] * REGISTERED):
+        shutil.copy(ROOT / file, tmp_path / file)
+    for folder in ("results", "real/results", "paper/results", "replications"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    small = min((path for path in (ROOT / verify.BUNDLED).rglob("*") if path.is_file()), key=lambda p: p.stat().st_size)
+    (tmp_path / verify.BUNDLED / small.parent.name).mkdir(parents=True)
+    shutil.copy(small, tmp_path / verify.BUNDLED / small.parent.name / small.name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(code, "PACKAGE", tmp_path / "replications")
+    return tmp_path
+
+
+def agree(tree: Path, path: Path, before: str) -> None:
+    """Has the lock say of a file or folder what it is now: a forger who knows DVC."""
+    lock = tree / "dvc.lock"
+    now = chain.md5_of_folder(path) if path.is_dir() else chain.md5(path)
+    text = lock.read_text(encoding="utf-8")
+    assert before in text
+    lock.write_text(text.replace(before, now), encoding="utf-8")
+
+
+def altered_summary(tree: Path) -> None:
+    forge(tree, tree / "results" / ROOM / "summary.csv", "laplacian_variance,", "laplacian_variance,9")
+
+
+def altered_curves(tree: Path) -> None:
+    path = tree / "results" / ROOM / "curves.csv"
+    *_, last = path.read_text(encoding="utf-8").splitlines()
+    forge(tree, path, last, f"{last}1")
+
+
+def altered_metrics(tree: Path) -> None:
+    path = tree / "results" / ROOM / "metrics.json"
+    name, value = next(iter(json.loads(path.read_text(encoding="utf-8")).items()))
+    forge(tree, path, f'"{name}": {value}', f'"{name}": {value + 1}')
+
+
+def altered_counts(tree: Path) -> None:
+    path = tree / "results" / "metrics.json"
+    n = json.loads(path.read_text(encoding="utf-8"))["replicated"]
+    forge(tree, path, f'"replicated": {n}', f'"replicated": {n + 1}')
+
+
+def altered_text(tree: Path) -> None:
+    forge(tree, tree / "results" / "verdicts.md", "# Verdicts of the", "# Verdict of the")
+
+
+def altered_verdict(tree: Path) -> None:
+    path = tree / "results" / "verdicts.json"
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    before = chain.md5(path)
+    entries[0]["effect"] += 0.1
+    path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    agree(tree, path, before)
+
+
+def invented_verdict(tree: Path) -> None:
+    path = tree / "results" / "verdicts.json"
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    before = chain.md5(path)
+    path.write_text(
+        json.dumps([*entries, {**entries[0], "id": "invented"}], indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    agree(tree, path, before)
+
+
+def altered_picture(tree: Path) -> None:
+    path = tree / "results" / "at_a_glance_causes.png"
+    before = chain.md5(path)
+    with Image.open(path) as picture:
+        moved = picture.convert("RGB")
+    moved.paste("white", (300, 100, 320, 120))
+    moved.paste("red", (300, 100, 320, 120))
+    moved.save(path)
+    agree(tree, path, before)
+
+
+def moved_point(tree: Path) -> None:
+    """The picture of other scores: one cell's blur is a tenth larger."""
+    path = tree / "results" / "causes" / "summary.csv"
+    rows, text = tiny.read_rows(path), path.read_text(encoding="utf-8")
+    row = next(one for one in rows if (one["variant"], one["instrument"]) == ("kl_adversary", "blur"))
+    row |= {key: str(float(row[key]) + 0.1) for key in ("mean", "low", "high")}
+    tiny.write_rows(path, rows)
+    drawn, picture = glance.draw(study.load("."), "causes"), tree / "results" / "at_a_glance_causes.png"
+    path.write_text(text, encoding="utf-8")
+    before = chain.md5(picture)
+    picture.write_bytes(drawn)
+    agree(tree, picture, before)
+
+
+def altered_environment(tree: Path) -> None:
+    forge(tree, tree / "results" / ROOM / "environments.json", '"cpu": "', '"cpu": "the new ')
+
+
+def dropped_run(tree: Path) -> None:
+    path = tree / "results" / ROOM / "runs.csv"
+    rows, before = tiny.read_rows(path), chain.md5(path)
+    tiny.write_rows(path, rows[1:])
+    agree(tree, path, before)
+
+
+def undeclared_run(tree: Path) -> None:
+    path = tree / "results" / ROOM / "runs.csv"
+    rows, before = tiny.read_rows(path), chain.md5(path)
+    tiny.write_rows(path, [*rows, {**rows[0], "seed": "99"}])
+    agree(tree, path, before)
+
+
+def altered_object(tree: Path) -> None:
+    (path,) = (one for one in (tree / verify.BUNDLED).rglob("*") if one.is_file())
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+
+
+def altered_score(tree: Path) -> None:
+    path = tree / "results" / ROOM / "scores.csv"
+    rows = tiny.read_rows(path)
+    row = next(one for one in rows if one["snapshot"] == "1")
+    row["score"] = f"{float(row['score']) * 1.01:.6g}"
+    before = chain.md5(path)
+    tiny.write_rows(path, rows)
+    agree(tree, path, before)
+
+
+def forge(tree: Path, path: Path, old: str, new: str) -> None:
+    before, text = chain.md5(path), path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    agree(tree, path, before)
+
+
+def problems() -> dict[str, tuple[str, ...]]:
+    """What does not follow, by the kind of thing."""
+    found = [*verify.suite(), *verify.of_study(study.load("."))]
+    return {one.what: one.problems for one in found if one.problems}
+
+
+ALTERED = {
+    altered_summary: "results/vq_vae/summary.csv: does not follow from scores.csv",
+    altered_curves: "results/vq_vae/curves.csv: does not follow from scores.csv",
+    altered_metrics: "results/vq_vae/metrics.json: does not follow from scores.csv",
+    altered_counts: "results/metrics.json: does not count the verdicts",
+    altered_text: "results/verdicts.md: is not what the verdicts say",
+    altered_verdict: "effect is",
+    invented_verdict: "invented is no claim of the root study",
+    altered_picture: "results/at_a_glance_causes.png: does not show the results that are here",
+    moved_point: "results/at_a_glance_causes.png: does not show the results that are here",
+    altered_environment: "results/vq_vae/environments.json",
+    dropped_run: "was not measured",
+    undeclared_run: "seed 99 is not declared",
+    altered_object: "its name says",
+    altered_score: "results/vq_vae/summary.csv: does not follow from scores.csv",
+}
+
+
+@pytest.mark.parametrize("alter", ALTERED, ids=lambda alter: alter.__name__)
+def test_what_was_altered_is_named(tree, alter):
+    alter(tree)
+    found = problems()
+    assert any(ALTERED[alter] in problem for of_kind in found.values() for problem in of_kind), found
+
+
+def test_an_untouched_copy_follows(tree):
+    assert problems() == {}
+
+
+def test_the_command_says_what_it_looked_at_and_exits_by_what_it_found(tree, capsys):
+    assert verify.main(["--study", "."]) == 0
+    said = capsys.readouterr().out
+    assert "ok      root: " in said
+    assert said.endswith("everything follows from what it is made of\n")
+    altered_text(tree)
+    assert verify.main(["--study", ".", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told.keys() == {"suite", "root"}
+    assert [one["what"] for one in told["root"] if one["problems"]] == ["text of verdicts.md against the verdicts"]
