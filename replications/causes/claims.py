@@ -374,7 +374,7 @@ CLAIMS = (
         checks=ADVERSARY,
         does_not_hold={
             "root": "draws for one code have {kl_adversary.diversity_share:.0%} of the true variance, those of the "
-            "energy score {kl_energy.diversity_share:.0%} (`kl_energy`). The L2 term beside the adversary rewards draws "
+            "energy score {kl_energy.diversity_share:.0%} (`kl_energy`). L2 beside the adversary rewards draws "
             "that agree; an adversary without it was not tested"
         },
     ),
