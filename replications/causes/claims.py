@@ -208,7 +208,7 @@ CLAIMS = (
         checks=(certain("kl_l1"),),
     ),
     Claim(
-        id="l1_blurs_less_than_l2",
+        id="from_the_same_codes_l1_blurs_less_than_l2",
         replication="causes",
         statement="Out of the same codes, L1 makes a sharper decoder than L2.",
         source="Isola et al. 2017, section 3.3",

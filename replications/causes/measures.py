@@ -163,15 +163,15 @@ PLOT = Plot(
         "codes_l2": ("codebook", "L2"),
     },
     SLOPE,
-    "best L2 decoder,\nfitted on the tuning seed",
+    "best L2 decoder (tuning seed)",
 )
 GLANCE = {
     "photograph": "photo",
-    "nothing lost:\nL2": "lossless l2",
-    "KL term: the\nbest under L2": "best kl_l2",
+    "nothing\nlost: L2": "lossless l2",
+    "KL term:\nbest L2": "best kl_l2",
     "KL term:\nL2": "kl l2",
-    "KL term:\nenergy score": "kl energy",
-    "KL term:\nL2 + adversary": "kl adversary",
+    "KL term:\nenergy": "kl energy",
+    "KL term: L2\n+ adversary": "kl adversary",
 }
 """Title → column of the sample sheet, of the picture in the README."""
 

@@ -12,7 +12,7 @@ STUDY = "root"
 SAID: Mapping[str, str] = {
     "holds": "It holds:",
     "does not hold": "The opposite was expected:",
-    "open": "It is open:",
+    "open": "It is open; an effect in brackets could not be tested:",
 }
 """What became of an idea, before the claims that decide it."""
 DECIDED = ("replicated", "contradicted", "negligible")
@@ -78,7 +78,9 @@ def _p(verdict: Mapping) -> float:
 
 def _told(verdict: Mapping) -> str:
     """A claim, what came out and how much."""
-    return f'"{escaped(verdict["statement"])}" *{verdict["verdict"]}*, {_effect(verdict)}.'
+    effect = _effect(verdict)
+    effect = f"({effect})" if verdict["verdict"] == "untestable" else effect
+    return f'"{escaped(verdict["statement"])}" *{verdict["verdict"]}*, {effect}.'
 
 
 def _cell(verdict: Mapping, signs: Mapping[str, str]) -> str:

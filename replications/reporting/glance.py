@@ -54,8 +54,10 @@ def draw(declared: study.Study, room: str) -> bytes:
     columns = sheet.strips | (known(sheet) if "labels" in sheet.strips else {})
     plot: Plot | None = getattr(shown, "PLOT", None)
     width, strip = max(6.5, 1.3 * len(shown.GLANCE)), 1.3 * ROWS + 0.5
-    figure = plt.figure(figsize=(width, strip + (3.4 if plot else 0)), dpi=110, layout="constrained")
-    grid = figure.add_gridspec(2 if plot else 1, len(shown.GLANCE), height_ratios=(3.4, strip) if plot else None)
+    above = 3.6 if plot else 0.0
+    figure = plt.figure(figsize=(width, strip + above), dpi=110)
+    grid = figure.add_gridspec(2 if plot else 1, len(shown.GLANCE), height_ratios=(above, strip) if plot else None)
+    figure.subplots_adjust(0.09 if plot else 0.01, 0.01, 0.98, 0.98 if plot else 0.88, 0.04, 0.42)
     if plot:
         points = {name: point for name, point in plot.points.items() if name in declared.variants[room]}
         _points(figure.add_subplot(grid[0, :]), replace(plot, points=points), _summary(declared, room))
@@ -99,7 +101,7 @@ def _points(axes: Axes, plot: Plot, scores: Mapping[tuple[str, str], Mapping[str
         for loss, marker in markers.items()
     ]
     entries.append(Line2D([], [], color="#808080", linestyle="dotted", label=plot.line))
-    axes.legend(handles=entries, fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.legend(handles=entries, fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0.08, 1.0), ncols=2)
 
 
 def _summary(declared: study.Study, room: str) -> dict[tuple[str, str], dict[str, float]]:
