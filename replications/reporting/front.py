@@ -12,7 +12,7 @@ STUDY = "root"
 SAID: Mapping[str, str] = {
     "holds": "It holds:",
     "does not hold": "The opposite was expected:",
-    "open": "It is open; an effect in brackets could not be tested:",
+    "open": "Open:",
 }
 """What became of an idea, before the claims that decide it."""
 DECIDED = ("replicated", "contradicted", "negligible")
@@ -20,9 +20,8 @@ HEADLINES = 10
 PER_EXPLANATION = 2
 NOT_REPLICATED = 5
 RULE = (
-    f"Chosen by rule: for each explanation the {PER_EXPLANATION} claims with the smallest p value that the bundled "
-    "study decided, that had settled and that were made before its scores were known, decisive ones first; then the "
-    "next of all."
+    f"Chosen by rule: for each explanation the {PER_EXPLANATION} settled claims with the smallest p, made before the "
+    "scores were known, decisive ones first; then the next of all."
 )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -20,7 +21,7 @@ from replications.judging.explanations import EXPLANATIONS
 from replications.judging.ideas import IDEAS
 from replications.judging.verdicts import MEANS
 from replications.measuring import sheets
-from replications.reporting import page, report
+from replications.reporting import glance, page, report
 from tests import tiny
 from tests.reporting import test_report
 
@@ -155,7 +156,7 @@ def test_the_explanations_say_what_would_count_and_what_was_shown(small):
     assert "Against it: <code>is_replicated</code> in root and real." in shown
     answer = small.split('<ul class="answer">')[1].split("</header>")[0]
     for idea in IDEAS:
-        assert idea.open in answer, "no claim of the room that decides it is there"
+        assert str(escape(idea.open)) in answer, "no claim of the room that decides it is there"
 
 
 def test_withdrawn_claims_are_listed_with_their_reasons(small):
@@ -288,7 +289,7 @@ def test_damaged_results_are_named_with_a_remedy(name, content, expected, tmp_pa
 
 
 def test_colours_that_are_no_label_are_not_taken_for_one():
-    with pytest.raises(page.PageError, match="other colours than world"):
+    with pytest.raises(glance.GlanceError, match="other colours than world"):
         page.known(shown({"labels": np.full((8, 32, 32, 3), 7, np.uint8)}))
 
 
