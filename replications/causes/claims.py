@@ -9,7 +9,6 @@ range of intensities in the distance to a photograph.
 
 from math import log, sqrt
 
-from replications.causes.measures import SHARPNESS
 from replications.judging.checks import learned
 from replications.judging.claims import Check, Claim, Deviation, PublishedTable
 from replications.judging.explanations import Cause
@@ -19,6 +18,7 @@ VARIED = "how a code loses information, and by which loss its decoder learns"
 """In a few words, for the list of the replications."""
 
 SHARPER, TENTH = log(1.25), log(1.1)
+SHARPNESS = "laplacian_variance"
 EDGES = "gradient_energy"
 """What judges an adversary: noise, which passes for sharpness by the Laplacian, hardly moves it."""
 OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": TENTH}
