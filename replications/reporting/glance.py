@@ -23,7 +23,8 @@ from replications.measuring.curves import Plot
 
 ROWS = 3
 """Of a sample sheet's eight."""
-COLOURS = ("#808080", "#2f7fc1", "#d0672c", "#23895a", "#9a5fb5", "#8a7a2c", "#404040")
+GREY = "#808080"
+LINES = ("#2f7fc1", "#d0672c", "#23895a", "#9a5fb5", "#8a7a2c")
 MARKERS = ("o", "s", "^", "D")
 
 
@@ -76,7 +77,7 @@ def draw(declared: study.Study, room: str) -> bytes:
 
 def _points(axes: Axes, plot: Plot, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
     """A point with its intervals for each variant: what it is made by in colour, how it is trained by its marker."""
-    colours = dict(zip(dict.fromkeys(way for way, _ in plot.points.values()), COLOURS, strict=False))
+    colours = dict(zip(dict.fromkeys(way for way, _ in plot.points.values()), (GREY, *LINES), strict=False))
     markers = dict(zip(dict.fromkeys(loss for _, loss in plot.points.values()), MARKERS, strict=False))
     right = 0.0
     for variant, (way, loss) in plot.points.items():
@@ -90,8 +91,8 @@ def _points(axes: Axes, plot: Plot, scores: Mapping[tuple[str, str], Mapping[str
             x["mean"], y["mean"], y_error, x_error, color=colours[way], marker=markers[loss], markersize=7, capsize=2
         )
         right = max(right, x["mean"])
-    axes.axline((0, 0), slope=plot.slope, color="#808080", linewidth=1, linestyle="dotted")
-    axes.axhline(0, color="#808080", linewidth=1)
+    axes.axline((0, 0), slope=plot.slope, color=GREY, linewidth=1, linestyle="dotted")
+    axes.axhline(0, color=GREY, linewidth=1)
     axes.set(xlabel=plot.x_label, ylabel=plot.y_label, xlim=(-0.05 * right, 1.12 * right))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
@@ -100,7 +101,7 @@ def _points(axes: Axes, plot: Plot, scores: Mapping[tuple[str, str], Mapping[str
         Line2D([], [], color="#000000", marker=marker, linestyle="", label=loss, fillstyle="none")
         for loss, marker in markers.items()
     ]
-    entries.append(Line2D([], [], color="#808080", linestyle="dotted", label=plot.line))
+    entries.append(Line2D([], [], color=GREY, linestyle="dotted", label=plot.line))
     axes.legend(handles=entries, fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0.08, 1.0), ncols=2)
 
 

@@ -30,15 +30,13 @@ from replications.judging import claims, ideas, verdicts
 from replications.judging.explanations import EXPLANATIONS, findings
 from replications.measuring import sheets
 from replications.reporting import front, glance, report
-from replications.reporting.glance import known, measures
+from replications.reporting.glance import GREY, LINES, known, measures
 from replications.results import write_bytes, write_text
 from replications.statistics import detectable
 
 QUESTION = "Why is a VAE’s output blurred while a GAN’s is crisp?"
 INK = "#010203"
 """Stands for the colour of the text around a plot: what is readable on white and what is on black are two colours."""
-GREY = "#808080"
-LINES = ("#2f7fc1", "#d0672c", "#23895a", "#9a5fb5", "#8a7a2c")
 INPUTS = 4
 """Of a sample sheet's eight, on the page."""
 

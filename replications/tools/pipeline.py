@@ -4,7 +4,6 @@ A study's stages follow from its params.yaml: which replications it declares, an
 stands in code.json, so that the template names no file of the package.
 """
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import jinja2
 
 from replications import command, study
 from replications.needs import dataset_of, reads
+from replications.reporting import glance
 from replications.results import write_text
 
 TEMPLATE = Path(__file__).parent / "dvc.yaml.jinja"
@@ -69,9 +69,5 @@ def render(declared: study.Study) -> str:
         data=[DataSet(key) for key in dict.fromkeys([*read, *datasets.values()])],
         read=list(dict.fromkeys(read)),
         reads={name: reads(name) for name in declared.variants},
-        glances=[
-            name
-            for name in declared.variants
-            if hasattr(importlib.import_module(f"replications.{name}.measures"), "GLANCE")
-        ],
+        glances=[glance.file_of(room) for room in glance.rooms(declared)],
     )
