@@ -34,13 +34,13 @@ class NetsError(ReplicationError):
     """A run without weights, or nets that draw no samples."""
 
 
-def load(replication: str, variant: str, seed: int = 1, folder: str | Path = ".") -> Any:
+def load(replication: str, variant: str, seed: int | None = None, folder: str | Path = ".") -> Any:
     """The nets of a finished run, as a Keras model.
 
     Args:
         replication: such as vae_vs_gan.
         variant: an arm of it, such as gan.
-        seed: one of the study's.
+        seed: one of the replication's; None: the first.
         folder: the study's; `.` is the bundled one.
 
     Raises:
@@ -52,9 +52,12 @@ def load(replication: str, variant: str, seed: int = 1, folder: str | Path = "."
     if variant not in known:
         hint = command.did_you_mean(variant, known) or f"known are {', '.join(known)}"
         raise NetsError(f"{variant}: {replication} of the {declared.name} study has no such variant; {hint}")
-    if seed not in declared.seeds:
-        seeds = ", ".join(map(str, declared.seeds))
-        raise NetsError(f"seed {seed}: the {declared.name} study has the seeds {seeds}; name one of them")
+    seed = declared.seeds_of(replication)[0] if seed is None else seed
+    if seed not in declared.seeds_of(replication):
+        seeds = ", ".join(map(str, declared.seeds_of(replication)))
+        raise NetsError(
+            f"seed {seed}: {replication} of the {declared.name} study has the seeds {seeds}; name one of them"
+        )
     path = runs.folder(declared, study.Run(replication, variant, seed, known[variant]))
     train = f"`python -m replications train {replication} --only {variant} --study {declared.folder}`"
     if not (path / "facts.json").exists():
@@ -106,7 +109,9 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m replications sample",
         description="Draws samples from a trained net's prior N(0, I), as a sheet of pictures.",
     )
-    parser.add_argument("run", metavar="REPLICATION/VARIANT[/SEED]", help="a finished run; seed 1 if none is named")
+    parser.add_argument(
+        "run", metavar="REPLICATION/VARIANT[/SEED]", help="a finished run; the first seed if none is named"
+    )
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     parser.add_argument("--n", type=int, default=64, help="how many (default: 64)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
@@ -121,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
     named = re.fullmatch(r"(\w+)/(\w+)(?:/([0-9]{1,10}))?", arguments.run)
     if named is None:
         raise NetsError(f"{arguments.run}: expected the name of a run; say vae_vs_gan/gan/1, for example")
-    model = load(named[1], named[2], int(named[3] or 1), arguments.study)
+    model = load(named[1], named[2], int(named[3]) if named[3] else None, arguments.study)
     if not hasattr(model, "decode") or not hasattr(model.p, "latent_size"):
         raise NetsError(f"{arguments.run}: its net has no prior to draw from; take a VAE or a GAN, vae_vs_gan/gan/1")
     pictures = samples(model, arguments.n, arguments.seed)

@@ -8,7 +8,7 @@ import importlib
 import re
 import reprlib
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import UnionType
@@ -120,26 +120,28 @@ class Readers(BaseModel):
     """Data set → the reader of its labels."""
 
 
+def _seeds(seeds: list[int]) -> list[int]:
+    twice = sorted({s for s in seeds if seeds.count(s) > 1})
+    if twice:
+        raise ValueError(f"seed {twice[0]} is declared twice; each seed is one run, name it once")
+    if seeds and min(seeds) < 0:
+        raise ValueError(f"seed {min(seeds)} is negative; seeds are whole numbers from 0")
+    if seeds and max(seeds) > MAX_SEED:
+        raise ValueError(f"seed {max(seeds)} is too large; seeds are whole numbers up to {MAX_SEED}")
+    return seeds
+
+
+Seeds = Annotated[list[int], AfterValidator(_seeds)]
+
+
 class _Head(BaseModel):
     """The part of params.yaml that belongs to no room."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    seeds: list[int] = Field(min_length=1)
-    tuning_seeds: list[int]
+    seeds: Seeds = Field(min_length=1)
+    tuning_seeds: Seeds
     readers: Readers
-
-    @field_validator("seeds", "tuning_seeds")
-    @classmethod
-    def _seeds(cls, seeds: list[int]) -> list[int]:
-        twice = sorted({s for s in seeds if seeds.count(s) > 1})
-        if twice:
-            raise ValueError(f"seed {twice[0]} is declared twice; each seed is one run, name it once")
-        if seeds and min(seeds) < 0:
-            raise ValueError(f"seed {min(seeds)} is negative; seeds are whole numbers from 0")
-        if seeds and max(seeds) > MAX_SEED:
-            raise ValueError(f"seed {max(seeds)} is too large; seeds are whole numbers up to {MAX_SEED}")
-        return seeds
 
     @model_validator(mode="after")
     def _disjoint(self):
@@ -147,6 +149,14 @@ class _Head(BaseModel):
         if both:
             raise ValueError(f"seed {both[0]} is a tuning seed; report on seeds that nothing was tuned on")
         return self
+
+
+class _OwnSeeds(BaseModel):
+    """The part of a replication's section that is no hyper-parameter."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    seeds: Seeds = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,9 @@ class Study:
     readers: Readers
     variants: dict[str, dict[str, RunParams]]
     """replication → variant → the room's Params."""
+    own_seeds: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """replication → reporting seeds, where they are not the study's: fresh ones, once a claim was changed after its
+    runs had been seen."""
 
     @property
     def name(self) -> str:
@@ -168,7 +181,22 @@ class Study:
     def runs(self, replication: str) -> list[Run]:
         """The declared runs, seed by seed, so that an interrupted study holds whole pairs."""
         variants = self.variants_of(replication)
-        return [Run(replication, v, seed, params) for seed in self.seeds for v, params in variants.items()]
+        return [
+            Run(replication, v, seed, params) for seed in self.seeds_of(replication) for v, params in variants.items()
+        ]
+
+    def seeds_of(self, replication: str) -> tuple[int, ...]:
+        """The reporting seeds of one replication."""
+        return self.own_seeds.get(replication, self.seeds)
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """Every reporting seed, of whatever replication."""
+        return tuple(sorted({*self.seeds, *(seed for seeds in self.own_seeds.values() for seed in seeds)}))
+
+    def with_seeds(self, seeds: tuple[int, ...], folder: Path) -> "Study":
+        """The same study in another folder, every replication of it on other seeds."""
+        return replace(self, folder=folder, seeds=seeds, own_seeds={})
 
     def variants_of(self, replication: str) -> dict[str, RunParams]:
         """Variant → Params of one replication."""
@@ -180,8 +208,17 @@ class Study:
         return self.variants[replication]
 
     def nets(self, seed: int) -> Path:
-        """Where the nets lie that instruments judge the runs of a seed with."""
+        """Where the nets lie that were trained with one of the study's seeds."""
         return self.folder / "readers" / str(seed)
+
+    def nets_of(self, replication: str, seed: int) -> Path:
+        """Where the nets lie that instruments judge the runs of a replication's seed with.
+
+        The run of the study's seed s is judged by the nets of seed s. The run of the i-th seed of a replication's own
+        is judged by the nets of the study's i-th, from the first again after the last.
+        """
+        place = self.seeds_of(replication).index(seed)
+        return self.nets(self.seeds[place % len(self.seeds)])
 
     @property
     def params_file(self) -> Path:
@@ -221,7 +258,21 @@ def load(folder: str | Path) -> Study:
         tuning_seeds=tuple(head.tuning_seeds),
         readers=head.readers,
         variants={name: _variants(name, section, path) for name, section in rooms.items()},
+        own_seeds={
+            name: _own_seeds(name, section["seeds"], head, path)
+            for name, section in rooms.items()
+            if "seeds" in section
+        },
     )
+
+
+def _own_seeds(replication: str, said: Any, head: _Head, path: Path) -> tuple[int, ...]:
+    where = f"{path}: {replication}"
+    seeds = _checked(_OwnSeeds, {"seeds": said}, where).seeds
+    tuned = sorted(set(seeds) & set(head.tuning_seeds))
+    if tuned:
+        raise StudyError(f"{where}.seeds: seed {tuned[0]} is a tuning seed; report on seeds that nothing was tuned on")
+    return tuple(seeds)
 
 
 def unchecked(path: Path) -> Any:
@@ -243,7 +294,7 @@ def _variants(replication: str, section: Any, path: Path) -> dict[str, RunParams
             f"{where}: expected a section with its variants, such as variants: {{l1: {{…}}}}, got {_said(variants)}; "
             "add them there"
         )
-    shared = {key: value for key, value in section.items() if key != "variants"}
+    shared = {key: value for key, value in section.items() if key not in ("variants", "seeds")}
     schema = importlib.import_module(f"replications.{replication}.params").Params
     for name, overrides in variants.items():
         if not isinstance(name, str) or not name.isidentifier():

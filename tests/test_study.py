@@ -61,6 +61,20 @@ def test_a_study_declares_every_variant_with_every_seed(tiny_study):
     assert declared[0].params.epochs == declared[1].params.epochs == 1
 
 
+def test_a_replication_may_have_seeds_of_its_own(tmp_path):
+    """Fresh ones, once a claim was changed after its runs; nets that judge are the study's, each in its turn."""
+    content = tiny.params(pix2pix={**tiny.PIX2PIX, "seeds": [6, 7, 8]}, vq_vae=tiny.VQ_VAE)
+    declared = study.load(tiny.write_params(tmp_path, content))
+    assert [run.seed for run in declared.runs("pix2pix")] == [6, 6, 7, 7, 8, 8]
+    assert [run.seed for run in declared.runs("vq_vae")] == [1, 1, 2, 2]
+    assert declared.seeds_of("pix2pix") == (6, 7, 8)
+    assert declared.all_seeds == (1, 2, 6, 7, 8)
+    assert [declared.nets_of("pix2pix", seed).name for seed in (6, 7, 8)] == ["1", "2", "1"]
+    assert declared.nets_of("vq_vae", 2) == declared.nets(2)
+    other = declared.with_seeds((11, 12), tmp_path / "other")
+    assert {run.seed for room in ("pix2pix", "vq_vae") for run in other.runs(room)} == {11, 12}
+
+
 def test_a_study_declares_the_readers_that_its_rooms_need_and_no_others(tmp_path):
     both = study.load(tiny.write_params(tmp_path / "both", with_classifier())).readers
     assert both.segmentation.dataset == "facade_world-tiny"
@@ -110,7 +124,7 @@ def test_committed_studies_load_and_declare_whole_runs(name):
     declared = study.load(tiny.ROOT / name)
     for replication, variants in declared.variants.items():
         declared_runs = declared.runs(replication)
-        assert len({run.name for run in declared_runs}) == len(variants) * len(declared.seeds)
+        assert len({run.name for run in declared_runs}) == len(variants) * len(declared.seeds_of(replication))
         for run in declared_runs:
             assert run.params == type(run.params)(**run.params.model_dump())
 
@@ -118,9 +132,9 @@ def test_committed_studies_load_and_declare_whole_runs(name):
 @pytest.mark.parametrize("name", STUDIES)
 def test_committed_studies_report_on_five_seeds_that_nothing_was_tuned_on(name):
     declared = study.load(tiny.ROOT / name)
-    assert len(declared.seeds) >= 5
+    assert all(len(declared.seeds_of(replication)) >= 5 for replication in declared.variants)
     assert declared.tuning_seeds
-    assert not set(declared.seeds) & set(declared.tuning_seeds)
+    assert not set(declared.all_seeds) & set(declared.tuning_seeds)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -179,6 +193,11 @@ def test_tables_metrics_and_curves_name_only_variants_that_a_study_declares(room
         pytest.param(tiny.params(seeds=[True]), ["seeds.0 = True", "integer"], id="seed-is-bool"),
         pytest.param(tiny.params(seeds=3), ["seeds = 3", "list"], id="seeds-is-a-number"),
         pytest.param(tiny.params(seeds=None), ["seeds = None", "list"], id="seeds-is-null"),
+        pytest.param(changed(seeds=[]), ["pix2pix", "seeds = []", "at least 1 item"], id="no-own-seeds"),
+        pytest.param(changed(seeds=[6, 6]), ["pix2pix", "seed 6 is declared twice"], id="double-own-seed"),
+        pytest.param(changed(seeds=[6, 101]), ["pix2pix.seeds", "seed 101 is a tuning seed"], id="tuned-own-seed"),
+        pytest.param(changed(seeds="6"), ["pix2pix", "seeds = '6'", "list"], id="own-seeds-are-text"),
+        pytest.param(changed(seeds=None), ["pix2pix", "seeds = None", "list"], id="own-seeds-are-null"),
         pytest.param(tiny.params(sedes=[1]), ["unknown key 'sedes'", "did you mean 'seeds'?"], id="misspelt-head"),
         pytest.param(
             tiny.params(pix2pixx={}), ["unknown key 'pix2pixx'", "did you mean 'pix2pix'?"], id="misspelt-section"

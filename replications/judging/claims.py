@@ -122,7 +122,7 @@ class Claim:
     smallest_effect: float
     """The smallest effect that would matter, on the predicate's scale; negative: a margin that may be lost."""
     unit: str
-    """What the effect is counted in, in words."""
+    """What the effect is counted in, in words; or a sentence, with {} where the number stands."""
     published: str | None = None
     also: Mapping[str, float] = field(default_factory=dict)
     """Other instruments for the same comparison → the smallest effect by each. "-name": see `with_instrument`."""

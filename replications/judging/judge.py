@@ -53,11 +53,16 @@ def judge(declared: study.Study) -> list[verdicts.Verdict]:
             f"{declared.params_file}: no claim is about a study called {declared.name!r}; studies are named by their "
             "folder, the bundled one by `--study .` in the repository's folder"
         )
-    for warning in verdicts.preflight(of_rooms, len(declared.seeds)):
-        print(f"warning: {warning}")
+    by_room: dict[str, list[Claim]] = {}
+    for claim in of_rooms:
+        by_room.setdefault(claim.replication, []).append(claim)
+    for room, claims in by_room.items():
+        for warning in verdicts.preflight(claims, len(declared.seeds_of(room))):
+            print(f"warning: {room}: {warning}")
     scores = {name: read_scores(declared, name) for name in declared.variants}
     told = register.registered(declared, of_rooms)
-    return verdicts.judge(of_rooms, scores, declared.seeds, declared.name, told)
+    seeds = {name: declared.seeds_of(name) for name in declared.variants}
+    return verdicts.judge(of_rooms, scores, seeds, declared.name, told)
 
 
 def claims_of(declared: study.Study) -> list[Claim]:

@@ -431,6 +431,9 @@ def needs_reason(book: Book, state: State) -> list[str]:
                 asking.append(f"{change.in_words}, after its runs")
         elif change.field in ("seeds", "tuning_seeds") and change.old is not None:
             asking.extend([change.in_words] * any(change.subject == f"study {name}" for name, _ in runs))
+        elif change.field.endswith(".seeds"):  # of a replication: its runs may have been seen
+            there = {(f"study {name}", f"{replication}.seeds") for name, replication in runs}
+            asking.extend([change.in_words] * ((change.subject, change.field) in there))
     return asking
 
 
@@ -546,6 +549,8 @@ class Standing:
     """What was changed after its runs, and by which entry."""
     reasons: tuple[Entry, ...] = ()
     """By which entries the reason why it does not hold was written after its runs; no verdict depends on it."""
+    reworded: tuple[tuple[Entry, tuple[str, ...]], ...] = ()
+    """How, and by which entry, the words that its effect is told in were changed after its runs; likewise."""
     unregistered: tuple[str, ...] = ()
     """What is otherwise here than in the last entry."""
     broken: str = ""
@@ -570,6 +575,8 @@ class Standing:
             said.append(f"{'first registered before them' if self.changed else 'registered before its runs'} {place}")
             if self.earlier:
                 said[-1] += ", after earlier runs of the same arms"
+        if self.reworded:
+            said.append("reworded after them: " + ", ".join(f"{', '.join(w)} ({e.place})" for e, w in self.reworded))
         if self.reasons:
             said.append(f"the reason why it does not hold was written after them ({self.reasons[-1].place})")
         return "; ".join(said)
@@ -604,17 +611,19 @@ def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
         return Standing()
     of_entries = [_of_arms(state.get(key), ever) for state in book.states]
     there = next((n for n, known in enumerate(of_entries) if runs.items() & known.items()), len(history))
-    changed, reasons, written = [], [], first
+    changed, reworded, reasons, written = [], [], [], first
     for number in range(first + 1, len(history)):
-        told, reason = _told(history[number - 1], history[number])
+        told, words, reason = _told(history[number - 1], history[number])
         if told and number < there:
             written = number
         elif told:
             changed.append((book.entries[number], told))
+        if words and number >= there:
+            reworded.append((book.entries[number], words))
         if reason and number >= there:
             reasons.append(book.entries[number])
     now = {**own, ("claims", name_of(claim)): content(claim)}
-    told, reason = _told(history[-1], _said(now, name, name_of(claim), arms))
+    told, words, reason = _told(history[-1], _said(now, name, name_of(claim), arms))
     return Standing(
         first=book.entries[first],
         before=first < there,
@@ -622,7 +631,8 @@ def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
         known=bool(runs),
         changed=tuple(changed),
         reasons=tuple(reasons),
-        unregistered=(*told, *reason),
+        reworded=tuple(reworded),
+        unregistered=(*told, *words, *reason),
     )
 
 
@@ -663,11 +673,14 @@ def _said(state: State, name: str, claim: str, arms: set[str]) -> dict[str, Any]
     }
 
 
-def _told(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What differs between two such, in words: what a verdict rests on, and the reason why it is known not to hold."""
+def _told(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tuple[str, ...], ...]:
+    """What differs between two such, in words.
+
+    Three parts: what a verdict rests on, the words that its effect is told in, the reason why it is known not to hold.
+    """
     if old is None or new is None:
-        return ((() if old == new else ("withdrawn",) if new is None else ("taken up again",)), ())
-    told, reason = [], []
+        return ((() if old == new else ("withdrawn",) if new is None else ("taken up again",)), (), ())
+    told, words, reason = [], [], []
     arms: dict[str, list[str]] = {}
     for field, was, is_ in differing(old, new):
         group, _, rest = field.partition(".")
@@ -676,9 +689,9 @@ def _told(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tuple
             pair = in_pair(was, is_) if parameter else f"{'declared' if was is None else 'no longer declared'}"
             arms.setdefault(f"{parameter or 'arm'} {pair}", []).append(arm)
         else:
-            (reason if field == "reason" else told).append(f"{field} {in_pair(was, is_)}")
+            {"reason": reason, "unit": words}.get(field, told).append(f"{field} {in_pair(was, is_)}")
     told += [f"{change} in {', '.join(names)}" for change, names in arms.items()]
-    return tuple(told), tuple(reason)
+    return tuple(told), tuple(words), tuple(reason)
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,12 @@ def number(value: float | None, scale: Scale) -> str:
 def in_words(effect: float, interval: Sequence[float | None], unit: str, scale: Scale) -> str:
     """'1.95 [1.74, 2.19] times as sharp'."""
     low, high = (number(bound, scale) for bound in interval)
-    return f"{number(effect, scale)} [{low}, {high}] {unit}"
+    return of_unit(f"{number(effect, scale)} [{low}, {high}]", unit)
+
+
+def of_unit(numbers: str, unit: str) -> str:
+    """'1.95 times as sharp': the numbers before the unit or, where it is a sentence, in the place that it keeps, {}."""
+    return unit.replace("{}", numbers) if "{}" in unit else f"{numbers} {unit}"
 
 
 def deviations_in_short(deviations: Iterable[Mapping[str, str]]) -> str:

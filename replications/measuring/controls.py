@@ -51,7 +51,7 @@ def measure(declared: study.Study, replication: str) -> None:
     settle()  # before a process of the pool imports NumPy
     with ProcessPoolExecutor(CPU_COUNT, mp_context=get_context("forkserver")) as pool:
         same = pool.submit(fixed_scores, declared, replication)
-        pending = [pool.submit(scores_of, declared, replication, seed) for seed in declared.seeds]
+        pending = [pool.submit(scores_of, declared, replication, seed) for seed in declared.seeds_of(replication)]
         try:
             of_seeds = [together(same.result(), future.result()) for future in pending]
         except BrokenProcessPool:
@@ -60,7 +60,7 @@ def measure(declared: study.Study, replication: str) -> None:
                 f"{repro(declared.folder, f'controls@{replication}')} again"
             ) from None
     rows: list[dict[str, Any]] = []
-    for seed, scores in zip(declared.seeds, of_seeds, strict=True):
+    for seed, scores in zip(declared.seeds_of(replication), of_seeds, strict=True):
         for control, of_control in scores.items():
             for instrument, score in of_control.items():
                 if not math.isfinite(score):
@@ -81,7 +81,7 @@ def scores_of(declared: study.Study, replication: str, seed: int) -> Scores:
     if not hasattr(room, "controls"):
         return {}
     params = next(iter(declared.variants_of(replication).values()))
-    return room.controls(_data(declared, params.dataset), params, declared.nets(seed))
+    return room.controls(_data(declared, params.dataset), params, declared.nets_of(replication, seed))
 
 
 def fixed_scores(declared: study.Study, replication: str) -> Scores:

@@ -136,7 +136,7 @@ def scores_of_run(declared: study.Study, finished: runs.Finished) -> Measured:
     try:
         for share in run.params.snapshots:
             images, facts = runs.at(finished, share)
-            of_share = room.measure(images, facts, run.params, declared.nets(run.seed))
+            of_share = room.measure(images, facts, run.params, declared.nets_of(run.replication, run.seed))
             scores[share] = {name: float(score) for name, score in of_share.items()}
     except ArithmeticError as error:
         raise MeasureError(

@@ -46,7 +46,7 @@ class Columns:
 def write(study: Study, replication: str, results: Path) -> None:
     """Writes sheet.png and columns/ into a folder: the room's columns for the first declared seed."""
     room = importlib.import_module(f"replications.{replication}.measures")
-    first = [runs.read(study, run) for run in study.runs(replication) if run.seed == study.seeds[0]]
+    first = [runs.read(study, run) for run in study.runs(replication) if run.seed == study.seeds_of(replication)[0]]
     columns = room.sheet({finished.run.variant: finished.images for finished in first})
     save(columns, results / "columns")
     draw(columns, results / "sheet.png")

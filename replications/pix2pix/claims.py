@@ -167,7 +167,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Below("laplacian_variance", "l1", 1.0, "log_ratio"),
         smallest_effect=SHARPER,
-        unit="times as sharp are photographs as L1's outputs",
+        unit="photographs are {} times as sharp as L1's outputs",
         also=OTHER_SHARPNESS,
         deviations=EASIER,
         deviations_in={"paper": EASIER_AT_SIZE},
@@ -385,7 +385,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Below("lab_spread_ab", "l1", 1.0, "log_ratio"),
         smallest_effect=log(1.1),
-        unit="times as wide are photographs in a and b",
+        unit="photographs have {} times the spread of colours (a and b) of L1's outputs",
         also={"lab_spread_L": log(1.1)},
         deviations=EASIER,
         deviations_in={"paper": EASIER_AT_SIZE},
@@ -549,7 +549,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Below("shadow_step", "l2", 1.0, "log_ratio"),
         smallest_effect=SHARPER,
-        unit="times as steep as L2's is the edge of the shadow in photographs",
+        unit="in photographs the edge of the shadow is {} times as steep as in L2's outputs",
         deviations=(SHORT.hinders,),
         studies=("root",),
         checks=(*certain("l2"), AT_THE_MEAN),
@@ -563,7 +563,7 @@ CLAIMS = (
         explanation=("E2", "E3"),
         predicate=Greater("shadow_step", "l1_cgan", "l2", "log_ratio"),
         smallest_effect=SHARPER,
-        unit="times as steep as L2's is the edge of the shadow with the adversarial term",
+        unit="with the adversarial term the edge of the shadow is {} times as steep as L2's",
         deviations=HARDER,
         studies=("root",),
         checks=(*certain("l1_cgan"), *certain("l2"), AT_THE_MEAN),
@@ -582,7 +582,7 @@ CLAIMS = (
         does_not_hold={
             "root": (
                 "nearer to possible colours than the average in every seed, but by {effect}, a little less than the "
-                "smallest effect; walls are brown or streaked, not of one of the street's colours. Whether a longer "
+                "smallest effect; walls are brown or streaked, not of one of the facades' colours. Whether a longer "
                 "training makes them so: not tested"
             ),
         },

@@ -24,7 +24,7 @@ from replications.command import repro
 from replications.errors import ReplicationError
 from replications.judging import claims, register
 from replications.judging.explanations import EXPLANATIONS, findings
-from replications.judging.verdicts import MEANS, CheckResult, Verdict, deviations_in_short, in_words, number
+from replications.judging.verdicts import MEANS, CheckResult, Verdict, deviations_in_short, in_words, number, of_unit
 from replications.reporting import front
 from replications.results import environment_words, read_environments, read_runs, write_text
 from replications.statistics import mean_interval
@@ -640,7 +640,7 @@ def short(number: float) -> str:
 
 def smallest(verdict: Mapping) -> str:
     """The smallest effect that matters, in words."""
-    return f"{number(verdict['smallest_effect'], verdict['scale'])} {verdict['unit']}"
+    return of_unit(number(verdict["smallest_effect"], verdict["scale"]), verdict["unit"])
 
 
 def matters(verdict: Mapping) -> str:

@@ -142,7 +142,7 @@ def compare(declared: study.Study, outcome: workers.Outcome, row: dict[str, str]
 
 def judging(declared: study.Study, run: study.Run) -> study.Study:
     """The study, or one in .recheck/ that has the nets which judge the run, where they are not here."""
-    if not reads(run.replication) or declared.nets(run.seed).exists():
+    if not reads(run.replication) or declared.nets_of(run.replication, run.seed).exists():
         return declared
     return recheck.with_nets(declared, run.replication, (run.seed,))
 
@@ -182,7 +182,7 @@ def outside_the_spread(declared: study.Study, finished: runs.Finished):
     ours = measure.scores_of_run(judging(declared, run), finished).scores[1.0]
     scores = read_scores(declared, run.replication)
     for instrument in sorted(needed):
-        arm = scores.arm(run.variant, instrument, declared.seeds)
+        arm = scores.arm(run.variant, instrument, declared.seeds_of(run.replication))
         n = len(arm)
         half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * arm.std(ddof=1) * np.sqrt(1 + 1 / n) if n > 1 else np.inf
         half += 1e-5 * abs(arm.mean())  # scores are written with six digits

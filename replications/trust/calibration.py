@@ -201,6 +201,18 @@ DESIGNS = {
     "similar": Design(
         "two arms no further apart than a margin", Similar("score", ("a", "b")), {"a": 1, "b": 0}, cases=MARGIN
     ),
+    "similar_four": Design(
+        "four arms no further apart than a margin",
+        Similar("score", ("a", "b", "c", "d")),
+        {"a": 1, "b": 0, "c": 0, "d": 0},
+        cases=MARGIN,
+    ),
+    "similar_eight": Design(
+        "eight arms no further apart than a margin",
+        Similar("score", tuple("abcdefgh")),
+        {"a": 1, **dict.fromkeys("bcdefgh", 0)},
+        cases=MARGIN,
+    ),
     "contrast": Design(
         "two losers against one winner (2, −1, −1)",
         Contrast("score", (("a", 2.0), ("b", -1.0), ("c", -1.0))),

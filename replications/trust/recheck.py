@@ -185,7 +185,7 @@ def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again
         fresh: how many that are not used, or None.
         again: whether used ones may be listed.
     """
-    used = {*declared.seeds, *declared.tuning_seeds}
+    used = {*declared.all_seeds, *declared.tuning_seeds}
     if listed is None:
         n = FRESH if fresh is None else fresh
         if n < 1:
@@ -236,7 +236,7 @@ def recheck(
         n_workers: processes; None: one per core.
     """
     committed = chain.judged(declared)
-    fresh = replace(declared, folder=folder_of(declared, seeds), seeds=seeds)
+    fresh = declared.with_seeds(seeds, folder_of(declared, seeds))
     by_room: dict[str, list[Claim]] = {}
     for claim in claims:
         by_room.setdefault(claim.replication, []).append(claim)
@@ -315,7 +315,7 @@ def scores_of(fresh: study.Study, replication: str, arms: Sequence[str], claims:
 
 def with_nets(declared: study.Study, replication: str, seeds: tuple[int, ...]) -> study.Study:
     """A study's folder in .recheck/ with the nets of some seeds that read a replication's pictures."""
-    fresh = replace(declared, folder=folder_of(declared, seeds), seeds=seeds)
+    fresh = declared.with_seeds(seeds, folder_of(declared, seeds))
     link_arrays(declared, fresh)
     train_nets(fresh, replication)
     return fresh
@@ -346,7 +346,10 @@ def _measured(fresh: study.Study, run: study.Run) -> dict[str, float]:
     finished = runs.read(fresh, run)
     images, facts = runs.at(finished, 1.0)
     room = importlib.import_module(f"replications.{run.replication}.measures")
-    return {name: float(score) for name, score in room.measure(images, facts, run.params, fresh.nets(run.seed)).items()}
+    return {
+        name: float(score)
+        for name, score in room.measure(images, facts, run.params, fresh.nets_of(run.replication, run.seed)).items()
+    }
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------

@@ -146,11 +146,12 @@ def _register(declared: study.Study, claim: Claim) -> Link:
 
 def _scores(declared: study.Study, claim: Claim) -> Link:
     scores, file = read_scores(declared, claim.replication), f"{claim.replication}/scores.csv"
+    seeds = declared.seeds_of(claim.replication)
     shown = [f"{declared.folder / 'results' / file}:"]
     for variant, instrument in sorted(claim.needs):
-        arm = scores.arm(variant, instrument, declared.seeds)
+        arm = scores.arm(variant, instrument, seeds)
         values = ", ".join(f"{score:.6g}" for score in arm)
-        shown.append(f"{variant}, {instrument}, seeds {', '.join(map(str, declared.seeds))}: {values}")
+        shown.append(f"{variant}, {instrument}, seeds {', '.join(map(str, seeds))}: {values}")
     return Link("scores", tuple(shown), tuple(chain.file_problems(declared.folder, file)))
 
 

@@ -281,7 +281,6 @@ CLAIMS = {
         changed_claim(also={"gradient_energy": math.log(1.1)}),
         "also.-edge_width 0.0953 → nothing",
     ),
-    "unit_changed": (changed_claim(unit="per cent"), "unit 'times as sharp' → 'per cent'"),
     "bound_relaxed": (
         changed_claim(checks=one_of("checks", 0, bound=0.5)),
         "checks[psnr of l1].bound 1 → 0.5",
@@ -408,6 +407,28 @@ def test_a_change_of_arms_that_a_claim_does_not_read_is_not_told_of_it(place, mo
         'not registered: study root: pix2pix.variants.gan nothing → {"lambda_l1": 0.0}',
     ]
     assert said_of().startswith("registered before its runs (entry 0")
+
+
+def test_a_unit_reworded_is_named_and_is_no_change_of_the_claim(place, monkeypatch, capsys):
+    """No number depends on it; that somebody changed it after the runs stands beside the verdict all the same."""
+    changed_claim(unit="photographs are {} times as sharp")(monkeypatch)
+    words = "unit 'times as sharp' → 'photographs are {} times as sharp'"
+    assert checked(capsys) == [f"not registered: {NAME}: {words}"]
+    assert said_of().startswith(f"differs from the register: {words}")
+    assert words in regressed(capsys)[NAME]
+    with pytest.raises(RegisterError, match="expected a reason"):
+        register.main([])
+    assert register.main(["--reason", WHY]) == 0
+    assert said_of().startswith("registered before its runs (entry 0")
+    assert f"; reworded after them: {words} (entry 2" in said_of()
+
+
+def test_fresh_seeds_of_a_replication_are_not_declared_without_a_reason(place, monkeypatch, capsys):
+    changed_params(".", lambda c: c["pix2pix"].update(seeds=[11, 12, 13, 14, 15]))(monkeypatch)
+    with pytest.raises(RegisterError, match=r"study root: pix2pix\.seeds nothing → 11, 12, 13, 14, 15"):
+        register.main([])
+    assert register.main(["--reason", WHY]) == 0
+    assert checked(capsys) == []
 
 
 def test_a_reason_reworded_is_named_and_is_no_goalpost(place, monkeypatch, capsys):
