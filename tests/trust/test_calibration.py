@@ -211,7 +211,8 @@ def test_an_effect_is_as_large_as_it_is_said_to_be(name):
             scores = dict(zip(design.lift, noise + located(design, effect, off)[:, None, None], strict=True))
             parts = parts_of(design.predicate, scores)[:, :, 0].T
             base = np.array([-10 * weight for weight in design.weights @ (np.array([*design.lift]) == "c")])
-            wanted = (effect if name != "similar" else np.array([effect, -effect])) + base * (name == "peaks_half")
+            of_first = design.weights @ (np.array([*design.lift]) == "a")  # of two arms that are compared, one or none
+            wanted = effect * (of_first if name.startswith("similar") else 1) + base * (name == "peaks_half")
             found = parts.mean(1) if centre == "mean" else np.median(parts, axis=1)
             assert found == pytest.approx(np.broadcast_to(wanted, len(parts)), abs=0.06)
             assert parts.std(1).max() == pytest.approx(design.spread, rel=0.02)
