@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from replications.judging import ideas
 from replications.judging.explanations import EXPLANATIONS
 from replications.judging.verdicts import in_words
+from replications.reporting.numbers import Numbers, filled
 
 STUDY = "root"
 """The study that answers: its distributions are known exactly, and everybody can train it."""
 SAID: Mapping[str, str] = {
-    "holds": "It holds:",
-    "does not hold": "The opposite was expected:",
-    "open": "Open:",
+    "holds": "It holds.",
+    "does not hold": "The opposite was expected.",
+    "open": "Open.",
 }
-"""What became of an idea, before the claims that decide it."""
+"""What became of an idea."""
 DECIDED = ("replicated", "contradicted", "negligible")
 HEADLINES = 10
 PER_EXPLANATION = 2
@@ -25,12 +26,22 @@ RULE = (
 )
 
 
-def answer(verdicts: Sequence[Mapping]) -> str:
-    """The answer: what became of each idea about what blurs, and the claims that decide it, with their intervals."""
+def answer(verdicts: Sequence[Mapping], told_with: Numbers) -> str:
+    """The answer: what became of each idea about what blurs, what was measured, and the claims that decide it.
+
+    Args:
+        verdicts: as in verdicts.json, of any study.
+        told_with: the scores of the room that answers; none: then no numbers are told.
+    """
     lines = []
     for idea in ideas.told(verdicts):
-        lines += [f"- **{escaped(idea.sentence)}** {SAID[idea.outcome]}"]
-        lines += [f"  - {_told(one)}" for one in idea.verdicts]
+        parts = [f"**{escaped(idea.sentence)}** {SAID[idea.outcome]}"]
+        if told_with:
+            parts.append(escaped(filled(idea.measured, told_with)))
+        if idea.verdicts:
+            of_claims = ", ".join(f"`{one['id']}` *{one['verdict']}*" for one in idea.verdicts)
+            parts.append(f"({of_claims})")
+        lines.append(f"- {' '.join(parts)}")
     return "\n".join([*lines, ""])
 
 

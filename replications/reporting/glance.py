@@ -3,10 +3,8 @@
 A room that is to be seen at a glance names in its measures GLANCE, columns of its sample sheet, and perhaps PLOT.
 """
 
-import csv
 import importlib
 import io
-from collections.abc import Mapping
 from dataclasses import replace
 from types import ModuleType
 
@@ -14,12 +12,13 @@ import numpy as np
 from PIL import Image
 
 from replications import study
-from replications.command import repro
 from replications.datasets import world
 from replications.drawing import Axes, Line2D, plain, plt
 from replications.errors import ReplicationError
 from replications.measuring import sheets
 from replications.measuring.curves import Plot
+from replications.reporting import numbers
+from replications.reporting.numbers import Numbers
 
 ROWS = 3
 """Of a sample sheet's eight."""
@@ -61,7 +60,8 @@ def draw(declared: study.Study, room: str) -> bytes:
     figure.subplots_adjust(0.09 if plot else 0.01, 0.01, 0.98, 0.98 if plot else 0.88, 0.04, 0.42)
     if plot:
         points = {name: point for name, point in plot.points.items() if name in declared.variants[room]}
-        _points(figure.add_subplot(grid[0, :]), replace(plot, points=points), _summary(declared, room))
+        scores = numbers.read(declared.folder, room)
+        _points(figure.add_subplot(grid[0, :]), replace(plot, points=points), scores)
     panels = [figure.add_subplot(grid[-1, column]) for column in range(len(shown.GLANCE))]
     for panel, (title, name) in zip(panels, shown.GLANCE.items(), strict=True):
         if name not in columns:
@@ -75,7 +75,7 @@ def draw(declared: study.Study, room: str) -> bytes:
     return picture.getvalue()
 
 
-def _points(axes: Axes, plot: Plot, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
+def _points(axes: Axes, plot: Plot, scores: Numbers) -> None:
     """A point with its intervals for each variant: what it is made by in colour, how it is trained by its marker."""
     colours = dict(zip(dict.fromkeys(way for way, _ in plot.points.values()), (GREY, *LINES), strict=False))
     markers = dict(zip(dict.fromkeys(loss for _, loss in plot.points.values()), MARKERS, strict=False))
@@ -86,11 +86,11 @@ def _points(axes: Axes, plot: Plot, scores: Mapping[tuple[str, str], Mapping[str
                 f"{variant}: no {plot.x} and {plot.y} in the summary, expected both; measure its room again"
             )
         x, y = scores[variant, plot.x], scores[variant, plot.y]
-        x_error, y_error = ([[one["mean"] - one["low"]], [one["high"] - one["mean"]]] for one in (x, y))
+        x_error, y_error = ([[one.mean - one.low], [one.high - one.mean]] for one in (x, y))
         axes.errorbar(
-            x["mean"], y["mean"], y_error, x_error, color=colours[way], marker=markers[loss], markersize=7, capsize=2
+            x.mean, y.mean, y_error, x_error, color=colours[way], marker=markers[loss], markersize=7, capsize=2
         )
-        right = max(right, x["mean"])
+        right = max(right, x.mean)
     axes.axline((0, 0), slope=plot.slope, color=GREY, linewidth=1, linestyle="dotted")
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set(xlabel=plot.x_label, ylabel=plot.y_label, xlim=(-0.05 * right, 1.12 * right))
@@ -103,22 +103,6 @@ def _points(axes: Axes, plot: Plot, scores: Mapping[tuple[str, str], Mapping[str
     ]
     entries.append(Line2D([], [], color=GREY, linestyle="dotted", label=plot.line))
     axes.legend(handles=entries, fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0.08, 1.0), ncols=2)
-
-
-def _summary(declared: study.Study, room: str) -> dict[tuple[str, str], dict[str, float]]:
-    """(Variant, instrument) → mean, low, high."""
-    path = declared.folder / "results" / room / "summary.csv"
-    remedy = f"run {repro(declared.folder, f'measure@{room}')}"
-    try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            return {
-                (row["variant"], row["instrument"]): {key: float(row[key]) for key in ("mean", "low", "high")}
-                for row in csv.DictReader(lines)
-            }
-    except FileNotFoundError:
-        raise GlanceError(f"{path}: no such file; {remedy}") from None
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise GlanceError(f"{path}: damaged ({error!r}), expected means with intervals; {remedy}") from None
 
 
 def known(sheet: sheets.Columns, size: int = 32) -> dict[str, Image.Image]:

@@ -29,7 +29,7 @@ from replications.errors import ReplicationError
 from replications.judging import claims, ideas, verdicts
 from replications.judging.explanations import EXPLANATIONS, findings
 from replications.measuring import sheets
-from replications.reporting import front, glance, report
+from replications.reporting import front, glance, numbers, report
 from replications.reporting.glance import GREY, LINES, known, measures
 from replications.results import write_bytes, write_text
 from replications.statistics import detectable
@@ -98,6 +98,8 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
         question=QUESTION,
         ideas=ideas.told(every.verdicts),
         said=front.SAID,
+        told_with=report.told_with(root),
+        filled=numbers.filled,
         glance=glance and _uri(Image.open(io.BytesIO(glance))),
         explanations=EXPLANATIONS,
         findings=found,

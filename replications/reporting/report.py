@@ -5,7 +5,6 @@ replications; in results/README.md the verdicts of every study that has some, si
 the published numbers beside ours.
 """
 
-import csv
 import dataclasses
 import importlib
 import json
@@ -22,10 +21,11 @@ from pydantic import TypeAdapter, ValidationError
 from replications import command, evidence, study
 from replications.command import repro
 from replications.errors import ReplicationError
-from replications.judging import claims, register
+from replications.judging import claims, ideas, register
 from replications.judging.explanations import EXPLANATIONS, findings
 from replications.judging.verdicts import MEANS, CheckResult, Verdict, deviations_in_short, in_words, number, of_unit
-from replications.reporting import front
+from replications.reporting import front, numbers
+from replications.reporting.numbers import Numbers
 from replications.results import environment_words, read_environments, read_runs, write_text
 from replications.statistics import mean_interval
 
@@ -351,16 +351,25 @@ def of_study(declared: study.Study, verdicts: list[dict], withdrawn: Withdrawn |
 def generated(root: Path, withdrawn: Withdrawn | None = None) -> dict[Path, dict[str, str]]:
     """README → block → what stands between its markers, for the suite and for each replication."""
     every = everything(root, withdrawn)
-    of_front = {ANSWER: front.answer(every.verdicts), HEADLINES: front.headlines(every.by_claim, SIGNS)}
+    of_front = {
+        ANSWER: front.answer(every.verdicts, told_with(root)),
+        HEADLINES: front.headlines(every.by_claim, SIGNS),
+    }
     texts = {
         root / "README.md": {**of_front, REPLICATIONS: listed()},
         root / "results" / "README.md": {RESULTS: table(root, withdrawn)},
     }
     for name in study.REPLICATIONS:
         tables = importlib.import_module(f"replications.{name}.claims").TABLES
-        numbers = _TABLES.render(tables=tables, studies=means(root, name))
-        texts[root / "replications" / name / "README.md"] = {RESULTS: numbers}
+        rendered = _TABLES.render(tables=tables, studies=means(root, name))
+        texts[root / "replications" / name / "README.md"] = {RESULTS: rendered}
     return texts
+
+
+def told_with(root: Path) -> Numbers:
+    """The numbers that the answer is told with; none where the room that answers has no results."""
+    there = (root / "results" / ideas.ROOM / "summary.csv").exists()
+    return numbers.read(root, ideas.ROOM) if there else {}
 
 
 def listed() -> str:
@@ -395,17 +404,8 @@ def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]
         results = root / folder / "results"
         if not (results / replication / "summary.csv").exists():
             continue
-        path, remedy = results / replication / "summary.csv", f"run {repro(root / folder, f'measure@{replication}')}"
-        try:
-            with path.open(encoding="utf-8", newline="") as lines:
-                ours = {
-                    (row["variant"], row["instrument"]): "{} [{}, {}]".format(
-                        *(short(float(row[name])) for name in ("mean", "low", "high"))
-                    )
-                    for row in csv.DictReader(lines)
-                }
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise ReportError(f"{path}: damaged ({error!r}); {remedy}") from None
+        summary = numbers.read(root / folder, replication)
+        ours = {score: "{} [{}, {}]".format(*map(short, mean)) for score, mean in summary.items()}
         path, remedy = results / "readers.json", f"run {repro(root / folder, 'readers')}"
         try:
             ceiling = json.loads(path.read_text(encoding="utf-8"))["segmentation"]

@@ -3,7 +3,7 @@
 import pytest
 
 from replications.judging.ideas import IDEAS
-from replications.reporting import front, report
+from replications.reporting import front, numbers, report
 from tests import tiny
 
 
@@ -39,14 +39,32 @@ def by_claim(*verdicts: dict) -> dict[str, dict[str, dict]]:
 
 def test_the_answer_says_what_became_of_each_idea_and_by_which_claims():
     first, second, *_ = IDEAS
-    said = front.answer(
-        [verdict(name, replication="causes") for name in first.decided_by]
-        + [verdict(second.decided_by[0], "contradicted", replication="causes")]
-    )
-    assert said.startswith(f"- **{first.holds}** It holds:\n")
-    assert f'  - "{first.decided_by[0]} holds." *replicated*, +0.5 [+0.4, +0.6] sharper.\n' in said
-    assert f"- **{second.fails}** The opposite was expected:\n" in said
-    assert said.count("Open:") == len(IDEAS) - 2
+    verdicts = [verdict(name, replication="causes") for name in first.decided_by]
+    verdicts.append(verdict(second.decided_by[0], "contradicted", replication="causes"))
+    lines = front.answer(verdicts, {}).splitlines()
+    of_first = ", ".join(f"`{name}` *replicated*" for name in first.decided_by)
+    assert lines[0] == f"- **{first.holds}** It holds. ({of_first})"
+    assert lines[1] == f"- **{second.fails}** The opposite was expected. (`{second.decided_by[0]}` *contradicted*)"
+    of_both = first.decided_by[-1]
+    assert of_both in IDEAS[2].decided_by, "a claim may decide several ideas"
+    assert lines[2:] == [f"- **{IDEAS[2].open}** Open. (`{of_both}` *replicated*)", f"- **{IDEAS[3].open}** Open."]
+
+
+def test_the_answer_tells_what_was_measured_with_its_intervals():
+    scores = numbers.read(tiny.ROOT, "causes")
+    lines = front.answer([], scores).splitlines()
+    l2 = "{:.0f} % [{:.0f}, {:.0f}]".format(*(100 * one for one in scores["kl_l2", "laplacian_variance"]))
+    assert f"from the code of a VAE of unit variance, which does not, it has {l2}" in lines[0]
+    crisp = "{:.2f} [{:.2f}, {:.2f}]".format(*scores["kl_adversary", "mse_over_mmse"])
+    assert f"and {crisp} times the least possible" in lines[2]
+
+
+@pytest.mark.parametrize("text", ["{kl_l2.blurr:%}", "{nobody.blur:%}", "{kl_l2.blur}", "{kl_l2.blur:.0%}", "50 %}"])
+def test_a_number_that_nobody_knows_is_named(text):
+    with pytest.raises(numbers.NumbersError) as caught:
+        numbers.filled(text, {("kl_l2", "blur"): numbers.Mean(0.4, 0.3, 0.5)})
+    assert text.strip("{}").split(":")[0] in str(caught.value)
+    assert "expected" in str(caught.value)
 
 
 @pytest.mark.parametrize(

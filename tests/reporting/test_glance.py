@@ -14,6 +14,7 @@ from replications.drawing import plain, plt
 from replications.measuring import sheets
 from replications.reporting import glance
 from replications.reporting.glance import GlanceError
+from replications.reporting.numbers import Mean, NumbersError
 from tests import tiny
 
 ROOM = "causes"
@@ -59,8 +60,8 @@ def test_without_a_plot_the_columns_stand_alone(declared, monkeypatch):
 @plain()
 def test_each_cell_is_a_point_at_its_means_and_one_that_was_not_measured_is_named():
     scores = {
-        ("kl_l2", "mmse"): {"mean": 0.01, "low": 0.009, "high": 0.011},
-        ("kl_l2", "blur"): {"mean": 0.5, "low": 0.4, "high": 0.6},
+        ("kl_l2", "mmse"): Mean(0.01, 0.009, 0.011),
+        ("kl_l2", "blur"): Mean(0.5, 0.4, 0.6),
     }
     figure, axes = plt.subplots()
     one = replace(measures.PLOT, points={"kl_l2": ("KL term", "L2")})
@@ -86,7 +87,7 @@ def test_a_column_that_is_not_there_is_named(declared, monkeypatch):
 def test_a_summary_that_cannot_be_read_is_named(declared, text, said):
     path = declared.folder / "results" / ROOM / "summary.csv"
     path.unlink() if text is None else path.write_text(text, encoding="utf-8")
-    with pytest.raises(GlanceError, match=rf"summary.csv: {said}.*measure@causes"):
+    with pytest.raises(NumbersError, match=rf"summary.csv: {said}.*measure@causes"):
         glance.draw(declared, ROOM)
 
 

@@ -1,0 +1,75 @@
+"""Means with their intervals over seeds, as results/REPLICATION/summary.csv has them, for prose and for pictures."""
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from replications.command import repro
+from replications.errors import ReplicationError
+
+PLACE = re.compile(r"\{(\w+)\.(\w+):(%|\.\df)\}")
+"""Where a text has a number: `{kl_l2.blur:%}`, `{kl_l2.mse_over_mmse:.2f}`."""
+
+
+class NumbersError(ReplicationError):
+    """A summary that is missing or damaged, or a text that asks for a number that nobody knows."""
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Over the seeds of an arm, with a 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __iter__(self):
+        return iter((self.mean, self.low, self.high))
+
+
+Numbers = Mapping[tuple[str, str], Mean]
+"""(Variant, instrument) → mean."""
+
+
+def read(folder: Path, replication: str) -> dict[tuple[str, str], Mean]:
+    """The summary of a replication in a study's folder.
+
+    Raises:
+        NumbersError: one line that names the file and the command that makes it.
+    """
+    path, remedy = folder / "results" / replication / "summary.csv", f"run {repro(folder, f'measure@{replication}')}"
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            return {
+                (row["variant"], row["instrument"]): Mean(*(float(row[name]) for name in ("mean", "low", "high")))
+                for row in csv.DictReader(lines)
+            }
+    except FileNotFoundError:
+        raise NumbersError(f"{path}: no such file; {remedy}") from None
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise NumbersError(f"{path}: damaged ({error!r}), expected means with intervals; {remedy}") from None
+
+
+def filled(text: str, numbers: Numbers) -> str:
+    """A text with the numbers that it asks for: '60 % [58, 61]', '2.37 [2.17, 2.57]'.
+
+    Raises:
+        NumbersError: it asks for a number that is not there.
+    """
+
+    def number(place: re.Match) -> str:
+        variant, instrument, form = place.groups()
+        if (variant, instrument) not in numbers:
+            raise NumbersError(
+                f"{{{variant}.{instrument}}}: there is no such score, expected one of the summary; measure again"
+            )
+        scale, form, sign = (100, ".0f", " %") if form == "%" else (1, form, "")
+        mean, low, high = (format(scale * value, form) for value in numbers[variant, instrument])
+        return f"{mean}{sign} [{low}, {high}]"
+
+    said = PLACE.sub(number, text)
+    if "{" in said or "}" in said:
+        raise NumbersError(f"{said!r}: a place is not understood, expected {{variant.instrument:%}} or :.2f")
+    return said
