@@ -6,8 +6,12 @@ cut off; results/ and dvc.lock stay as they are. It needs the data (`dvc repro -
 
 The trend is the same where the verdict is, or where the fresh effect lies within the prediction interval: where 95 % of
 such repetitions lie, if the committed seeds are like the fresh ones. Exits with 1 where it is another one.
+
+`--earlier REV` trains nothing: it puts the claims whose replication has got fresh seeds since that revision beside what
+was committed there.
 """
 
+import argparse
 import csv
 import importlib
 import json
@@ -44,7 +48,7 @@ from replications.needs import dataset_of, reads
 from replications.results import write_bytes, write_text
 from replications.statistics import mean_interval
 from replications.training.train import BENCH, DurationLog, benched, train
-from replications.trust import chain
+from replications.trust import chain, regress
 
 FOLDER = Path(".recheck")
 """What is trained here, below the repository's root; git ignores it."""
@@ -116,6 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("claim", nargs="*", help="as `python -m replications claims` lists them")
     parser.add_argument("--set", metavar="NAME", help=f"the claims of a set in {SETS}, besides")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
+    parser.add_argument("--earlier", metavar="REV", help="train nothing: beside the verdicts of REV, on other seeds")
     parser.add_argument("--seeds", metavar="11-15", help="seeds, as numbers and ranges with commas between them")
     parser.add_argument("--fresh", type=int, metavar="N", help=f"the next N seeds that are not used (default: {FRESH})")
     parser.add_argument("--again", action="store_true", help="allow tuning and reporting seeds among --seeds")
@@ -128,6 +133,10 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise RecheckError(f"--workers {arguments.workers}: expected at least 1; leave it out for one per core")
     declared = study.load(arguments.study)
+    if arguments.earlier is not None:
+        if arguments.claim or arguments.set or arguments.seeds or arguments.fresh or arguments.clean:
+            raise RecheckError("--earlier: it trains nothing; leave claims, --set, --seeds, --fresh and --clean out")
+        return told(arguments, earlier(declared, arguments.earlier))
     names = [*arguments.claim, *(claims_of_set(arguments.set) if arguments.set else ())]
     claims = [named(declared, name) for name in dict.fromkeys(names)]
     if not claims:
@@ -135,6 +144,14 @@ def main(argv: list[str] | None = None) -> int:
     seeds = seeds_of(declared, arguments.seeds, arguments.fresh, arguments.again)
     with redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         rechecked = recheck(declared, claims, seeds, arguments.workers)
+    status = told(arguments, rechecked)
+    if arguments.clean:
+        shutil.rmtree(folder_of(declared, seeds))
+    return status
+
+
+def told(arguments: argparse.Namespace, rechecked: Sequence[Rechecked]) -> int:
+    """Writes and prints what is asked for; returns the exit status."""
     if arguments.junit:
         write_bytes(arguments.junit, as_junit(rechecked))
     if arguments.markdown:
@@ -143,8 +160,6 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps([one.as_json() for one in rechecked], indent=1, ensure_ascii=False))
     else:
         print("\n".join(in_words(one) for one in rechecked))
-    if arguments.clean:
-        shutil.rmtree(folder_of(declared, seeds))
     return 0 if all(one.same_trend for one in rechecked) else 1
 
 
@@ -252,6 +267,35 @@ def recheck(
     judged = {one.id: one for room, of in by_room.items() for one in verdicts.judge(of, scores, seeds, declared.name)}
     print(f"trained and judged in {(time.monotonic() - started) / 60:.1f} min", flush=True)
     return [Rechecked(committed[claim.id], judged[claim.id]) for claim in claims]
+
+
+def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
+    """The verdicts of claims whose seeds are others since a revision, beside those that it has.
+
+    Raises:
+        RecheckError: there are none.
+        RegressError: there is no such revision, or it has no verdicts of this study.
+    """
+    regress.check_revision(revision, "--earlier")
+    there = regress.verdicts_at(revision, declared.folder)
+    found = []
+    for verdict in chain.judged(declared).values():
+        before = there.get(f"{verdict.replication}/{verdict.id}")
+        if before is None or {*map(str, verdict.effects_by_seed)} & {*before["effects_by_seed"]}:
+            continue
+        try:
+            found.append(Rechecked(TypeAdapter(Verdict).validate_json(json.dumps(before)), verdict))
+        except ValidationError as error:
+            why = " ".join(str(error).split())
+            raise RecheckError(
+                f"--earlier {revision}: {verdict.id} has other fields there than today ({why}); name a later revision"
+            ) from None
+    if not found:
+        raise RecheckError(
+            f"--earlier {revision}: no claim of the {declared.name} study was judged there on seeds that are all "
+            "others today; name the last revision before a replication got fresh seeds"
+        )
+    return found
 
 
 def time_of(declared: study.Study, fresh: study.Study, room: str, arms: Sequence[str], n_workers: int | None) -> str:
@@ -379,8 +423,19 @@ def expected(one: Rechecked) -> str:
 
 
 def as_markdown(rechecked: Sequence[Rechecked]) -> str:
-    """A table, what changed first."""
-    lines = ["| claim | trend | committed | fresh | within prediction |", "|---|---|---|---|---|"]
+    """How many trends repeat, beside what was to be expected, and a table, what changed first."""
+    known = [one for one in rechecked if one.within is not None]
+    chances = [one.committed.flip_chance for one in rechecked]
+    outcomes = sum(one.committed.if_tested == one.fresh.if_tested for one in rechecked)
+    lines = [
+        f"{len(rechecked)} claims on fresh seeds: the outcome, quality checks aside, is the same in {outcomes}; by the "
+        f"chances that stand beside the verdicts, {len(rechecked) - sum(chances):.1f} were to be expected. "
+        f"{sum(one.within is True for one in known)} of {len(known)} fresh effects lie within their prediction "
+        f"interval, {0.95 * len(known):.1f} were to be expected.",
+        "",
+        "| claim | trend | committed | fresh | within prediction |",
+        "|---|---|---|---|---|",
+    ]
     for one in sorted(rechecked, key=lambda one: one.same_trend):
         cells = [
             f"{one.fresh.replication}/{one.fresh.id}",

@@ -140,15 +140,15 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if failures else 0
 
 
-def check_revision(revision: str) -> None:
+def check_revision(revision: str, option: str = "--against") -> None:
     """Raises RegressError where a revision is no commit: Git's index, a file, or nothing that is here."""
     if not _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").returncode:
         return
     if _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
         raise RegressError(
-            f"--against {revision}: no such commit in this shallow clone; run `git fetch --unshallow` to have them all"
+            f"{option} {revision}: no such commit in this shallow clone; run `git fetch --unshallow` to have them all"
         )
-    raise RegressError(f"--against {revision}: no such commit; name a revision of this repository, such as HEAD")
+    raise RegressError(f"{option} {revision}: no such commit; name a revision of this repository, such as HEAD")
 
 
 def verdicts_at(revision: str, folder: Path) -> dict[str, dict]:

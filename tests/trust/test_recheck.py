@@ -115,9 +115,47 @@ def test_json_junit_and_markdown_say_the_same(trained, tmp_path, capsys):
     assert f"| {ROOM}/{CLAIM} | **another** |" in (tmp_path / "summary.md").read_text(encoding="utf-8")
 
 
+def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bundled, monkeypatch, tmp_path, capsys):
+    """Nothing is trained: both sides are committed."""
+    today = chain.judged(bundled)[CLAIM]
+    effects = dict(zip(FRESH, today.effects_by_seed.values(), strict=True))
+    moved = replace(today, effects_by_seed=effects)
+    fallen = replace(
+        moved, id="fallen", effects_by_seed={s: e - 5 for s, e in effects.items()}, effect=today.effect - 5
+    )
+    same_seeds = replace(today, id="same_seeds")
+    of_both = [(moved, today), (replace(fallen, verdict="negligible"), replace(today, id="fallen"))]
+    today_all = {one.id: one for one in (*(now for now, _ in of_both), same_seeds)}
+    monkeypatch.setattr(chain, "judged", lambda _: today_all)
+    earlier = {f"{ROOM}/{one.id}": one.as_json() for one in (*(before for _, before in of_both), same_seeds)}
+    monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
+    monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: earlier)
+    assert recheck.main(["--earlier", "abc", "--markdown", "table.md"]) == 1
+    said = capsys.readouterr().out
+    assert f"{ROOM}/{CLAIM} (root)" in said
+    assert "same_seeds" not in said
+    assert said.count("ANOTHER TREND") == 1
+    table = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert table.startswith("2 claims on fresh seeds: ")
+    assert "1 of 2 fresh effects lie within their prediction interval, 1.9 were to be expected" in table
+    assert f"| {ROOM}/fallen | **another** |" in table
+    assert not recheck.FOLDER.exists()
+    earlier.pop(f"{ROOM}/fallen")
+    earlier.pop(f"{ROOM}/{CLAIM}")
+    with pytest.raises(RecheckError, match="no claim of the root study was judged there on seeds that are all others"):
+        recheck.main(["--earlier", "abc"])
+
+
+@pytest.mark.parametrize("words", [[CLAIM], ["--set", "canary"], ["--seeds", "7"], ["--fresh", "2"], ["--clean"]])
+def test_what_trains_nothing_is_not_told_what_to_train(bundled, words):
+    with pytest.raises(RecheckError, match="--earlier: it trains nothing"):
+        recheck.main(["--earlier", "HEAD", *words])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--earlier", "no-such-thing"], "--earlier no-such-thing: no such commit"),
         (
             ["sharpness_grows_with_spatial_latent_sise"],
             "judges no such claim; did you mean sharpness_grows_with_spatial_latent_size",
