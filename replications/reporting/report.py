@@ -50,7 +50,7 @@ that of a claim that could not be tested.'
 POST_HOC = "Thought of when the scores were known (post hoc): another round of runs must confirm it."
 DECISIVE = "a decisive claim puts one cause in, or takes it out, and leaves all else as it was"
 DATA = {
-    "root": "drawn facades, whose distribution is known exactly",
+    "root": "drawn street houses (pix2pix: drawn facades), whose distribution is known exactly",
     "real": "real images of 32 and 64 pixels (photographs and, where modes are counted, handwritten digits)",
     "paper": "real images at the papers' own size",
 }
