@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 repro: mend
 	dvc repro --pull
 
-# What a kill or a full disk left torn of DVC's own files, at which it would stop.
+# Repairs DVC's own files after a kill or a full disk; DVC would stop at a torn one.
 mend: $(VENV)/installed
 	@python -m replications mend
 

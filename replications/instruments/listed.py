@@ -132,7 +132,7 @@ def support_share(nearest: Nearest, tolerance: float) -> float:
 
 
 def distinct_share(nearest: Nearest, n_listed: int) -> float:
-    """Different photos that the pictures show, over how many as many perfect samples show on average.
+    """Different photos that the pictures show, over those that the same number of perfect samples shows on average.
 
     Formula: distinct numbers / L (1 − (1 − 1 / L)ᴺ). Units: none. Range: from about 0; perfect samples have 1 on
     average. Source: linearity of expectation. Blind spot: noise is near to many photos; read it beside

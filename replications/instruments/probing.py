@@ -45,7 +45,7 @@ def probe_accuracy(latents: np.ndarray, labels: np.ndarray) -> float:
 
 
 def chance(labels: np.ndarray) -> float:
-    """How often one is right who knows nothing of the latent: the share of the most frequent class of labels (N,).
+    """The accuracy of a guess without the latent: the share of the most frequent class of labels (N,).
 
     Units: none. Range: [1 / classes, 1]. Blind spot: it is that of all rows, of which a half is tested.
     """

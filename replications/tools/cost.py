@@ -141,7 +141,7 @@ def epochs_of(declared: study.Study, words: list[str]) -> dict[str, int]:
 
 
 def checked(speeds: Speeds) -> Table:
-    """The model beside the clock."""
+    """What the model predicts, beside what was measured."""
     table = Table(title=f"The model beside what was measured, one {speeds.device}")
     for name in ("replication", "runs", "at once", "images each", "measured", "model", "off by"):
         table.add_column(name, justify="left" if name == "replication" else "right")

@@ -233,7 +233,7 @@ class Reporter:
         self.bar.update(self.task, completed=self.done + partly, speed=f"{self._speed():.0f} images/s")
 
     def finished(self, outcome: workers.Outcome) -> None:
-        """One run less."""
+        """Counts a run as done."""
         self.done += 1
         name = outcome.run.name
         if name in self.images:
