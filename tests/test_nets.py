@@ -63,7 +63,7 @@ def test_what_is_not_there_is_one_line_with_the_way_to_it(one):
         load(declared, run)
     with pytest.raises(NetsError, match="beta_vae of the tiny study has no such variant; did you mean"):
         nets.load("beta_vae", f"{run.variant}x", run.seed, declared.folder)
-    with pytest.raises(NetsError, match="seed 77: the tiny study has the seeds"):
+    with pytest.raises(NetsError, match="seed 77: beta_vae of the tiny study has the seeds 1, 2"):
         nets.load("beta_vae", run.variant, 77, declared.folder)
     with pytest.raises(StudyError, match="no section for replication 'vq_vae'"):
         nets.load("vq_vae", "k2", 1, declared.folder)
