@@ -252,7 +252,7 @@ CLAIMS = (
     Claim(
         id="gan_drops_modes",
         replication="vae_vs_gan",
-        statement="The GAN's samples show fewer modes than as many perfect samples would.",
+        statement="The GAN's samples show fewer modes than the same number of perfect samples.",
         source="Srivastava et al. 2017 (VEEGAN), table 2; Lin et al. 2018 (PacGAN), table 2",
         explanation=("E3",),
         predicate=Below("modes_share", "gan", 1.0),
@@ -267,7 +267,7 @@ CLAIMS = (
     Claim(
         id="vae_covers_modes",
         replication="vae_vs_gan",
-        statement="The VAE's samples show nearly as many modes as as many perfect samples would.",
+        statement="The VAE's samples show nearly as many modes as the same number of perfect samples.",
         source="the discussion: sampling in the encoder buys diversity (no table of these papers has a VAE)",
         explanation=("E3",),
         predicate=Above("modes_share", "vae", 1.0),

@@ -79,8 +79,8 @@ UNEQUAL = Deviation(
 )
 IN_VARIANCES = Deviation(
     "method",
-    "the error is not divided by the data's variance, as it is in the original code",
-    "the same cost weighs otherwise beside the error: the range 0.1 to 2 is another one here",
+    "the error is divided by the data's variance, as in the example code that its authors published",
+    "the paper does not say in what its range of 0.1 to 2 is counted: here it may be another one",
 )
 
 LEARNED = (
@@ -363,7 +363,7 @@ CLAIMS = (
             "root": (
                 "{k32_commitment_01.psnr:.1f} dB at a cost of 0.1, {k32_commitment_2.psnr:.1f} at 2, where "
                 "{k32_commitment_2.used_share:.0%} of 32 codes are in use. The error is divided by the data's "
-                "variance, so the range is another one than the paper's (which of the two decides is not tested)"
+                "variance, as in the authors' example code; whether the paper's range is counted so is not known"
             ),
             "paper": (
                 "{effect} dB apart, 0.1 behind and 2 ahead, but the interval reaches beyond the margin that was allowed"

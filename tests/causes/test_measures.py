@@ -134,12 +134,11 @@ def test_blurred_photographs_are_seen_to_be_blurred_and_no_better_than_a_cell():
     data = {"train_photo": photos, "test_photo": photos[:40]}
     small = {name: params.model_copy(update={"n_train": 100, "n_test": 40}) for name, params in declared().items()}
     controls = measures.fixed_controls(data, small)
-    assert {"photos_blurred", "linear_lossless_l2"} <= controls.keys()
+    assert set(controls) == {"photos_blurred"}
     blurred = controls["photos_blurred"]
     assert blurred["laplacian_variance"] < 0.5
     assert blurred["sharpness_certain"] < 0.5
     assert 0.05 < blurred["listed_distance"] < 0.2
-    assert controls["linear_lossless_l2"]["psnr"] > 10
     assert measures.controls(data, small["kl_l2"], Path("none")) == {}
 
 
