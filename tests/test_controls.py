@@ -66,7 +66,7 @@ def committed(name: str, room: str) -> Room:
         scores = read_scores(declared, room)
     of_room = tuple(claim for claim in claims_of(name) if claim.replication == room)
     assert of_room, f"nothing is claimed about {room} in study {title(name)}"
-    return Room(scores, declared.seeds, tuple(declared.variants[room]), of_room)
+    return Room(scores, declared.seeds_of(room), tuple(declared.variants[room]), of_room)
 
 
 # --- judging many copies at once -----------------------------------------------------------------------------------

@@ -107,7 +107,9 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     any_cell = next(iter(variants.values()))
     photos = data["test_photo"][: any_cell.n_test]
     blurred = known.blurred(photos)
-    scores = {"photos_blurred": street_scores.scores(any_cell.dataset, {"target": photos, "output": blurred})}
+    of_blurred = sharpness.relative(blurred / 255.0, photos / 255.0)
+    of_blurred |= street_scores.scores(any_cell.dataset, {"target": photos, "output": blurred})
+    scores = {"photos_blurred": of_blurred}
     where = certain(photos)
     if where[1:-1, 1:-1].any() and energy(photos / 255.0, where) > 0:
         of_both = (energy(pictures / 255.0, where) for pictures in (blurred, photos))

@@ -439,7 +439,7 @@ def of(outcome: str, **changes) -> list[dict]:
 def test_what_was_compared_is_told_and_on_what_data(repository, monkeypatch):
     assert (
         "- **Compared**: gan over l1, by replicated; nets trained with 5 seeds, compared seed by seed, on drawn "
-        "facades, whose distribution is known exactly.\n"
+        "street houses (pix2pix: drawn facades), whose distribution is known exactly.\n"
     ) in told(repository, of("replicated"), "is_replicated")
     assert report.data("paper") == "real images at the papers' own size"
     assert report.data("mine") == "the data of the mine study"
