@@ -237,11 +237,8 @@ def test_swapped_arms_are_contradicted(tree, name):
         scores = {room: read_scores(declared, room) for room in declared.variants}
     swapped = replace(SHARPENS, predicate=opposite(SHARPENS.predicate), also={})
     claims = [swapped if claim is SHARPENS else claim for claim in claims_of(name)]
-    verdicts = {
-        verdict.id: verdict
-        seeds = {room: declared.seeds_of(room) for room in scores}
-        for verdict in judge_claims(claims, scores, seeds, title(name))
-    }
+    seeds = {room: declared.seeds_of(room) for room in scores}
+    verdicts = {verdict.id: verdict for verdict in judge_claims(claims, scores, seeds, title(name))}
     assert verdicts[SHARPENS.id].if_tested == "contradicted"
     outcome = verdicts[SHARPENS.id].verdict
     assert outcome in ("contradicted", "untestable")
