@@ -211,14 +211,18 @@ class Study:
         """Where the nets lie that were trained with one of the study's seeds."""
         return self.folder / "readers" / str(seed)
 
-    def nets_of(self, replication: str, seed: int) -> Path:
-        """Where the nets lie that instruments judge the runs of a replication's seed with.
+    def net_seed(self, replication: str, seed: int) -> int:
+        """The study's seed whose nets judge the runs of a replication's seed.
 
         The run of the study's seed s is judged by the nets of seed s. The run of the i-th seed of a replication's own
         is judged by the nets of the study's i-th, from the first again after the last.
         """
         place = self.seeds_of(replication).index(seed)
-        return self.nets(self.seeds[place % len(self.seeds)])
+        return self.seeds[place % len(self.seeds)]
+
+    def nets_of(self, replication: str, seed: int) -> Path:
+        """Where the nets lie that instruments judge the runs of a replication's seed with."""
+        return self.nets(self.net_seed(replication, seed))
 
     @property
     def params_file(self) -> Path:

@@ -71,6 +71,7 @@ def test_a_replication_may_have_seeds_of_its_own(tmp_path):
     assert declared.all_seeds == (1, 2, 6, 7, 8)
     assert [declared.nets_of("pix2pix", seed).name for seed in (6, 7, 8)] == ["1", "2", "1"]
     assert declared.nets_of("vq_vae", 2) == declared.nets(2)
+    assert declared.net_seed("pix2pix", 7) == 2
     other = declared.with_seeds((11, 12), tmp_path / "other")
     assert {run.seed for room in ("pix2pix", "vq_vae") for run in other.runs(room)} == {11, 12}
 

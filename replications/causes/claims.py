@@ -101,13 +101,8 @@ def tells_apart(cell: str) -> Check:
     )
 
 
-def adversarial(cell: str) -> tuple[Check, ...]:
-    """What a decoder with an adversary must reach before its sharpness means anything."""
-    return certain(cell), quiet(cell), near_photographs(cell)
-
-
 LOSSLESS = (tells_apart("lossless_l2"), certain("lossless_l2"))
-ADVERSARY = adversarial("kl_adversary")
+ADVERSARY = (certain("kl_adversary"), quiet("kl_adversary"), near_photographs("kl_adversary"))
 
 CLAIMS = (
     Claim(

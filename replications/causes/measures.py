@@ -109,12 +109,11 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     blurred = known.blurred(photos)
     of_blurred = sharpness.relative(blurred / 255.0, photos / 255.0)
     of_blurred |= street_scores.scores(any_cell.dataset, {"target": photos, "output": blurred})
-    scores = {"photos_blurred": of_blurred}
     where = certain(photos)
     if where[1:-1, 1:-1].any() and energy(photos / 255.0, where) > 0:
         of_both = (energy(pictures / 255.0, where) for pictures in (blurred, photos))
-        scores["photos_blurred"] = scores["photos_blurred"] | {"sharpness_certain": next(of_both) / next(of_both)}
-    return scores
+        of_blurred["sharpness_certain"] = next(of_both) / next(of_both)
+    return {"photos_blurred": of_blurred}
 
 
 L2_CELLS = ("lossless_l2", "sigma_l2", "codes_l2", "size_l2", "kl_l2", "noise_l2")

@@ -26,18 +26,18 @@ RULE = (
 )
 
 
-def answer(verdicts: Sequence[Mapping], told_with: Numbers) -> str:
+def answer(verdicts: Sequence[Mapping], scores: Numbers) -> str:
     """The answer: what became of each idea about what blurs, what was measured, and the claims that decide it.
 
     Args:
         verdicts: as in verdicts.json, of any study.
-        told_with: the scores of the room that answers; none: then no numbers are told.
+        scores: the scores of the room that answers; none: then no numbers are told.
     """
     lines = []
     for idea in ideas.told(verdicts):
         parts = [f"**{escaped(idea.sentence)}** {SAID[idea.outcome]}"]
-        if told_with:
-            parts.append(escaped(filled(idea.measured, told_with)))
+        if scores:
+            parts.append(escaped(filled(idea.measured, scores)))
         if idea.verdicts:
             of_claims = ", ".join(f"`{one['id']}` *{one['verdict']}*" for one in idea.verdicts)
             parts.append(f"({of_claims})")

@@ -3,8 +3,8 @@
 import csv
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from replications.command import repro
 from replications.errors import ReplicationError
@@ -17,16 +17,12 @@ class NumbersError(ReplicationError):
     """A summary that is missing or damaged, or a text that asks for a number that nobody knows."""
 
 
-@dataclass(frozen=True)
-class Mean:
+class Mean(NamedTuple):
     """Over the seeds of an arm, with a 95 % interval."""
 
     mean: float
     low: float
     high: float
-
-    def __iter__(self):
-        return iter((self.mean, self.low, self.high))
 
 
 Numbers = Mapping[tuple[str, str], Mean]

@@ -352,7 +352,7 @@ def generated(root: Path, withdrawn: Withdrawn | None = None) -> dict[Path, dict
     """README → block → what stands between its markers, for the suite and for each replication."""
     every = everything(root, withdrawn)
     of_front = {
-        ANSWER: front.answer(every.verdicts, told_with(root)),
+        ANSWER: front.answer(every.verdicts, numbers_of_answer(root)),
         HEADLINES: front.headlines(every.by_claim, SIGNS),
     }
     texts = {
@@ -366,7 +366,7 @@ def generated(root: Path, withdrawn: Withdrawn | None = None) -> dict[Path, dict
     return texts
 
 
-def told_with(root: Path) -> Numbers:
+def numbers_of_answer(root: Path) -> Numbers:
     """The numbers that the answer is told with; none where the room that answers has no results."""
     there = (root / "results" / ideas.ROOM / "summary.csv").exists()
     return numbers.read(root, ideas.ROOM) if there else {}

@@ -144,7 +144,7 @@ def judging(declared: study.Study, run: study.Run) -> study.Study:
     """The study, or one in .recheck/ that has the nets which judge the run, where they are not here."""
     if not reads(run.replication) or declared.nets_of(run.replication, run.seed).exists():
         return declared
-    return recheck.with_nets(declared, run.replication, (run.seed,))
+    return recheck.with_nets(declared, run)
 
 
 def other_scores(declared: study.Study, finished: runs.Finished) -> Iterator[str]:

@@ -134,9 +134,12 @@ def main(argv: list[str] | None = None) -> int:
         raise RecheckError(f"--workers {arguments.workers}: expected at least 1; leave it out for one per core")
     declared = study.load(arguments.study)
     if arguments.earlier is not None:
-        if arguments.claim or arguments.set or arguments.seeds or arguments.fresh or arguments.clean:
-            raise RecheckError("--earlier: it trains nothing; leave claims, --set, --seeds, --fresh and --clean out")
-        return told(arguments, earlier(declared, arguments.earlier))
+        of_training = ("set", "seeds", "fresh", "again", "workers", "clean")
+        if arguments.claim or any(getattr(arguments, name) not in (None, False) for name in of_training):
+            raise RecheckError(
+                f"--earlier: it trains nothing; leave claims, {', '.join(f'--{name}' for name in of_training)} out"
+            )
+        return tell(arguments, earlier(declared, arguments.earlier))
     names = [*arguments.claim, *(claims_of_set(arguments.set) if arguments.set else ())]
     claims = [named(declared, name) for name in dict.fromkeys(names)]
     if not claims:
@@ -144,13 +147,13 @@ def main(argv: list[str] | None = None) -> int:
     seeds = seeds_of(declared, arguments.seeds, arguments.fresh, arguments.again)
     with redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         rechecked = recheck(declared, claims, seeds, arguments.workers)
-    status = told(arguments, rechecked)
+    status = tell(arguments, rechecked)
     if arguments.clean:
         shutil.rmtree(folder_of(declared, seeds))
     return status
 
 
-def told(arguments: argparse.Namespace, rechecked: Sequence[Rechecked]) -> int:
+def tell(arguments: argparse.Namespace, rechecked: Sequence[Rechecked]) -> int:
     """Writes and prints what is asked for; returns the exit status."""
     if arguments.junit:
         write_bytes(arguments.junit, as_junit(rechecked))
@@ -277,19 +280,21 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
         RegressError: there is no such revision, or it has no verdicts of this study.
     """
     regress.check_revision(revision, "--earlier")
-    there = regress.verdicts_at(revision, declared.folder)
+    there = regress.verdicts_at(revision, declared.folder, "--earlier")
     found = []
     for verdict in chain.judged(declared).values():
-        before = there.get(f"{verdict.replication}/{verdict.id}")
-        if before is None or {*map(str, verdict.effects_by_seed)} & {*before["effects_by_seed"]}:
+        committed = there.get(f"{verdict.replication}/{verdict.id}")
+        if committed is None:
             continue
         try:
-            found.append(Rechecked(TypeAdapter(Verdict).validate_json(json.dumps(before)), verdict))
+            before = TypeAdapter(Verdict).validate_json(json.dumps(committed))
         except ValidationError as error:
             why = " ".join(str(error).split())
             raise RecheckError(
                 f"--earlier {revision}: {verdict.id} has other fields there than today ({why}); name a later revision"
             ) from None
+        if not before.effects_by_seed.keys() & verdict.effects_by_seed.keys():
+            found.append(Rechecked(before, verdict))
     if not found:
         raise RecheckError(
             f"--earlier {revision}: no claim of the {declared.name} study was judged there on seeds that are all "
@@ -357,12 +362,13 @@ def scores_of(fresh: study.Study, replication: str, arms: Sequence[str], claims:
         return Scores.from_rows(rows, list(csv.DictReader(lines)))
 
 
-def with_nets(declared: study.Study, replication: str, seeds: tuple[int, ...]) -> study.Study:
-    """A study's folder in .recheck/ with the nets of some seeds that read a replication's pictures."""
+def with_nets(declared: study.Study, run: study.Run) -> study.Study:
+    """A study's folder in .recheck/ with the nets that judge a run: those of the study's seed, not of the run's own."""
+    seeds = (declared.net_seed(run.replication, run.seed),)
     fresh = declared.with_seeds(seeds, folder_of(declared, seeds))
     link_arrays(declared, fresh)
-    train_nets(fresh, replication)
-    return fresh
+    train_nets(fresh, run.replication)
+    return replace(fresh, own_seeds={run.replication: (run.seed,)})
 
 
 def train_nets(fresh: study.Study, replication: str) -> None:

@@ -151,21 +151,21 @@ def check_revision(revision: str, option: str = "--against") -> None:
     raise RegressError(f"{option} {revision}: no such commit; name a revision of this repository, such as HEAD")
 
 
-def verdicts_at(revision: str, folder: Path) -> dict[str, dict]:
+def verdicts_at(revision: str, folder: Path, option: str = "--against") -> dict[str, dict]:
     """Claim → verdict, as a revision has it committed; as plain data, since its fields may be other ones."""
     path = folder / "results" / "verdicts.json"
     done = _show(revision, path)
     if done.returncode:
         why = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("fatal: ")
         raise RegressError(
-            f"--against {revision}: no {path} there ({why}); name a revision of this repository that has judged "
+            f"{option} {revision}: no {path} there ({why}); name a revision of this repository that has judged "
             "this study, such as HEAD"
         )
     try:
         return {f"{entry['replication']}/{entry['id']}": entry for entry in json.loads(done.stdout)}
     except (ValueError, TypeError, KeyError) as error:
         raise RegressError(
-            f"--against {revision}: {path} holds no verdicts ({error!r}); name another revision"
+            f"{option} {revision}: {path} holds no verdicts ({error!r}); name another revision"
         ) from None
 
 

@@ -16,13 +16,24 @@ from replications.errors import ReplicationError
 from replications.judging.claims import Claim
 from replications.judging.predicates import Greater
 from replications.judging.scores import Scores, read_scores
-from replications.trust import chain, recheck
+from replications.trust import chain, recheck, regress
 from replications.trust.recheck import RecheckError
 from tests import tiny
 
 CLAIM = "sharpness_grows_with_spatial_latent_size"
 ROOM = "spatial_z_vae"
 FRESH = (102, 103, 104, 105, 106)
+
+
+WHAT_TO_TRAIN = (
+    [CLAIM],
+    ["--set", "canary"],
+    ["--seeds", ""],
+    ["--fresh", "0"],
+    ["--again"],
+    ["--workers", "2"],
+    ["--clean"],
+)
 
 
 @pytest.fixture
@@ -146,7 +157,38 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
         recheck.main(["--earlier", "abc"])
 
 
-@pytest.mark.parametrize("words", [[CLAIM], ["--set", "canary"], ["--seeds", "7"], ["--fresh", "2"], ["--clean"]])
+def test_the_table_of_fresh_seeds_follows_from_what_is_committed(monkeypatch):
+    monkeypatch.chdir(tiny.ROOT)
+    try:
+        regress.check_revision("32d14ef")
+    except regress.RegressError:
+        pytest.skip("the history of this clone does not reach back to 32d14ef: run `git fetch --unshallow`")
+    table = recheck.as_markdown(recheck.earlier(study.load("."), "32d14ef"))
+    assert Path("validation/fresh_seeds.md").read_text(encoding="utf-8") == table
+
+
+def test_an_earlier_verdict_without_its_seeds_is_named(bundled, monkeypatch):
+    before = chain.judged(bundled)[CLAIM].as_json()
+    del before["effects_by_seed"]
+    monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
+    monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: {f"{ROOM}/{CLAIM}": before})
+    with pytest.raises(RecheckError, match="--earlier abc: .* has other fields there than today .* a later revision"):
+        recheck.main(["--earlier", "abc"])
+
+
+def test_a_run_is_judged_by_the_nets_of_the_studys_seed_in_its_place(bundled, monkeypatch):
+    """A replication on seeds of its own has no nets of its own: those of another seed would give other scores."""
+    own = replace(bundled, own_seeds={ROOM: (6, 7, 8, 9, 10)})
+    monkeypatch.setattr(recheck, "link_arrays", lambda *_: None)
+    trained_with = []
+    monkeypatch.setattr(recheck, "train_nets", lambda fresh, _: trained_with.extend(fresh.seeds))
+    run = own.runs(ROOM)[-1]
+    fresh = recheck.with_nets(own, run)
+    assert (run.seed, trained_with) == (10, [5])
+    assert fresh.nets_of(ROOM, run.seed) == fresh.nets(5)
+
+
+@pytest.mark.parametrize("words", WHAT_TO_TRAIN)
 def test_what_trains_nothing_is_not_told_what_to_train(bundled, words):
     with pytest.raises(RecheckError, match="--earlier: it trains nothing"):
         recheck.main(["--earlier", "HEAD", *words])
