@@ -172,7 +172,7 @@ def test_an_earlier_verdict_without_its_seeds_is_named(bundled, monkeypatch):
     del before["effects_by_seed"]
     monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
     monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: {f"{ROOM}/{CLAIM}": before})
-    with pytest.raises(RecheckError, match="--earlier abc: .* has other fields there than today .* a later revision"):
+    with pytest.raises(RecheckError, match=r"--earlier abc: .* has other fields there than today .* a later revision"):
         recheck.main(["--earlier", "abc"])
 
 
