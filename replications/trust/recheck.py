@@ -135,7 +135,8 @@ def main(argv: list[str] | None = None) -> int:
     declared = study.load(arguments.study)
     if arguments.earlier is not None:
         of_training = ("set", "seeds", "fresh", "again", "workers", "clean")
-        if arguments.claim or any(getattr(arguments, name) not in (None, False) for name in of_training):
+        given = [name for name in of_training if getattr(arguments, name) is not parser.get_default(name)]
+        if arguments.claim or given:
             raise RecheckError(
                 f"--earlier: it trains nothing; leave claims, {', '.join(f'--{name}' for name in of_training)} out"
             )
