@@ -208,7 +208,7 @@ def test_a_study_that_was_never_measured_is_one_line(committed):
 
 def test_arms_of_one_seed_allow_anything():
     scores = Scores({("k2", "psnr"): {1: 20.0}})
-    declared = SimpleNamespace(seeds=(1,))
+    declared = SimpleNamespace(seeds_of=lambda room: (1,))
     finished = SimpleNamespace(run=SimpleNamespace(replication=ROOM, variant="k2"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(audit, "read_scores", lambda declared, room: scores)

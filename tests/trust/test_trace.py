@@ -269,10 +269,10 @@ def test_a_register_that_shrank_is_a_broken_link(book):
 
 
 def test_a_change_that_is_not_registered_is_a_broken_link(book, tree):
-    edit(tree / "params.yaml", "tuning_seeds: [101]", "tuning_seeds: [7]")
+    edit(tree / "params.yaml", "tuning_seeds: [101]", "tuning_seeds: [77]")
     shown, problem = of_register()
-    assert shown.startswith("register.jsonl: differs from the register: tuning_seeds 101 → 7; first")
-    assert problem.startswith(f"claim pix2pix/{CLAIM}, study root: differs from register.jsonl: tuning_seeds 101 → 7")
+    assert shown.startswith("register.jsonl: differs from the register: tuning_seeds 101 → 77; first")
+    assert problem.startswith(f"claim pix2pix/{CLAIM}, study root: differs from register.jsonl: tuning_seeds 101 → 77")
     assert "; run `python -m replications register" in problem
 
 
