@@ -81,9 +81,15 @@ def digest(*modules: str, also: Iterable[str] = ()) -> str:
         modules: names below the package: "training.process".
         also: files that modules read instead of importing them, relative to the package.
     """
-    parts = [hashlib.sha256(canonical(_text(path)).encode()).hexdigest() for path in imported(*modules)]
+    parts = [_hashed(_text(path)) for path in imported(*modules)]
     parts += [hashlib.sha256((PACKAGE / file).read_bytes()).hexdigest() for file in also]
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
+
+
+@cache
+def _hashed(source: str) -> str:
+    """SHA-256 of what decides something in Python code."""
+    return hashlib.sha256(canonical(source).encode()).hexdigest()
 
 
 def imported(*modules: str) -> list[Path]:

@@ -3,7 +3,7 @@
 A file that DVC did not leave so is named in one line, with what is wrong and what mends it.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def _read(path: Path, content: bytes, schema: type[BaseModel], remedy: str) -> d
     if conflict is not None:
         raise LockError(f"{path}: Git marked a conflict in it ({conflict.decode(errors='replace')}); resolve it")
     try:
-        read = YAML(typ="safe").load(content.decode())
+        read = _parsed(content)
         schema.model_validate(read)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -87,3 +87,9 @@ def _read(path: Path, content: bytes, schema: type[BaseModel], remedy: str) -> d
         why = " ".join(str(error).split()) or type(error).__name__
         raise LockError(f"{path}: not readable as YAML ({why}); {remedy}") from None
     return read
+
+
+@lru_cache(maxsize=16)
+def _parsed(content: bytes) -> Any:
+    """What YAML says, not to be changed."""
+    return YAML(typ="safe").load(content.decode())

@@ -322,13 +322,18 @@ def flip_chance(
     n = parts.shape[-1]
     if n < 2:
         return 0.0  # such a set never decides anything, nor will the next
-    rng = np.random.default_rng(0)
     mean = parts.mean(-1, keepdims=True)
-    mixtures = rng.standard_normal((draws, n, n)) + rng.standard_normal((draws, n, 1)) / np.sqrt(n)  # new + of µ
-    scale = 1 / np.sqrt(rng.chisquare(n - 1, draws))
-    fresh = mean + (parts - mean) @ (mixtures * scale[:, None, None])  # [draws, P, S]
+    fresh = mean + (parts - mean) @ _predictive_mixtures(n, draws)  # [draws, P, S]
     again = decide(weigh(fresh, smallest, 2**10), level)
     return float((again != outcome).mean())
+
+
+@lru_cache(maxsize=32)
+def _predictive_mixtures(n: int, draws: int) -> Array:
+    """What a set's deviations are mixed by, [draws, S, S]; the same for every set of as many seeds."""
+    rng = np.random.default_rng(0)
+    mixtures = rng.standard_normal((draws, n, n)) + rng.standard_normal((draws, n, 1)) / np.sqrt(n)  # new + of µ
+    return mixtures * (1 / np.sqrt(rng.chisquare(n - 1, draws)))[:, None, None]
 
 
 # --- before training -----------------------------------------------------------------------------------------------

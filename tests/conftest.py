@@ -52,6 +52,16 @@ def finished_study(tiny_study):
     return tiny_study
 
 
+@pytest.fixture
+def eager(monkeypatch):
+    """Nets take their steps one by one: no time goes into compiling what is run a few times."""
+    import keras
+
+    compile_ = keras.Model.compile
+    eagerly = {"run_eagerly": True, "jit_compile": False}
+    monkeypatch.setattr(keras.Model, "compile", lambda self, *a, **k: compile_(self, *a, **{**k, **eagerly}))
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory, worker_id) -> Path:
     """A folder for what the processes of one pytest make once for all of them, under a lock."""

@@ -82,6 +82,9 @@ def train_classifier(
         [keras.losses.SparseCategoricalCrossentropy(from_logits=True) for _ in labels],
         jit_compile=backend == "jax",  # JAX is slow without, TensorFlow on a CPU slow with
     )
+    classifier.optimizer.build(
+        classifier.trainable_variables
+    )  # else the first step makes its slots, and is traced twice
     rng = np.random.default_rng(seed)
     for epoch in range(epochs):
         order = rng.permutation(len(photos))

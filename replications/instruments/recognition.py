@@ -78,6 +78,7 @@ def train_reader(
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=backend == "jax",  # JAX is slow without, TensorFlow on a CPU slow with
     )
+    reader.optimizer.build(reader.trainable_variables)  # else the first step makes its slots: traced twice
     rng = np.random.default_rng(seed)
     for epoch in range(epochs):
         order = rng.permutation(len(photos))

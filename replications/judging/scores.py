@@ -1,9 +1,11 @@
 """The scores of a study, read strictly: results/REPLICATION/scores.csv of its runs, controls.csv of known pictures."""
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -111,7 +113,7 @@ def read_scores(declared: Study, replication: str) -> Scores:
     path = declared.folder / "results" / replication / "scores.csv"
     remedy = f"run {repro(declared.folder, f'measure@{replication}')}"
     rows = _read_csv(path, remedy)
-    found = {(row.get("variant"), row.get("seed"), _share(row.get("snapshot"))) for row in rows}
+    found = {(row.get("variant"), row.get("seed"), _share(row.get("snapshot"))) for row in _rows(rows)}
     wanted = {
         (run.variant, str(run.seed), share) for run in declared.runs(replication) for share in run.params.snapshots
     }
@@ -121,13 +123,13 @@ def read_scores(declared: Study, replication: str) -> Scores:
             at = "" if share == 1 else f" at snapshot {share}"
             raise ScoreError(f"{path}: {problem} {variant} seed {seed}{at} ({len(runs)} such); {remedy}")
     controls, again = path.with_name("controls.csv"), f"run {repro(declared.folder, f'controls@{replication}')}"
-    known = _read_csv(controls, again) if controls.exists() else []
+    known = _read_csv(controls, again) if controls.exists() else ""
     try:
-        Scores.from_rows([], known)
+        _scores("", known)
     except ScoreError as error:
         raise ScoreError(f"{controls}: {error}; {again}") from None
     try:
-        return Scores.from_rows(rows, known)
+        return _scores(rows, known)
     except ScoreError as error:
         raise ScoreError(f"{path}: {error}; {remedy}") from None
 
@@ -140,11 +142,28 @@ def _share(snapshot: str | None) -> float | str:
         return str(snapshot)
 
 
-def _read_csv(path: Path, remedy: str) -> list[dict[str, str]]:
+def _read_csv(path: Path, remedy: str) -> str:
+    """The text of a file whose rows can be read."""
     try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            return list(csv.DictReader(lines))
+        text = path.read_bytes().decode()
+        _rows(text)
     except FileNotFoundError:
         raise ScoreError(f"{path}: no such file; {remedy}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise ScoreError(f"{path}: damaged ({error}); {remedy}") from None
+    return text
+
+
+# One command asks for the same scores several times, and reading them takes longer than judging by them.
+
+
+@lru_cache(maxsize=16)
+def _rows(text: str) -> tuple[dict[str, str], ...]:
+    """The rows of a CSV file, not to be changed."""
+    return tuple(csv.DictReader(io.StringIO(text, newline="")))
+
+
+@lru_cache(maxsize=32)
+def _scores(rows: str, controls: str) -> Scores:
+    """What the texts of two CSV files say, not to be changed."""
+    return Scores.from_rows(_rows(rows), _rows(controls))

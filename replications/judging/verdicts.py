@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -322,8 +323,20 @@ def _read_by(predicate: Predicate, smallest: float, scores: Scores, seeds: tuple
     if isinstance(predicate, Increases) and smallest >= 0:  # the test knows no margin other than zero
         x = predicate.sign * arms(predicate, predicate.variants, scores, seeds).T  # [S, V]
         order = page_trend_p(x), page_trend_p(-x)
-    evidence = weigh(parts, smallest, p_order=order or (0.0, 0.0))
+    evidence = _weighed(parts.tobytes(), parts.shape, smallest, order or (0.0, 0.0))
     return _Reading(scores, seeds, parts, tuple(effects), evidence, order and order[0])
+
+
+@lru_cache(maxsize=4096)
+def _weighed(parts: bytes, shape: tuple[int, ...], smallest: float, p_order: tuple[float, float]) -> Evidence:
+    """`weigh`, once for equal effects: commands that check what is committed judge the same claims again and again."""
+    return weigh(np.frombuffer(parts).reshape(shape), smallest, p_order=p_order)
+
+
+@lru_cache(maxsize=4096)
+def _flip_chance(parts: bytes, shape: tuple[int, ...], smallest: float, outcome: int, level: float) -> float:
+    """`flip_chance`, once for equal effects."""
+    return flip_chance(np.frombuffer(parts).reshape(shape), smallest, outcome, level)
 
 
 def _row(instrument: str, reading: _Reading, smallest: float) -> dict[str, Any]:
@@ -397,7 +410,7 @@ def _verdict(
         published=claim.published,
         study=study,
         deviations=claim.deviations_of(study),
-        flip_chance=flip_chance(reading.parts, claim.smallest_effect, if_tested, level),
+        flip_chance=_flip_chance(reading.parts.tobytes(), reading.parts.shape, claim.smallest_effect, if_tested, level),
         instruments=instruments,
         disagreement=len({row["verdict"] for row in instruments}) > 1,
         reason=reason and told(reason, reading, number(summary["effect"], claim.predicate.scale)),

@@ -94,6 +94,7 @@ def test_features_are_of_about_unit_scale_and_belong_to_their_photos(reader, uns
     np.testing.assert_allclose(features(reader, photos[100:110]), hidden[100:110], atol=1e-4)
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_single_head_is_enough():
     photos, labels = draw(120, seed=3)
     reader = train_classifier(photos, {"colour": labels["colour"]}, seed=0, **(SETTINGS | {"epochs": 8}))
@@ -142,6 +143,7 @@ def test_same_seed_same_bytes_and_another_seed_another_reader():
     assert not np.array_equal(first["classifier_0/kernel"], other["classifier_0/kernel"])
 
 
+@pytest.mark.usefixtures("eager")
 def test_training_leaves_the_photos_alone():
     photos, labels = draw(8, seed=3)
     before = photos.copy(), {head: values.copy() for head, values in labels.items()}
@@ -151,6 +153,7 @@ def test_training_leaves_the_photos_alone():
         np.testing.assert_array_equal(values, before[1][head])
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_diverged_reader_says_so():
     with pytest.raises(Diverged, match="seed 4 in epoch"):
         train_classifier(*draw(40, seed=3), seed=4, **(SHORT | {"epochs": 2, "learning_rate": float("inf")}))

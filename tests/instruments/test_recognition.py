@@ -166,6 +166,7 @@ def test_same_seed_same_bytes_and_another_seed_another_reader():
     assert not np.array_equal(first["reader_0/kernel"], other["reader_0/kernel"])
 
 
+@pytest.mark.usefixtures("eager")
 def test_training_leaves_the_photos_alone():
     photos, labels = draw(8, seed=3)
     photos = as_files(photos)
@@ -175,6 +176,7 @@ def test_training_leaves_the_photos_alone():
     np.testing.assert_array_equal(labels, before[1])
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_diverged_reader_says_so():
     photos, labels = draw(8, seed=3)
     with pytest.raises(Diverged, match="seed 4 in epoch"):

@@ -264,7 +264,8 @@ def test_what_a_result_says_is_text_and_never_a_tag(tmp_path, monkeypatch):
     verdicts[0]["checks"][1] |= {"what": evil, "why": evil, "variant": evil, "instrument": evil}
     monkeypatch.setattr(study, "STUDIES", (".",))
     monkeypatch.setattr(report, "read_verdicts", lambda _: verdicts)
-    monkeypatch.setattr(page, "sheets_of", lambda *_: {})
+    for name in ("sheets_of", "curves"):  # neither holds what a verdict says
+        monkeypatch.setattr(page, name, lambda *_: {})
     assert "<script>alert" not in page.page(tmp_path, [(evil, evil)])
 
 

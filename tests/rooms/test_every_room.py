@@ -119,6 +119,7 @@ def drawn(model: keras.Model) -> Iterator[np.ndarray]:
     return (w.numpy() for w in model.weights if w.name != "total" and id(w) not in twins and np.ptp(w.numpy()) > 0)
 
 
+@pytest.mark.usefixtures("eager")
 @variants
 def test_initial_weights_follow_from_the_seed_alone(room, variant, built):
     keras.utils.set_random_seed(1)
@@ -132,6 +133,7 @@ def test_initial_weights_follow_from_the_seed_alone(room, variant, built):
         assert (a != b).all()
 
 
+@pytest.mark.usefixtures("eager")
 @variants
 def test_no_two_layers_start_alike_in_any_net_and_under_any_seed(room, variant, built):
     of_seeds = [list(drawn(built(room, variant, seed))) for seed in (1, 2)]
@@ -151,16 +153,6 @@ def test_more_images_than_there_are_are_refused_before_any_training(room, split,
     said = rf"n_{split}( \+ n_\w+)? = \d+: the data set has {there} (images|pairs); ask for no more$"
     with pytest.raises(DataError, match=said):
         recipes.train(room, first_of(room), **{f"n_{split}": there + 1})
-
-
-@pytest.fixture
-def eager(monkeypatch):
-    """Steps one by one: no time goes into compiling what is run a few times."""
-    compile_ = keras.Model.compile
-    monkeypatch.setattr(keras.Model, "compile", lambda self, *a, **k: compile_(self, *a, **{**k, **EAGERLY}))
-
-
-EAGERLY = {"run_eagerly": True, "jit_compile": False}
 
 
 @pytest.mark.usefixtures("eager")
