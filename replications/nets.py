@@ -8,7 +8,8 @@
 
 What comes back is the Keras model of the replication's train.py, with the weights that its run ended with and with its
 parts under the names that they have there: `encoder`, `decoder`, `discriminator`, `generator`, `bottleneck`. Its
-`p` holds the hyper-parameters.
+`p` holds the hyper-parameters. A few networks come with the repository, for notebooks/explore.ipynb: they load without
+any training.
 """
 
 import importlib
@@ -26,6 +27,8 @@ from replications.errors import ReplicationError
 from replications.params import RunParams
 from replications.results import write_bytes
 
+BUNDLED = Path("notebooks", "nets")
+"""Facts and weights of a few committed runs, without their pictures; `verify` holds them against runs.csv."""
 PER_ROW = 8
 """Pictures beside each other on a sheet of samples."""
 
@@ -35,7 +38,7 @@ class NetsError(ReplicationError):
 
 
 def load(replication: str, variant: str, seed: int | None = None, folder: str | Path = ".") -> Any:
-    """The nets of a finished run, as a Keras model.
+    """The nets of a finished run, as a Keras model; where the run is not on this machine, of the repository's copy.
 
     Args:
         replication: such as vae_vs_gan.
@@ -58,7 +61,11 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
         raise NetsError(
             f"seed {seed}: {replication} of the {declared.name} study has the seeds {seeds}; name one of them"
         )
-    path = runs.folder(declared, study.Run(replication, variant, seed, known[variant]))
+    run = study.Run(replication, variant, seed, known[variant])
+    path = runs.folder(declared, run)
+    mend = f"delete {path} and run"
+    if not (path / "facts.json").exists() and (copy := bundled(declared, run)).exists():
+        path, mend = copy, f"`git restore {copy}` brings it back, or run"
     train = f"`python -m replications train {replication} --only {variant} --study {declared.folder}`"
     if not (path / "facts.json").exists():
         raise NetsError(f"{path}: there is no such run on this machine; train it by {train}")
@@ -70,9 +77,9 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
     try:
         facts = runs.read_facts(path)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise NetsError(f"{path / 'facts.json'}: damaged ({error}); delete {path} and run {train}") from None
+        raise NetsError(f"{path / 'facts.json'}: damaged ({error}); {mend} {train}") from None
     if runs.sha256(content) != facts.get("weights_sha256"):
-        raise NetsError(f"{path / 'weights.npz'}: damaged, its digest is another; delete {path} and run {train}")
+        raise NetsError(f"{path / 'weights.npz'}: damaged, its digest is another; {mend} {train}")
     check_backend()
     with quiet():
         importlib.import_module("keras")
@@ -84,6 +91,11 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
     for name, weights in values.items():
         getattr(model, name).set_weights(weights)
     return model
+
+
+def bundled(declared: study.Study, run: study.Run) -> Path:
+    """Where the repository has a copy of a run's facts and weights, if it has one."""
+    return declared.folder / BUNDLED / run.name
 
 
 def _model(replication: str, params: RunParams, picture: list[int], seed: int) -> Any:

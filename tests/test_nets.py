@@ -85,6 +85,29 @@ def test_weights_that_were_not_kept_or_are_damaged(one):
             load(declared, run)
 
 
+def test_a_copy_in_the_repository_stands_in_for_a_run_that_is_not_here(kept, tmp_path):
+    declared, run = kept
+    folder = tiny.write_study(tmp_path / "tiny", run.replication)
+    here = study.load(folder)
+    copy, trained = nets.bundled(here, run), runs.folder(declared, run)
+    copy.mkdir(parents=True)
+    for name in ("facts.json", "weights.npz"):
+        (copy / name).write_bytes((trained / name).read_bytes())
+    ours, theirs = (nets.load(run.replication, run.variant, run.seed, one.folder) for one in (here, declared))
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    (copy / "weights.npz").write_bytes(b"PK")
+    with pytest.raises(NetsError, match=r"its digest is another; `git restore .*` brings it back, or run .*train"):
+        nets.load(run.replication, run.variant, run.seed, folder)
+
+
+def test_what_the_notebook_loads_is_in_the_repository():
+    declared = study.load(tiny.ROOT)
+    for variant in ("sigma_l2", "kl_l2", "codes_l2", "kl_adversary"):
+        run = study.Run("causes", variant, declared.seeds_of("causes")[0], declared.variants_of("causes")[variant])
+        assert (nets.bundled(declared, run) / "weights.npz").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from replications import command, locks, runs, study
+from replications import command, locks, nets, runs, study
 from replications.command import repro
 from replications.errors import ReplicationError
 from replications.judging import judge, register
@@ -118,6 +118,11 @@ def of_study(declared: study.Study) -> list[Checked]:
         ),
         Checked("runs against parameters, code and environment", len(of_runs), tuple(run_problems(declared))),
         Checked(
+            "files of networks that come with the repository, against their runs",
+            len(bundled_nets(declared)),
+            tuple(net_problems(declared)),
+        ),
+        Checked(
             "data sets and nets that judge against what was read",
             len(datasets),
             tuple(data_problems(declared, datasets)),
@@ -170,6 +175,33 @@ def run_problems(declared: study.Study) -> Iterator[str]:
             if row["environment"] not in environments:
                 yield f"{run.name}: environment {row['environment']} is not in environments.json"
         yield from chain.stored_runs_problems(declared.folder, room)
+
+
+def bundled_nets(declared: study.Study) -> list[Path]:
+    """Facts and weights of runs of which the repository has a copy."""
+    return sorted(path for path in (declared.folder / nets.BUNDLED).rglob("*") if path.is_file())
+
+
+def net_problems(declared: study.Study) -> Iterator[str]:
+    """The networks that come with the repository are those of runs that were measured, byte for byte."""
+    known = {nets.bundled(declared, run): run for room in declared.variants for run in declared.runs(room)}
+    for path in bundled_nets(declared):
+        run, remedy = known.get(path.parent), f"`git restore {path}` brings it back"
+        if run is None or path.name not in ("facts.json", "weights.npz"):
+            yield f"{path}: is of no declared run; delete it"
+            continue
+        try:
+            facts = runs.read_facts(path.parent)
+            row = runs.provenance(runs.Finished(run, {}, facts))
+            whole = facts["weights_sha256"] == runs.sha256((path.parent / "weights.npz").read_bytes())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            yield f"{path}: damaged ({error}); {remedy}"
+            continue
+        measured = read_runs(declared.folder, run.replication).get((run.variant, run.seed))
+        if measured is None or {key: str(value) for key, value in row.items()} != {**measured}:
+            yield f"{path}: is of another run than the one that was measured; {remedy}, or train {run.name} again"
+        elif not whole:
+            yield f"{path}: its digest is not the one in facts.json; {remedy}"
 
 
 def data_problems(declared: study.Study, datasets: list[str]) -> Iterator[str]:

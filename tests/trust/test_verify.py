@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from replications import code, study
+from replications import code, nets, runs, study
 from replications.judging import register
 from replications.reporting import glance
 from replications.trust import chain, verify
@@ -24,7 +24,7 @@ def tree(tmp_path, monkeypatch) -> Path:
     """A copy of all that `verify` looks at of the bundled study; the working directory."""
     for file in ("params.yaml", "dvc.lock", "data.dvc", "README.md", *[register.FILE.name] * REGISTERED):
         shutil.copy(ROOT / file, tmp_path / file)
-    for folder in ("results", "real/results", "paper/results", "replications"):
+    for folder in ("results", "real/results", "paper/results", "replications", "notebooks/nets"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for study_ in ("real", "paper"):  # the register speaks of all
         shutil.copy(ROOT / study_ / "params.yaml", tmp_path / study_ / "params.yaml")
@@ -151,6 +151,29 @@ def altered_score(tree: Path) -> None:
     agree(tree, path, before)
 
 
+def bundled_net(tree: Path) -> Path:
+    return next((tree / nets.BUNDLED).rglob("weights.npz"))
+
+
+def altered_net(tree: Path) -> None:
+    path = bundled_net(tree)
+    path.write_bytes(path.read_bytes() + b"0")
+
+
+def net_of_another_run(tree: Path) -> None:
+    """Facts that agree with themselves, and with weights of their own, but of no run that was measured."""
+    path = bundled_net(tree).with_name("facts.json")
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    facts["facts"]["objective"] = 0.0
+    facts["facts_json_sha256"] = runs.digest_of_facts(facts)
+    path.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def net_of_no_run(tree: Path) -> None:
+    folder = bundled_net(tree).parent
+    shutil.copytree(folder, folder.with_name("99"))
+
+
 def forge(tree: Path, path: Path, old: str, new: str) -> None:
     before, text = chain.md5(path), path.read_text(encoding="utf-8")
     assert old in text
@@ -176,6 +199,9 @@ ALTERED: dict[Callable, tuple[Callable[[study.Study], Iterator[str]], str]] = {
     altered_environment: (verify.run_problems, "results/vq_vae/environments.json"),
     dropped_run: (verify.run_problems, "was not measured"),
     undeclared_run: (verify.run_problems, "seed 99 is not declared"),
+    altered_net: (verify.net_problems, "its digest is not the one in facts.json"),
+    net_of_another_run: (verify.net_problems, "is of another run than the one that was measured"),
+    net_of_no_run: (verify.net_problems, "is of no declared run"),
     altered_object: (objects, "its name says"),
 }
 """Alteration → which of the checks names it, and how. That all of them are asked, and are silent, is shown below."""

@@ -1,0 +1,58 @@
+"""notebooks/explore.ipynb runs as it stands, and its numbers are those that its text speaks of."""
+
+import json
+
+import matplotlib
+import pytest
+
+from tests import tiny
+
+PATH = tiny.ROOT / "notebooks" / "explore.ipynb"
+
+
+@pytest.fixture
+def cells() -> list[dict]:
+    return json.loads(PATH.read_text(encoding="utf-8"))["cells"]
+
+
+def source(cell: dict) -> str:
+    return "".join(cell["source"])
+
+
+def test_every_cell_of_code_has_words_before_it(cells):
+    kinds = [cell["cell_type"] for cell in cells]
+    assert kinds[0] == "markdown"
+    assert "code code" not in " ".join(kinds)
+
+
+def test_no_outputs_are_committed(cells):
+    """Nobody would notice that they are of other networks."""
+    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells if cell["cell_type"] == "code")
+
+
+def test_it_runs_and_shows_what_its_text_says(cells, monkeypatch, capsys):
+    monkeypatch.chdir(PATH.parent)  # where Jupyter starts
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figures = []
+    monkeypatch.setattr(pyplot, "show", lambda: figures.append(pyplot.gcf()) or pyplot.close("all"))
+    names: dict = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec(compile(source(cell), cell["id"], "exec"), names)
+    sharpness, error = names["sharpness_of"], names["error_of"]
+    assert len(figures) >= 7
+    assert "32,805 photographs" in capsys.readouterr().out
+    assert sharpness["kl_l2"] < 0.7 < 0.9 < sharpness["sigma_l2"], "blurred where the code has lost something"
+    assert sharpness["codes_l2"] < 0.8
+    assert sharpness["kl_adversary"] > 0.9, "the same codes give crisp pictures"
+    assert sharpness["kl_l2"] == pytest.approx(names["sharpness_of_best"], abs=0.1), "just that average"
+    assert names["mmse"] < error["kl_l2"] < 1.25 * names["mmse"]
+    assert 2 < error["kl_adversary"] / names["mmse"] < 3, "up to twice, done perfectly; this one costs more"
+    ghosts, fitted = (names["distance_of"][f"sigma_l2, from {of}"] for of in ("N(0, I)", "a Gaussian fitted to codes"))
+    assert fitted < 0.8 * ghosts, "mends that"
+    for points in names["points"].values():
+        lost, sharp = zip(*points, strict=True)
+        assert list(lost) == sorted(lost)
+        assert sharp[-1] < 0.6 < sharp[0], "less and less sharp"
