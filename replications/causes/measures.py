@@ -20,7 +20,7 @@ from scipy import ndimage
 from replications.causes.params import Params
 from replications.instruments import fidelity, sharpness
 from replications.measuring import known, street_scores
-from replications.measuring.curves import Curve, Plot
+from replications.measuring.curves import Curve, Plot, Shown
 
 SLOPE = 40.0
 """Blur of the best L2 decoder over its mean squared error, intensities in [0, 1]: the line through nought that is
@@ -166,14 +166,14 @@ PLOT = Plot(
     "best L2 decoder (tuning seed)",
 )
 GLANCE = {
-    "photograph": "photo",
-    "nothing\nlost: L2": "lossless l2",
-    "KL term:\nbest L2": "best kl_l2",
-    "KL term:\nL2": "kl l2",
-    "KL term:\nenergy": "kl energy",
-    "KL term: L2\n+ adversary": "kl adversary",
+    "photograph": Shown("photo"),
+    "nothing\nlost: L2": Shown("lossless l2", "lossless_l2", SHARPNESS),
+    "KL term:\nbest L2": Shown("best kl_l2", "kl_l2", f"{SHARPNESS}_optimal"),
+    "KL term:\nL2": Shown("kl l2", "kl_l2", SHARPNESS),
+    "KL term:\nenergy": Shown("kl energy", "kl_energy", SHARPNESS),
+    "KL term: L2\n+ adversary": Shown("kl adversary", "kl_adversary", SHARPNESS),
 }
-"""Title → column of the sample sheet, of the picture in the README."""
+"""Title → column of the sample sheet with its sharpness, of the picture in the README."""
 
 COMPARED = ("kl l2", "kl adversary")
 """The two columns of the sample sheet that the page shows first."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
@@ -38,6 +39,15 @@ class Plot:
     """Of a line through nought."""
     line: str
     """What the line says."""
+
+
+class Shown(NamedTuple):
+    """A column of a sample sheet, as README and page show it first, and the score that stands below it."""
+
+    column: str
+    variant: str = ""
+    instrument: str = ""
+    """Empty: nothing stands below it."""
 
 
 def rows(curves: Sequence[Curve], variants: Mapping[str, BaseModel], summary: Sequence[Mapping]) -> list[dict]:

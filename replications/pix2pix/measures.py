@@ -11,7 +11,7 @@ import numpy as np
 from replications.datasets.world import Conditional
 from replications.instruments import colour, conditional, diversity, fidelity, recognition, sharpness
 from replications.measuring import known
-from replications.measuring.curves import Curve
+from replications.measuring.curves import Curve, Shown
 from replications.pix2pix.params import Params
 
 
@@ -162,15 +162,15 @@ CURVES = (
 )
 
 GLANCE = {
-    "input": "labels",
-    "photograph": "photo",
-    "L2": "l2",
-    "what L2 aims at:\nthe mean": "conditional mean (best under L2)",
-    "L1": "l1",
-    "L1 + cGAN": "l1+cgan",
-    "U-Net without skips,\nL1": "l1 no skips",
+    "input": Shown("labels"),
+    "photograph": Shown("photo"),
+    "L2": Shown("l2", "l2", "laplacian_variance"),
+    "what L2 aims at:\nthe mean": Shown("conditional mean (best under L2)"),
+    "L1": Shown("l1", "l1", "laplacian_variance"),
+    "L1 + cGAN": Shown("l1+cgan", "l1_cgan", "laplacian_variance"),
+    "U-Net without skips,\nL1": Shown("l1 no skips", "l1_no_skips", "laplacian_variance"),
 }
-"""Title → column of the sample sheet, of the picture in the README."""
+"""Title → column of the sample sheet with its sharpness, of the picture in the README."""
 
 COMPARED = ("l1", "l1+cgan")
 """The two columns of the sample sheet that the page shows first."""

@@ -1,6 +1,7 @@
 """The answer as pictures for README and page: inputs, photographs, what nets make of them, and one plot above them.
 
-A room that is to be seen at a glance names in its measures GLANCE, columns of its sample sheet, and perhaps PLOT.
+A room that is to be seen at a glance names in its measures GLANCE, columns of its sample sheet with their sharpness,
+and perhaps PLOT.
 """
 
 import importlib
@@ -16,7 +17,7 @@ from replications.datasets import world
 from replications.drawing import Axes, Line2D, plain, plt
 from replications.errors import ReplicationError
 from replications.measuring import sheets
-from replications.measuring.curves import Plot
+from replications.measuring.curves import Plot, Shown
 from replications.reporting import numbers
 from replications.reporting.numbers import Numbers
 
@@ -53,26 +54,40 @@ def draw(declared: study.Study, room: str) -> bytes:
     sheet = sheets.load(declared, room)
     columns = sheet.strips | (known(sheet) if "labels" in sheet.strips else {})
     plot: Plot | None = getattr(shown, "PLOT", None)
-    width, strip = max(6.5, 1.3 * len(shown.GLANCE)), 1.3 * ROWS + 0.5
+    scores = numbers.read(declared.folder, room)
+    width, strip = max(6.5, 1.3 * len(shown.GLANCE)), 1.3 * ROWS + 0.7
     above = 3.6 if plot else 0.0
     figure = plt.figure(figsize=(width, strip + above), dpi=110)
     grid = figure.add_gridspec(2 if plot else 1, len(shown.GLANCE), height_ratios=(above, strip) if plot else None)
-    figure.subplots_adjust(0.09 if plot else 0.01, 0.01, 0.98, 0.98 if plot else 0.88, 0.04, 0.42)
+    figure.subplots_adjust(0.09 if plot else 0.01, 0.03 if plot else 0.06, 0.98, 0.98 if plot else 0.89, 0.04, 0.42)
     if plot:
         points = {name: point for name, point in plot.points.items() if name in declared.variants[room]}
-        scores = numbers.read(declared.folder, room)
         _points(figure.add_subplot(grid[0, :]), replace(plot, points=points), scores)
     panels = [figure.add_subplot(grid[-1, column]) for column in range(len(shown.GLANCE))]
-    for panel, (title, name) in zip(panels, shown.GLANCE.items(), strict=True):
-        if name not in columns:
-            raise GlanceError(f"{room}: its sheet has no column {name!r}, expected one of {', '.join(columns)}")
-        panel.imshow(columns[name].crop((0, 0, sheet.width, ROWS * sheet.height)), interpolation="nearest")
+    for panel, (title, one) in zip(panels, shown.GLANCE.items(), strict=True):
+        if one.column not in columns:
+            raise GlanceError(f"{room}: its sheet has no column {one.column!r}, expected one of {', '.join(columns)}")
+        panel.imshow(columns[one.column].crop((0, 0, sheet.width, ROWS * sheet.height)), interpolation="nearest")
         panel.set_title(title, fontsize=9)
+        panel.text(0.5, -0.015, _below(one, scores), transform=panel.transAxes, ha="center", va="top", fontsize=8.5)
         panel.axis("off")
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
     plt.close(figure)
     return picture.getvalue()
+
+
+def _below(shown: Shown, scores: Numbers) -> str:
+    """The sharpness that stands below a column: 1 below photographs, nothing where none was measured."""
+    if shown.column == "photo":
+        return "sharpness 1"
+    if not shown.instrument:
+        return ""
+    if (shown.variant, shown.instrument) not in scores:
+        raise GlanceError(
+            f"{shown.variant}: no {shown.instrument} in the summary, expected one; measure its room again"
+        )
+    return "{:.2f} [{:.2f}, {:.2f}]".format(*scores[shown.variant, shown.instrument])
 
 
 def _points(axes: Axes, plot: Plot, scores: Numbers) -> None:

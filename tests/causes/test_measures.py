@@ -176,6 +176,6 @@ def test_the_sheet_has_each_cell_and_the_best_decoder_beside_each_way_of_losing_
         assert cell.replace("_", " ") in titles
     for cell in measures.MECHANISMS.values():
         assert f"best {cell}" in titles
-    assert set(measures.GLANCE.values()) <= set(titles)
+    assert {one.column for one in measures.GLANCE.values()} <= set(titles)
     assert set(measures.COMPARED) <= set(titles)
     assert set(measures.PLOT.points) <= set(declared())

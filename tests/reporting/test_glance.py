@@ -12,13 +12,16 @@ from replications import study
 from replications.causes import measures
 from replications.drawing import plain, plt
 from replications.measuring import sheets
+from replications.measuring.curves import Shown
 from replications.reporting import glance
 from replications.reporting.glance import GlanceError
 from replications.reporting.numbers import Mean, NumbersError
 from tests import tiny
 
 ROOM = "causes"
-SHOWN = SimpleNamespace(GLANCE={"photograph": "photo", "trained": "kl l2"}, PLOT=measures.PLOT)
+SHOWN = SimpleNamespace(
+    GLANCE={"photograph": Shown("photo"), "trained": Shown("kl l2", "size_l2", "blur")}, PLOT=measures.PLOT
+)
 
 
 @pytest.fixture
@@ -75,7 +78,7 @@ def test_each_cell_is_a_point_at_its_means_and_one_that_was_not_measured_is_name
 
 
 def test_a_column_that_is_not_there_is_named(declared, monkeypatch):
-    wrong = SimpleNamespace(GLANCE={"photograph": "photos"})
+    wrong = SimpleNamespace(GLANCE={"photograph": Shown("photos")})
     monkeypatch.setattr(glance, "measures", lambda room: wrong)
     with pytest.raises(GlanceError, match="no column 'photos', expected one of photo, kl l2"):
         glance.draw(declared, ROOM)
@@ -95,3 +98,12 @@ def test_the_bundled_study_has_pictures_of_two_rooms():
     assert glance.rooms(study.load(tiny.ROOT)) == ["pix2pix", "causes"]
     for room in ("pix2pix", "causes"):
         assert len(set(glance.measures(room).GLANCE)) >= 5
+
+
+def test_below_a_column_stands_its_sharpness_with_its_interval():
+    scores = {("l1", "edge"): Mean(0.561, 0.55, 0.579)}
+    assert glance._below(Shown("l1", "l1", "edge"), scores) == "0.56 [0.55, 0.58]"
+    assert glance._below(Shown("photo"), scores) == "sharpness 1"
+    assert glance._below(Shown("labels"), scores) == ""
+    with pytest.raises(GlanceError, match="l2: no edge in the summary, expected one"):
+        glance._below(Shown("l2", "l2", "edge"), scores)
