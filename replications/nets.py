@@ -28,7 +28,7 @@ from replications.params import RunParams
 from replications.results import write_bytes
 
 BUNDLED = Path("notebooks", "nets")
-"""Facts and weights of a few committed runs, without their pictures; `verify` holds them against runs.csv."""
+"""Facts and weights of a few runs that were measured; `verify` holds the facts against runs.csv."""
 PER_ROW = 8
 """Pictures beside each other on a sheet of samples."""
 
@@ -38,7 +38,7 @@ class NetsError(ReplicationError):
 
 
 def load(replication: str, variant: str, seed: int | None = None, folder: str | Path = ".") -> Any:
-    """The nets of a finished run, as a Keras model; where the run is not on this machine, of the repository's copy.
+    """The nets of a finished run, as a Keras model. The repository's copy stands in for a run that is not here.
 
     Args:
         replication: such as vae_vs_gan.
@@ -47,7 +47,8 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
         folder: the study's; `.` is the bundled one.
 
     Raises:
-        NetsError: there is no such run on this machine, or it kept no weights.
+        NetsError: there is no such run on this machine nor a copy in the repository, it kept no weights, or
+            params.yaml has other parameters now.
         StudyError: the study has no such replication.
     """
     declared = study.load(folder)
@@ -64,11 +65,14 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
     run = study.Run(replication, variant, seed, known[variant])
     path = runs.folder(declared, run)
     mend = f"delete {path} and run"
-    if not (path / "facts.json").exists() and (copy := bundled(declared, run)).exists():
+    copy = bundled(declared, run)
+    if not (path / "facts.json").exists() and copy.exists():
         path, mend = copy, f"`git restore {copy}` brings it back, or run"
     train = f"`python -m replications train {replication} --only {variant} --study {declared.folder}`"
     if not (path / "facts.json").exists():
         raise NetsError(f"{path}: there is no such run on this machine; train it by {train}")
+    if not (path / "weights.npz").exists() and path == copy:
+        raise NetsError(f"{path / 'weights.npz'}: no such file; {mend} {train}")
     if not (path / "weights.npz").exists():
         raise NetsError(
             f"{path}: the run kept no weights; raise keep_weights in {declared.params_file} and run {train}"
@@ -80,6 +84,8 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
         raise NetsError(f"{path / 'facts.json'}: damaged ({error}); {mend} {train}") from None
     if runs.sha256(content) != facts.get("weights_sha256"):
         raise NetsError(f"{path / 'weights.npz'}: damaged, its digest is another; {mend} {train}")
+    if runs.digest(facts["params"]) != runs.digest(run.params.declared()):
+        raise NetsError(f"{path}: was trained with other parameters than {declared.params_file} has now; run {train}")
     check_backend()
     with quiet():
         importlib.import_module("keras")

@@ -33,10 +33,10 @@ IDEAS = (
         "Blur needs two things at once: a code that has lost information, and a loss that averages over what is lost.",
         "That blur needs both lost information and a loss that averages was not shown.",
         "Does blur need both lost information and a loss that averages?",
-        "Where the code tells everything, a decoder trained with L2 has {lossless_l2.laplacian_variance:%} of the "
-        "sharpness of photographs; from the code of a VAE of unit variance, which does not, it has "
-        "{kl_l2.laplacian_variance:%}, and {kl_adversary.laplacian_variance:%} if an adversary that sees the code is "
-        "added to L2.",
+        "Where the code determines the photograph, a decoder trained with L2 has {lossless_l2.laplacian_variance:%} of "
+        "the sharpness of photographs. From the code of a VAE with unit variance, which does not determine it, L2 has "
+        "{kl_l2.laplacian_variance:%}; with a discriminator that also sees the code added to L2 it is "
+        "{kl_adversary.laplacian_variance:%}.",
         (
             "information_and_loss_interact",
             "averaging_alone_does_not_blur",
@@ -45,8 +45,8 @@ IDEAS = (
     ),
     Idea(
         "Among a small latent, noise, the KL term and a codebook it hardly matters which loses the information: how "
-        "much an L2 decoder blurs follows from how much is lost. With that allowed for, no two of the four are a tenth "
-        "of the sharpness apart.",
+        "much an L2 decoder blurs follows from how much is lost. Where equally much is lost, no two of the four differ "
+        "by a tenth of the sharpness.",
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
         "A small latent costs {size_l2.blur:%} of the sharpness of photographs, noise {noise_l2.blur:%}, the KL term "

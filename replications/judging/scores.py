@@ -157,13 +157,13 @@ def _read_csv(path: Path, remedy: str) -> str:
 # One command asks for the same scores several times, and reading them takes longer than judging by them.
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _rows(text: str) -> tuple[dict[str, str], ...]:
     """The rows of a CSV file, not to be changed."""
     return tuple(csv.DictReader(io.StringIO(text, newline="")))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _scores(rows: str, controls: str) -> Scores:
     """What the texts of two CSV files say, not to be changed."""
     return Scores.from_rows(_rows(rows), _rows(controls))

@@ -7,12 +7,14 @@ and perhaps PLOT.
 import importlib
 import io
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from PIL import Image
 
 from replications import study
+from replications.command import repro
 from replications.datasets import world
 from replications.drawing import Axes, Line2D, plain, plt
 from replications.errors import ReplicationError
@@ -23,6 +25,8 @@ from replications.reporting.numbers import Numbers
 
 ROWS = 3
 """Of a sample sheet's eight."""
+NUMBERS = "Description"
+"""Where a picture's file says in text what stands below its columns: drawn digits are hard to compare."""
 GREY = "#808080"
 LINES = ("#2f7fc1", "#d0672c", "#23895a", "#9a5fb5", "#8a7a2c")
 MARKERS = ("o", "s", "^", "D")
@@ -63,30 +67,32 @@ def draw(declared: study.Study, room: str) -> bytes:
     if plot:
         points = {name: point for name, point in plot.points.items() if name in declared.variants[room]}
         _points(figure.add_subplot(grid[0, :]), replace(plot, points=points), scores)
+    said: list[str] = []
     panels = [figure.add_subplot(grid[-1, column]) for column in range(len(shown.GLANCE))]
     for panel, (title, one) in zip(panels, shown.GLANCE.items(), strict=True):
         if one.column not in columns:
             raise GlanceError(f"{room}: its sheet has no column {one.column!r}, expected one of {', '.join(columns)}")
         panel.imshow(columns[one.column].crop((0, 0, sheet.width, ROWS * sheet.height)), interpolation="nearest")
         panel.set_title(title, fontsize=9)
-        panel.text(0.5, -0.015, _below(one, scores), transform=panel.transAxes, ha="center", va="top", fontsize=8.5)
+        below = _below(one, scores, declared.folder, room)
+        said.append(below)
+        panel.text(0.5, -0.015, below, transform=panel.transAxes, ha="center", va="top", fontsize=8.5)
         panel.axis("off")
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
+    figure.savefig(picture, format="png", metadata={"Software": None, NUMBERS: "; ".join(said)})
     plt.close(figure)
     return picture.getvalue()
 
 
-def _below(shown: Shown, scores: Numbers) -> str:
+def _below(shown: Shown, scores: Numbers, folder: Path, room: str) -> str:
     """The sharpness that stands below a column: 1 below photographs, nothing where none was measured."""
     if shown.column == "photo":
         return "sharpness 1"
     if not shown.instrument:
         return ""
     if (shown.variant, shown.instrument) not in scores:
-        raise GlanceError(
-            f"{shown.variant}: no {shown.instrument} in the summary, expected one; measure its room again"
-        )
+        path, remedy = folder / "results" / room / "summary.csv", f"run {repro(folder, f'measure@{room}')}"
+        raise GlanceError(f"{path}: no {shown.instrument} of {shown.variant}, expected one; {remedy}")
     return "{:.2f} [{:.2f}, {:.2f}]".format(*scores[shown.variant, shown.instrument])
 
 

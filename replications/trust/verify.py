@@ -1,9 +1,9 @@
 """All that is committed, held against what it follows from: `python -m replications verify`.
 
 Nothing is trained, nothing is written, and it takes seconds: bundled objects against their digests, results against
-dvc.lock, runs against parameters, code, data and environments, summaries and curves against scores, verdicts against
-scores and the register, texts and pictures against verdicts. Exits with 1 where something does not follow. What only a
-training can show is for `audit`.
+dvc.lock, runs against parameters, code, data and environments, networks that come with the repository against their
+runs, summaries and curves against scores, verdicts against scores and the register, texts and pictures against
+verdicts. Exits with 1 where something does not follow. What only a training can show is for `audit`.
 """
 
 import csv
@@ -118,7 +118,7 @@ def of_study(declared: study.Study) -> list[Checked]:
         ),
         Checked("runs against parameters, code and environment", len(of_runs), tuple(run_problems(declared))),
         Checked(
-            "files of networks that come with the repository, against their runs",
+            "networks that come with the repository against the runs that were measured",
             len(bundled_nets(declared)),
             tuple(net_problems(declared)),
         ),
@@ -178,30 +178,41 @@ def run_problems(declared: study.Study) -> Iterator[str]:
 
 
 def bundled_nets(declared: study.Study) -> list[Path]:
-    """Facts and weights of runs of which the repository has a copy."""
-    return sorted(path for path in (declared.folder / nets.BUNDLED).rglob("*") if path.is_file())
+    """The folders of the runs of which the repository has a copy: facts and weights."""
+    return sorted({path.parent for path in (declared.folder / nets.BUNDLED).rglob("*") if path.is_file()})
+
+
+MADE_FROM = ("variant", "seed", "params_sha256", "code_sha256", "data_sha256")
+"""Of a run's row: what is the same wherever it is trained."""
 
 
 def net_problems(declared: study.Study) -> Iterator[str]:
-    """The networks that come with the repository are those of runs that were measured, byte for byte."""
+    """Networks that come with the repository have the facts of measured runs, and the weights that these facts name.
+
+    On another kind of machine, where a run has other bytes, they are of its parameters, code and data.
+    """
     known = {nets.bundled(declared, run): run for room in declared.variants for run in declared.runs(room)}
     for path in bundled_nets(declared):
-        run, remedy = known.get(path.parent), f"`git restore {path}` brings it back"
-        if run is None or path.name not in ("facts.json", "weights.npz"):
+        run = known.get(path)
+        if run is None:
             yield f"{path}: is of no declared run; delete it"
             continue
+        remedy = (
+            f"`git restore {path}` brings it back, or copy facts.json and weights.npz from {runs.folder(declared, run)}"
+        )
         try:
-            facts = runs.read_facts(path.parent)
-            row = runs.provenance(runs.Finished(run, {}, facts))
-            whole = facts["weights_sha256"] == runs.sha256((path.parent / "weights.npz").read_bytes())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            facts = runs.read_facts(path)
+            row = {key: str(value) for key, value in runs.provenance(runs.Finished(run, {}, facts)).items()}
+            named, weights = facts["weights_sha256"], (path / "weights.npz").read_bytes()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             yield f"{path}: damaged ({error}); {remedy}"
             continue
-        measured = read_runs(declared.folder, run.replication).get((run.variant, run.seed))
-        if measured is None or {key: str(value) for key, value in row.items()} != {**measured}:
-            yield f"{path}: is of another run than the one that was measured; {remedy}, or train {run.name} again"
-        elif not whole:
-            yield f"{path}: its digest is not the one in facts.json; {remedy}"
+        measured = read_runs(declared.folder, run.replication).get((run.variant, run.seed), {})
+        compared = row if measured.get("environment") == row["environment"] else MADE_FROM
+        if any(measured.get(key) != row[key] for key in compared):
+            yield f"{path}: is of another run than the one that was measured; {remedy}"
+        elif runs.sha256(weights) != named:
+            yield f"{path / 'weights.npz'}: its digest is not the one in facts.json; {remedy}"
 
 
 def data_problems(declared: study.Study, datasets: list[str]) -> Iterator[str]:
@@ -281,10 +292,11 @@ def picture_problems(declared: study.Study) -> Iterator[str]:
         try:
             with Image.open(path) as shown, Image.open(io.BytesIO(glance.draw(declared, room))) as drawn:
                 ours, theirs = (np.asarray(one.convert("RGB"), float) for one in (shown, drawn))
+                said, follows = (one.info.get(glance.NUMBERS) for one in (shown, drawn))
         except (OSError, UnidentifiedImageError, ReplicationError) as error:
             yield f"{path}: cannot be compared ({error}); {remedy}"
             continue
-        if ours.shape != theirs.shape or apart(ours, theirs) > PICTURE:
+        if said != follows or ours.shape != theirs.shape or apart(ours, theirs) > PICTURE:
             yield f"{path}: does not show the results that are here; {remedy}"
 
 

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -102,8 +103,12 @@ def test_the_bundled_study_has_pictures_of_two_rooms():
 
 def test_below_a_column_stands_its_sharpness_with_its_interval():
     scores = {("l1", "edge"): Mean(0.561, 0.55, 0.579)}
-    assert glance._below(Shown("l1", "l1", "edge"), scores) == "0.56 [0.55, 0.58]"
-    assert glance._below(Shown("photo"), scores) == "sharpness 1"
-    assert glance._below(Shown("labels"), scores) == ""
-    with pytest.raises(GlanceError, match="l2: no edge in the summary, expected one"):
-        glance._below(Shown("l2", "l2", "edge"), scores)
+
+    def below(*shown: str) -> str:
+        return glance._below(Shown(*shown), scores, Path(), "causes")
+
+    assert below("l1", "l1", "edge") == "0.56 [0.55, 0.58]"
+    assert below("photo") == "sharpness 1"
+    assert below("labels") == ""
+    with pytest.raises(GlanceError, match=r"causes/summary\.csv: no edge of l2, expected one; run .*measure@causes"):
+        below("l2", "l2", "edge")

@@ -115,6 +115,20 @@ def moved_point(tree: Path) -> None:
     agree(tree, picture, before)
 
 
+def other_sharpness(tree: Path) -> None:
+    """The picture of another number below a column, and of the same points."""
+    path = tree / "results" / "causes" / "summary.csv"
+    rows, text = tiny.read_rows(path), path.read_text(encoding="utf-8")
+    row = next(one for one in rows if (one["variant"], one["instrument"]) == ("kl_adversary", "laplacian_variance"))
+    row |= {key: str(float(row[key]) - 0.02) for key in ("mean", "low", "high")}
+    tiny.write_rows(path, rows)
+    drawn, picture = glance.draw(study.load("."), "causes"), tree / "results" / "at_a_glance_causes.png"
+    path.write_text(text, encoding="utf-8")
+    before = chain.md5(picture)
+    picture.write_bytes(drawn)
+    agree(tree, picture, before)
+
+
 def altered_environment(tree: Path) -> None:
     forge(tree, tree / "results" / ROOM / "environments.json", '"cpu": "', '"cpu": "the new ')
 
@@ -196,6 +210,7 @@ ALTERED: dict[Callable, tuple[Callable[[study.Study], Iterator[str]], str]] = {
     altered_text: (verify.text_problems, "results/verdicts.md: is not what the verdicts say"),
     altered_picture: (verify.picture_problems, "at_a_glance_causes.png: does not show the results that are here"),
     moved_point: (verify.picture_problems, "at_a_glance_causes.png: does not show the results that are here"),
+    other_sharpness: (verify.picture_problems, "at_a_glance_causes.png: does not show the results that are here"),
     altered_environment: (verify.run_problems, "results/vq_vae/environments.json"),
     dropped_run: (verify.run_problems, "was not measured"),
     undeclared_run: (verify.run_problems, "seed 99 is not declared"),
@@ -213,6 +228,16 @@ def test_what_was_altered_is_named(tree, alter):
     alter(tree)
     found = list(asked(study.load(".")))
     assert any(words in problem for problem in found), found
+
+
+def test_a_copy_of_a_net_outlives_training_on_another_kind_of_machine(tree):
+    """There a run has other bytes: its parameters, code and data are what its copy can be held against."""
+    path = tree / "results" / "causes" / "runs.csv"
+    rows = tiny.read_rows(path)
+    tiny.write_rows(path, [row | {"environment": "0" * 12, "images_sha256": "0" * 64} for row in rows])
+    assert list(verify.net_problems(study.load("."))) == []
+    tiny.write_rows(path, [row | {"environment": "0" * 12, "params_sha256": "0" * 64} for row in rows])
+    assert len(list(verify.net_problems(study.load(".")))) == 4
 
 
 def test_an_untouched_copy_follows_and_the_command_exits_by_what_it_found(tree, capsys):
