@@ -54,7 +54,7 @@ def test_the_answer_tells_what_was_measured_with_its_intervals():
     scores = numbers.read(tiny.ROOT, "causes")
     lines = front.answer([], scores).splitlines()
     l2 = "{:.0f} % [{:.0f}, {:.0f}]".format(*(100 * one for one in scores["kl_l2", "laplacian_variance"]))
-    assert f"from the code of a VAE of unit variance, which does not, it has {l2}" in lines[0]
+    assert f"From the code of a VAE with unit variance, which does not determine it, L2 has {l2}" in lines[0]
     crisp = "{:.2f} [{:.2f}, {:.2f}]".format(*scores["kl_adversary", "mse_over_mmse"])
     assert f"and {crisp} times the least possible" in lines[2]
 
