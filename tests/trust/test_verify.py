@@ -102,25 +102,21 @@ def altered_picture(tree: Path) -> None:
 
 
 def moved_point(tree: Path) -> None:
-    """The picture of other scores: one cell's blur is a tenth larger."""
-    path = tree / "results" / "causes" / "summary.csv"
-    rows, text = tiny.read_rows(path), path.read_text(encoding="utf-8")
-    row = next(one for one in rows if (one["variant"], one["instrument"]) == ("kl_adversary", "blur"))
-    row |= {key: str(float(row[key]) + 0.1) for key in ("mean", "low", "high")}
-    tiny.write_rows(path, rows)
-    drawn, picture = glance.draw(study.load("."), "causes"), tree / "results" / "at_a_glance_causes.png"
-    path.write_text(text, encoding="utf-8")
-    before = chain.md5(picture)
-    picture.write_bytes(drawn)
-    agree(tree, picture, before)
+    """One cell's blur is a tenth larger."""
+    picture_of_other_scores(tree, "blur", 0.1)
 
 
 def other_sharpness(tree: Path) -> None:
-    """The picture of another number below a column, and of the same points."""
+    """Another number stands below a column, and the points are the same."""
+    picture_of_other_scores(tree, "laplacian_variance", -0.02)
+
+
+def picture_of_other_scores(tree: Path, instrument: str, difference: float) -> None:
+    """The picture that another mean of kl_adversary would give, beside the summary as it is."""
     path = tree / "results" / "causes" / "summary.csv"
     rows, text = tiny.read_rows(path), path.read_text(encoding="utf-8")
-    row = next(one for one in rows if (one["variant"], one["instrument"]) == ("kl_adversary", "laplacian_variance"))
-    row |= {key: str(float(row[key]) - 0.02) for key in ("mean", "low", "high")}
+    row = next(one for one in rows if (one["variant"], one["instrument"]) == ("kl_adversary", instrument))
+    row |= {key: str(float(row[key]) + difference) for key in ("mean", "low", "high")}
     tiny.write_rows(path, rows)
     drawn, picture = glance.draw(study.load("."), "causes"), tree / "results" / "at_a_glance_causes.png"
     path.write_text(text, encoding="utf-8")
