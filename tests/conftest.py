@@ -5,6 +5,7 @@ They import what they need when they are asked for: the tests of the claims are 
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,16 +91,23 @@ def made_once(shared) -> Callable[[str, Callable[[Path], None]], Path]:
 def trained(made_once) -> Callable[[str], Path]:
     """Room → the folder of its tiny study, trained by one worker, undisturbed. Once for all tests: do not change it."""
 
-    def train_all(within: Path) -> None:
-        from tests import tiny
+    from tests import tiny
 
-        folders = {room: tiny.write_study(within / room / "tiny", room) for room in tiny.ROOMS}
+    def train_all(rooms: list[str], within: Path) -> None:
+        folders = {room: tiny.write_study(within / room / "tiny", room) for room in rooms}
         commands = [("train", room, "--study", folder, "--workers", 1) for room, folder in folders.items()]
         for room, text in zip(folders, tiny.one_by_one(within, *commands), strict=True):
             assert f"{room}: 4 runs to train, 0 finished before, on 1 workers" in text
             assert "[4/4]" in text
 
-    return lambda room: made_once("trained", train_all) / room / "tiny"
+    quick = list(tiny.QUICK_ROOMS)
+    others = [room for room in tiny.ROOMS if room not in quick]
+
+    def trained(room: str) -> Path:
+        name, rooms = ("trained", quick) if room in quick else ("trained-others", others)
+        return made_once(name, partial(train_all, rooms)) / room / "tiny"
+
+    return trained
 
 
 @pytest.fixture(scope="session")

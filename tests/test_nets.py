@@ -14,7 +14,7 @@ from replications.training.fitting import weights_of
 from tests import tiny
 
 
-@pytest.fixture(params=study.REPLICATIONS)
+@pytest.fixture(params=tiny.quick_or_slow(study.REPLICATIONS))
 def kept(request, trained) -> tuple[study.Study, study.Run]:
     """A tiny study, trained, with a run that kept its weights."""
     declared = study.load(trained(request.param))

@@ -116,6 +116,7 @@ def said(paper: Path, *command: str) -> str:
     return (paper.parent / f"{'-'.join(command)}.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ROOMS)
 def test_the_whole_study_runs(paper, room):
     runs = len(toy()["seeds"]) * len(toy()[room]["variants"])
@@ -124,6 +125,7 @@ def test_the_whole_study_runs(paper, room):
     assert (paper / "results" / room / "sheet.png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_one_seed_decides_nothing_and_the_command_says_so(paper):
     assert "warning: 1 paired seed: the smallest possible p is 0.5 > 0.05" in said(paper, "train", "pix2pix")
     verdicts = json.loads((paper / "results" / "verdicts.json").read_text(encoding="utf-8"))

@@ -330,6 +330,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_the_pipeline_needs_no_network(tmp_path):
     tiny.write_study(tmp_path, seeds=[1], pix2pix={**tiny.PIX2PIX, "n_test": 2, "n_draws_inputs": 2})
     tiny.write_readmes(tmp_path, README)

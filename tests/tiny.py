@@ -193,6 +193,9 @@ ROOMS = {
     "causes": CAUSES,
 }
 """Replication → its section of params.yaml: two variants that have as little as possible in common."""
+QUICK_ROOMS = ("pix2pix", "vq_vae", "causes")
+"""Those that stand for all where a test takes half a minute for each: with and without a discriminator, a codebook, a
+search, a code of its own, snapshots; no reader of labels. The slow tests take the others."""
 for section in ROOMS.values():
     section["keep_weights"] = 1.0
 CLASSIFICATION = {
@@ -250,6 +253,13 @@ def write_arrays(folder: Path, n_train: int = 48, n_test: int = 4) -> None:
         arrays |= {f"{split}_{name}": values for name, values in factors.items()}
     (folder / "arrays").mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "arrays" / "facade_world-tiny.npz", **arrays)
+
+
+def quick_or_slow(rooms: Sequence[str]) -> list:
+    """Rooms as parameters of a test, the slow ones marked."""
+    import pytest  # the pipelines of tests/slow import this module, too
+
+    return [pytest.param(room, marks=[] if room in QUICK_ROOMS else pytest.mark.slow) for room in rooms]
 
 
 def write_study(folder: Path, room: str = "pix2pix", **head) -> Path:

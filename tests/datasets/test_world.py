@@ -479,7 +479,9 @@ def test_every_pinned_file_is_of_a_data_set_that_is_built_here(pinned):
     assert {"/".join(file.split("/")[:2]) for file in pinned} == set(DATA)
 
 
-@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=[] if one.endswith("/tiny") else pytest.mark.slow) for one in DATA]
+)
 def test_rebuilding_from_code_gives_the_pinned_bytes(name, pinned, tmp_path):
     assert main(["build", name, "--data-dir", str(tmp_path)]) == 0
     built = {

@@ -144,7 +144,7 @@ def test_controls_of_samples_are_judged_against_the_test_photos():
     assert all((one["target"] == data["test_photo"][:3]).all() for one in found.values())
 
 
-@pytest.mark.parametrize("room", study.REPLICATIONS)
+@pytest.mark.parametrize("room", tiny.quick_or_slow(study.REPLICATIONS))
 def test_every_replication_has_controls_that_no_net_judges(trained, room):
     declared = study.load(trained(room))
     of_room = importlib.import_module(f"replications.{room}.measures")

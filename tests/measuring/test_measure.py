@@ -199,7 +199,9 @@ def measured(folder: Path, room: str) -> dict[str, str]:
     return tiny.hashes(folder / "results" / room)
 
 
-every_other_room = pytest.mark.parametrize("room", ["spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan", "causes"])
+every_other_room = pytest.mark.parametrize(
+    "room", tiny.quick_or_slow(["spatial_z_vae", "beta_vae", "vq_vae", "vae_vs_gan", "causes"])
+)
 
 
 @pytest.fixture
@@ -262,7 +264,7 @@ def test_the_command_measures_trained_runs(trained_room, room):
     assert (folder / "results" / room / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("room", READS_LABELS)
+@pytest.mark.parametrize("room", tiny.quick_or_slow(READS_LABELS))
 def test_a_missing_reader_of_labels_is_one_line_with_the_command_that_makes_it(trained, tmp_path, room):
     folder = tmp_path / "tiny"
     shutil.copytree(trained(room), folder)

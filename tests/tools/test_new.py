@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,14 +40,31 @@ def checkout(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def begun(made_once) -> Path:
-    """A checkout in which the guide was followed: begun, trained, measured, judged, reported."""
-    return made_once("new", follow)
+def committed(made_once) -> Path:
+    """A checkout under Git and DVC with everything committed: do not change it."""
+    return made_once("committed", commit) / "suite"
 
 
-def follow(root: Path) -> None:
-    checkout(root)
-    subprocess.run(["git", "init", "--quiet", root], check=True)
+def commit(within: Path) -> None:
+    root = checkout(within / "suite")
+    shutil.copytree(tiny.ROOT / ".dvc", root / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "bundled"))
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    subprocess.run(["dvc", "repro", "--quiet", "--single-item", "code", "judge", "report"], cwd=root, check=True)
+    for command in (["add", "--all"], [*IDENTITY, "commit", "--quiet", "--message", "all"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+
+
+IDENTITY = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
+
+
+@pytest.fixture(scope="module")
+def begun(made_once, committed) -> Path:
+    """A copy in which the guide was followed: begun, trained, measured, judged, reported. Do not change it."""
+    return made_once("new", partial(follow, committed)) / "suite"
+
+
+def follow(committed: Path, within: Path) -> None:
+    root = Path(shutil.copytree(committed, within / "suite", symlinks=True))
     said(root, "new", NAME)
     tiny.write_arrays(root)
     file = root / "params.yaml"
@@ -57,18 +75,17 @@ def follow(root: Path) -> None:
     file.write_text(f"{others}{NAME}:{section}", encoding="utf-8")
     commands = (["train", NAME], ["controls", NAME], ["measure", NAME], ["judge"], ["report"])
     trained, *_ = tiny.one_by_one(root, *commands, PYTHONPATH=str(root))
-    (root / "train.txt").write_text(trained, encoding="utf-8")
+    (within / "train.txt").write_text(trained, encoding="utf-8")
 
 
 def said(root: Path, *command: str) -> str:
     done = tiny.command(*command, cwd=root, PYTHONPATH=str(root))
     assert done.returncode == 0, f"{command}: {done.stderr}"
-    (root / f"{command[0]}.txt").write_text(done.stdout, encoding="utf-8")
     return done.stdout
 
 
 def test_the_guide_ends_with_a_verdict(begun):
-    assert "[10/10]" in (begun / "train.txt").read_text(encoding="utf-8")
+    assert "[10/10]" in (begun.parent / "train.txt").read_text(encoding="utf-8")
     verdicts = json.loads((begun / "results" / "verdicts.json").read_text(encoding="utf-8"))
     ours = [verdict for verdict in verdicts if verdict["replication"] == NAME]
     assert [verdict["id"] for verdict in ours] == [f"{NAME}_is_closer_with_a_wider_latent"]
@@ -99,6 +116,7 @@ def test_it_is_a_stage_beside_the_others(begun):
     assert f"results/{NAME}/scores.csv" in stages["judge"]["deps"]
 
 
+@pytest.mark.slow
 def test_the_new_room_keeps_the_rules_of_the_house_and_passes_its_own_tests(begun):
     tests = [f"tests/{NAME}", "tests/rooms", "tests/test_house_rules.py"]
     done = tiny.command(
@@ -159,49 +177,17 @@ def test_damaged_params_are_named_and_nothing_is_written(tmp_path):
 # --- and taken away again ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def committed(made_once) -> Path:
-    """A checkout under Git and DVC with everything committed: do not change it."""
-    return made_once("committed", commit) / "suite"
-
-
-def commit(within: Path) -> None:
-    root = checkout(within / "suite")
-    shutil.copytree(tiny.ROOT / ".dvc", root / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "bundled"))
-    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
-    subprocess.run(["dvc", "repro", "--quiet", "--single-item", "code", "judge", "report"], cwd=root, check=True)
-    for command in (["add", "--all"], [*IDENTITY, "commit", "--quiet", "--message", "all"]):
-        subprocess.run(["git", *command], cwd=root, check=True)
-
-
-@pytest.fixture
-def repository(committed, tmp_path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(committed, tmp_path / "suite", symlinks=True))
-
-
-IDENTITY = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
-
-
 def status(root: Path) -> str:
     return subprocess.run(["git", "status", "--short"], cwd=root, capture_output=True, text=True, check=True).stdout
 
 
-def test_what_was_begun_and_judged_is_taken_away_without_a_trace(repository, begun):
+def test_what_was_begun_and_judged_is_taken_away_without_a_trace(begun, tmp_path):
     """Its verdict stands beside the others, and then everything is as it was before."""
-    said(repository, "new", NAME)
-    shutil.copy(begun / "params.yaml", repository / "params.yaml")
-    for folder in ("results", "runs"):
-        shutil.copytree(begun / folder / NAME, repository / folder / NAME)
-    for command in (["judge"], ["report"]):
-        said(repository, *command)
-    assert NAME in (repository / "results" / "README.md").read_text(encoding="utf-8")
-    (repository / "new.txt").unlink()
-    done = tiny.command("remove", NAME, cwd=repository, PYTHONPATH=str(repository))
-    assert done.returncode == 0, done.stderr
-    for name in ("judge", "report"):
-        (repository / f"{name}.txt").unlink()
-    assert status(repository) == ""
+    root = Path(shutil.copytree(begun, tmp_path / "suite", symlinks=True))
+    assert NAME in (root / "results" / "README.md").read_text(encoding="utf-8")
+    assert NAME in status(root)
+    said(root, "remove", NAME)
+    assert status(root) == ""
 
 
 def test_what_git_knows_is_kept_unless_it_is_said(committed):

@@ -366,7 +366,7 @@ def wait_for(process: subprocess.Popen, words: str) -> str:
 # --- the other rooms -----------------------------------------------------------------------------------------------
 
 OTHERS = [room for room in tiny.ROOMS if room != "pix2pix"]
-every_other_room = pytest.mark.parametrize("room", OTHERS)
+every_other_room = pytest.mark.parametrize("room", tiny.quick_or_slow(OTHERS))
 
 
 @every_other_room

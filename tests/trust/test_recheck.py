@@ -251,6 +251,7 @@ def test_only_the_arms_that_claim_and_checks_compare_are_trained(bundled):
     assert len(arms) < len(bundled.variants_of(ROOM))
 
 
+@pytest.mark.slow
 def test_a_tiny_study_on_fresh_seeds_from_training_to_verdict(trained_tiny, capsys):
     """Everything but the claim is as a user has it; a second time nothing is trained."""
     declared, claim = trained_tiny
