@@ -87,3 +87,20 @@ def like_listed(variant: str) -> Check:
         factor=math.sqrt(2),
         studies=("root",),
     )
+
+
+def nearer_than_blurred(variant: str) -> Check:
+    """Samples are as near to some photograph that there is as photographs are through a blur (the street alone).
+
+    The same without the allowance, for samples that a person must take for photographs one by one: ghosts of several
+    houses and noise are further away.
+    """
+    return Check(
+        f"the samples of {variant} are as near to the nearest photograph of the list as blurred photographs are",
+        "listed_distance_prior",
+        variant,
+        "at most",
+        ("photos_blurred", "listed_distance_prior"),
+        "photographs through a blur of one pixel of 32, by their distance to the nearest photograph that there is",
+        studies=("root",),
+    )
