@@ -23,7 +23,7 @@ COMMANDS = {
     ),
     "new": ("tools.new", "begin a replication of your own", "new vae_flow"),
     "remove": ("tools.remove", "take a replication away again, with its results", "remove vae_flow"),
-    "sample": ("nets", "draw samples from a trained net, as a sheet of pictures", "sample vae_vs_gan/gan/1"),
+    "sample": ("nets", "draw samples from a trained net, as a sheet of pictures", "sample vae_vs_gan/gan/6"),
     "claims": (
         "reporting.listing",
         "list the claims, with what each study says of them",

@@ -2,7 +2,7 @@
 
     from replications.nets import load
 
-    gan = load("vae_vs_gan", "gan", seed=1)
+    gan = load("vae_vs_gan", "gan", seed=6)
     codes = np.random.default_rng(0).standard_normal((16, gan.p.latent_size))
     pictures = gan.decode(codes)  # (16, 32, 32, 3) in [0, 1]
 
@@ -143,10 +143,10 @@ def main(argv: list[str] | None = None) -> int:
         raise NetsError(f"--out {arguments.out}: expected the name of a picture; say samples.png, for example")
     named = re.fullmatch(r"(\w+)/(\w+)(?:/([0-9]{1,10}))?", arguments.run)
     if named is None:
-        raise NetsError(f"{arguments.run}: expected the name of a run; say vae_vs_gan/gan/1, for example")
+        raise NetsError(f"{arguments.run}: expected the name of a run; say vae_vs_gan/gan/6, for example")
     model = load(named[1], named[2], int(named[3]) if named[3] else None, arguments.study)
     if not hasattr(model, "decode") or not hasattr(model.p, "latent_size"):
-        raise NetsError(f"{arguments.run}: its net has no prior to draw from; take a VAE or a GAN, vae_vs_gan/gan/1")
+        raise NetsError(f"{arguments.run}: its net has no prior to draw from; take a VAE or a GAN, vae_vs_gan/gan/6")
     pictures = samples(model, arguments.n, arguments.seed)
     write_bytes(arguments.out, sheet(pictures))
     print(f"{arguments.out}: {arguments.n} samples of {arguments.run}")
