@@ -449,6 +449,16 @@ def test_a_bad_argument_is_one_line(tiny_study, arguments, said):
     tiny.assert_one_line_error(done, *said)
 
 
+def test_no_more_workers_are_started_than_there_are_runs_to_train(tiny_study, monkeypatch):
+    """3,000 would take a minute to start, and nearly all of them would wait for ever."""
+    started = []
+    monkeypatch.setattr(train_command.workers, "cluster", started.append)
+    for n_workers in (3000, 3):
+        with pytest.raises(TypeError):  # no cluster comes back
+            train_command.train(tiny_study, "pix2pix", n_workers)
+    assert started == [len(tiny_study.runs("pix2pix")), 3]
+
+
 def test_missing_arrays_are_named_with_the_command_that_makes_them(tiny_study):
     path = tiny_study.folder / "arrays" / "facade_world-tiny.npz"
     path.unlink()
