@@ -61,8 +61,8 @@ IDEAS = (
         "From the same codes L2 has {kl_l2.laplacian_variance:%} of the sharpness, the energy score, which has no "
         "adversary, {kl_energy.laplacian_variance:%}, L2 with an adversary {kl_adversary.laplacian_variance:%}; their "
         "squared errors are {kl_l2.mse_over_mmse:.2f}, {kl_energy.mse_over_mmse:.2f} and "
-        "{kl_adversary.mse_over_mmse:.2f} times the least possible. Guessing at random among the photographs that share "
-        "a code costs 2 times as much; the claim allows up to 2.25.",
+        "{kl_adversary.mse_over_mmse:.2f} times the least possible. One photograph drawn from those that share the "
+        "code has 2; the claim allows 2.25.",
         (
             "lost_information_alone_does_not_blur",
             "a_proper_score_sharpens_without_an_adversary",

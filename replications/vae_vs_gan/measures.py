@@ -14,7 +14,7 @@ import numpy as np
 from replications.datasets import world
 from replications.instruments import classification, distribution, diversity, fidelity, modes, sharpness
 from replications.measuring import known, street_scores
-from replications.measuring.curves import Curve
+from replications.measuring.curves import Curve, Shown
 from replications.vae_vs_gan.params import Params
 
 
@@ -139,6 +139,17 @@ CURVES = (
         {name: (name,) for name in VARIANTS[1:]},
     ),
 )
+
+GLANCE = {
+    "photograph": Shown("photo"),
+    "autoencoder": Shown("autoencoder", "autoencoder", "laplacian_variance"),
+    "VAE": Shown("vae", "vae", "laplacian_variance"),
+    "calibrated VAE": Shown("sigma vae", "sigma_vae", "laplacian_variance"),
+    "samples of\nthe VAE": Shown("prior vae", "vae", "laplacian_variance_prior"),
+    "samples of the\ncalibrated VAE": Shown("prior sigma_vae", "sigma_vae", "laplacian_variance_prior"),
+    "samples of\nthe GAN": Shown("prior gan", "gan", "laplacian_variance_prior"),
+}
+"""Title → column of the sample sheet with its sharpness, of the picture in the README."""
 
 COMPARED = ("prior vae", "prior gan")
 """The two columns of the sample sheet that the page shows first."""
