@@ -50,7 +50,11 @@ def relative(path: Path) -> str:
 
 FILES = {"README.md", "__init__.py", "claims.py", "measures.py", "networks.py", "params.py", "train.py"}
 HEADINGS = ["What the paper reports", "What we keep", "What we change", "What we got", "What to make of it"]
-CHANGED = ("What was changed after the audit of the first claims", "What was changed for the enumerable street")
+CHANGED = (
+    "What was changed after the audit of the first claims",
+    "What was changed for the enumerable street",
+    "What was changed for the second runs of root",
+)
 """A heading more, in the rooms that were there at the time."""
 ARGUMENTS = {
     "train.py": {"train": ["params", "seed", "data", "progress"]},
@@ -274,9 +278,10 @@ def test_no_file_names_a_path_of_somebodys_machine():
 
 
 def test_no_committed_file_is_large():
-    """A clone stays small: below 1 MB a file, but for the bundled data."""
-    large = [path for path in tracked() if ".dvc/bundled" not in path.as_posix() and path.stat().st_size > 1_000_000]
-    assert not large
+    """A clone stays small: below 1 MB a file, but for the bundled data and the register, of which nothing is deleted."""
+    limits = {"register.jsonl": 3_000_000}
+    files = [path for path in tracked() if ".dvc/bundled" not in path.as_posix()]
+    assert not [path for path in files if path.stat().st_size > limits.get(path.name, 1_000_000)]
 
 
 @pytest.fixture(scope="module")
