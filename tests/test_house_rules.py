@@ -278,7 +278,7 @@ def test_no_file_names_a_path_of_somebodys_machine():
 
 
 def test_no_committed_file_is_large():
-    """A clone stays small: below 1 MB a file, but for the bundled data and the register, of which nothing is deleted."""
+    """A clone stays small: below 1 MB a file, but for the bundled data, and the register, which only grows."""
     limits = {"register.jsonl": 3_000_000}
     files = [path for path in tracked() if ".dvc/bundled" not in path.as_posix()]
     assert not [path for path in files if path.stat().st_size > limits.get(path.name, 1_000_000)]

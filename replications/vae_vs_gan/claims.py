@@ -306,9 +306,9 @@ CLAIMS = (
         studies=("root",),
         checks=GAN,
         does_not_hold={
-            "root": "less evenly in every seed, by {effect}: in the mean just below the smallest effect that was named. "
-            "DCGAN's loss leaves {dcgan.mode_variation_prior:.2f}. Whether more training evens the GAN's samples out is "
-            "not tested",
+            "root": "less evenly in every seed, by {effect}: in the mean just below the smallest effect that was "
+            "named. DCGAN's loss leaves {dcgan.mode_variation_prior:.2f}. Whether more training evens the GAN's "
+            "samples out is not tested",
         },
     ),
     Claim(

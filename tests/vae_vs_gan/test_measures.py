@@ -275,6 +275,7 @@ def scores_by_variant(perfect) -> dict[str, dict[str, float]]:
         "vae_gan": {**perfect, "output": np.roll(perfect["output"], 1, axis=2)},
     }
     facts = {name: FACTS if "vae" in name else {} for name in made}
+    facts["sigma_vae"] = FACTS | {"pixelwise_baseline": FACTS["iwae"] - 0.5}
     scores = {name: measure(images, facts[name], **ARMS[name]) for name, images in made.items()}
     photos = {"target": perfect["target"], "searched": perfect["searched"], "prior": perfect["prior"]}
     return scores | {"photos": measure(photos, {}, **ARMS["gan"])}  # a control
