@@ -195,7 +195,7 @@ ROOMS = {
 """Replication → its section of params.yaml: two variants that have as little as possible in common."""
 QUICK_ROOMS = ("pix2pix", "vq_vae", "causes")
 """Those that stand for all where a test takes half a minute for each: with and without a discriminator, a codebook, a
-search, a code of its own, snapshots; no reader of labels. The slow tests take the others."""
+code of its own, snapshots; no reader of labels. The slow tests take the others."""
 for section in ROOMS.values():
     section["keep_weights"] = 1.0
 CLASSIFICATION = {

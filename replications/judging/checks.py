@@ -93,7 +93,7 @@ def nearer_than_blurred(variant: str) -> Check:
     """Samples are as near to some photograph that there is as photographs are through a blur (the street alone).
 
     The same without the allowance, for samples that a person must take for photographs one by one: ghosts of several
-    houses and noise are further away.
+    houses and noise are further away. It does not exclude blur.
     """
     return Check(
         f"the samples of {variant} are as near to the nearest photograph of the list as blurred photographs are",

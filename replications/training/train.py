@@ -71,7 +71,7 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
     failures, diverged = [], 0
     checkpoints = declared.folder / ".checkpoints"
     os.environ.setdefault(workers.CHECKPOINTS, str(checkpoints.resolve()))  # of workers on this machine
-    with workers.cluster(min(n_workers or workers.CPU_COUNT, len(missing))) as client:  # more would wait for ever
+    with workers.cluster(min(n_workers or workers.CPU_COUNT, len(missing))) as client:  # more would have nothing to do
         n_workers = max(1, len(client.scheduler_info()["workers"]))
         estimate = benched(declared, missing)
         with Reporter(replication, len(wanted), missing, log, n_workers, estimate) as reporter:

@@ -450,7 +450,7 @@ def test_a_bad_argument_is_one_line(tiny_study, arguments, said):
 
 
 def test_no_more_workers_are_started_than_there_are_runs_to_train(tiny_study, monkeypatch):
-    """3,000 would take a minute to start, and nearly all of them would wait for ever."""
+    """3,000 would take a minute to start, and nearly all of them would have nothing to do."""
     started = []
     monkeypatch.setattr(train_command.workers, "cluster", started.append)
     for n_workers in (3000, 3):
