@@ -105,14 +105,17 @@ def kind_of(claim: Claim) -> str:
 
 
 def shuffled(room: Room, rng: np.random.Generator) -> Arms:
-    """N copies with the variants shuffled within each seed, all instruments alike."""
-    places = rng.random((len(room.variants), N, len(room.seeds)))
+    """N copies with variants, and controls that claims compare, shuffled within each seed, all instruments alike."""
+    compared = {key for claim in room.claims for key in needs(claim.predicate) if key[0] not in room.variants}
+    names = [*room.variants, *sorted({control for control, _ in compared})]
+    places = rng.random((len(names), N, len(room.seeds)))
     spoilt: Arms = {}
     for instrument in {instrument for _, instrument in room.arms}:
-        read = [i for i, name in enumerate(room.variants) if (name, instrument) in room.arms]
-        arms = np.stack([np.repeat(room.arms[room.variants[i], instrument], N, axis=0) for i in read])  # V, N, S
+        among = {*room.variants, *(control for control, other in compared if other == instrument)}
+        read = [i for i, name in enumerate(names) if name in among and (name, instrument) in room.arms]
+        arms = np.stack([np.repeat(room.arms[names[i], instrument], N, axis=0) for i in read])  # V, N, S
         arms = np.take_along_axis(arms, places[read].argsort(axis=0), axis=0)
-        spoilt |= {(room.variants[i], instrument): arm for i, arm in zip(read, arms, strict=True)}
+        spoilt |= {(names[i], instrument): arm for i, arm in zip(read, arms, strict=True)}
     return spoilt
 
 

@@ -459,12 +459,6 @@ CLAIMS = (
             readable("l1"),
             readable("l2"),
         ),
-        does_not_hold={
-            "real": (
-                "sharper in every seed, but one interval of so few seeds is too wide once all claims of the study "
-                "are weighed together"
-            ),
-        },
     ),
     Claim(
         id="l2_predicts_the_conditional_mean",

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from xml.etree import ElementTree
@@ -276,6 +277,8 @@ def recheck(
 def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     """The verdicts of claims whose seeds are others since a revision, beside those that it has.
 
+    A replication whose parameters have changed since, too, is left out: its effects may differ for that reason.
+
     Raises:
         RecheckError: there are none.
         RegressError: there is no such revision, or it has no verdicts of this study.
@@ -285,7 +288,7 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     found = []
     for verdict in chain.judged(declared).values():
         committed = there.get(f"{verdict.replication}/{verdict.id}")
-        if committed is None:
+        if committed is None or not _same_params(declared, verdict.replication, revision):
             continue
         try:
             before = TypeAdapter(Verdict).validate_json(json.dumps(committed))
@@ -302,6 +305,19 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
             "others today; name the last revision before a replication got fresh seeds"
         )
     return found
+
+
+@cache
+def _params_at(folder: Path, revision: str) -> dict:
+    """params.yaml of a study at a revision."""
+    return regress.params_at(revision, folder)
+
+
+def _same_params(declared: study.Study, room: str, revision: str) -> bool:
+    """Whether the parameters of a replication, its seeds apart, are those of a revision."""
+    here = YAML(typ="safe").load(declared.params_file)
+    before, now = (dict(one.get(room, {}), seeds=None) for one in (_params_at(declared.folder, revision), here))
+    return before == now
 
 
 def time_of(declared: study.Study, fresh: study.Study, room: str, arms: Sequence[str], n_workers: int | None) -> str:

@@ -141,6 +141,7 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     earlier = {f"{ROOM}/{one.id}": one.as_json() for one in (*(before for _, before in of_both), same_seeds)}
     monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
     monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: earlier)
+    monkeypatch.setattr(recheck, "_same_params", lambda *_: True)
     assert recheck.main(["--earlier", "abc", "--markdown", "table.md"]) == 1
     said = capsys.readouterr().out
     assert f"{ROOM}/{CLAIM} (root)" in said
@@ -167,11 +168,20 @@ def test_the_table_of_fresh_seeds_follows_from_what_is_committed(monkeypatch):
     assert Path("validation/fresh_seeds.md").read_text(encoding="utf-8") == table
 
 
+def test_a_replication_with_other_parameters_is_not_compared(monkeypatch):
+    """Since then, causes has other seeds alone, and the GANs of vae_vs_gan are trained for longer, too."""
+    monkeypatch.chdir(tiny.ROOT)
+    declared = study.load(".")
+    assert recheck._same_params(declared, "causes", "32d14ef")
+    assert not recheck._same_params(declared, "vae_vs_gan", "32d14ef")
+
+
 def test_an_earlier_verdict_without_its_seeds_is_named(bundled, monkeypatch):
     before = chain.judged(bundled)[CLAIM].as_json()
     del before["effects_by_seed"]
     monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
     monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: {f"{ROOM}/{CLAIM}": before})
+    monkeypatch.setattr(recheck, "_same_params", lambda *_: True)
     with pytest.raises(RecheckError, match=r"--earlier abc: .* has other fields there than today .* a later revision"):
         recheck.main(["--earlier", "abc"])
 

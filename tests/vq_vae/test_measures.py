@@ -31,6 +31,7 @@ def declared(folder: str = ".") -> dict[str, Params]:
     """The variants of a study."""
     section = YAML(typ="safe").load(tiny.ROOT / folder / "params.yaml")["vq_vae"]
     variants = section.pop("variants")
+    section.pop("seeds", None)
     return {name: Params(**{**section, **changes}) for name, changes in variants.items()}
 
 
