@@ -7,8 +7,8 @@ cut off; results/ and dvc.lock stay as they are. It needs the data (`dvc repro -
 The trend is the same where the verdict is, or where the fresh effect lies within the prediction interval: where 95 % of
 such repetitions lie, if the committed seeds are like the fresh ones. Exits with 1 where it is another one.
 
-`--earlier REV` trains nothing: it puts the claims whose replication has got fresh seeds since that revision beside what
-was committed there.
+`--earlier REV` trains nothing: it puts the claims whose replication has got fresh seeds since that revision, and no
+other parameters, beside what was committed there.
 """
 
 import argparse
@@ -23,7 +23,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from xml.etree import ElementTree
@@ -285,10 +284,12 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     """
     regress.check_revision(revision, "--earlier")
     there = regress.verdicts_at(revision, declared.folder, "--earlier")
+    params = regress.params_at(revision, declared.folder, "--earlier"), YAML(typ="safe").load(declared.params_file)
     found = []
     for verdict in chain.judged(declared).values():
         committed = there.get(f"{verdict.replication}/{verdict.id}")
-        if committed is None or not _same_params(declared, verdict.replication, revision):
+        then, now = ({**one.get(verdict.replication, {}), "seeds": None} for one in params)
+        if committed is None or then != now:
             continue
         try:
             before = TypeAdapter(Verdict).validate_json(json.dumps(committed))
@@ -301,23 +302,10 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
             found.append(Rechecked(before, verdict))
     if not found:
         raise RecheckError(
-            f"--earlier {revision}: no claim of the {declared.name} study was judged there on seeds that are all "
-            "others today; name the last revision before a replication got fresh seeds"
+            f"--earlier {revision}: no claim of the {declared.name} study was judged there with the same parameters "
+            "and on seeds that are all others today; name the last revision before a replication got fresh seeds"
         )
     return found
-
-
-@cache
-def _params_at(folder: Path, revision: str) -> dict:
-    """params.yaml of a study at a revision."""
-    return regress.params_at(revision, folder)
-
-
-def _same_params(declared: study.Study, room: str, revision: str) -> bool:
-    """Whether the parameters of a replication, its seeds apart, are those of a revision."""
-    here = YAML(typ="safe").load(declared.params_file)
-    before, now = (dict(one.get(room, {}), seeds=None) for one in (_params_at(declared.folder, revision), here))
-    return before == now
 
 
 def time_of(declared: study.Study, fresh: study.Study, room: str, arms: Sequence[str], n_workers: int | None) -> str:

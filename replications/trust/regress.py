@@ -248,7 +248,7 @@ def folders_at(revision: str) -> dict[str, Path]:
     return {one.name or "root": one for one in folders if one in judged or one.as_posix() in study.STUDIES}
 
 
-def params_at(revision: str, folder: Path) -> dict:
+def params_at(revision: str, folder: Path, option: str = "--against") -> dict:
     """What a study's params.yaml says at a revision, part by part."""
     path = folder / "params.yaml"
     try:
@@ -256,7 +256,7 @@ def params_at(revision: str, folder: Path) -> dict:
     except Exception as error:  # not YAMLError alone, as in study.load
         why = " ".join(str(error).split()) or type(error).__name__
         raise RegressError(
-            f"--against {revision}: {path} is not readable there ({why}); name another revision"
+            f"{option} {revision}: {path} is not readable there ({why}); name another revision"
         ) from None
 
 

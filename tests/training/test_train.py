@@ -452,11 +452,21 @@ def test_a_bad_argument_is_one_line(tiny_study, arguments, said):
 def test_no_more_workers_are_started_than_there_are_runs_to_train(tiny_study, monkeypatch):
     """3,000 would take a minute to start, and nearly all of them would have nothing to do."""
     started = []
-    monkeypatch.setattr(train_command.workers, "cluster", started.append)
-    for n_workers in (3000, 3):
-        with pytest.raises(TypeError):  # no cluster comes back
+
+    def cluster(n_workers: int):
+        started.append(n_workers)
+        raise StartedError
+
+    monkeypatch.setattr(train_command.workers, "cluster", cluster)
+    monkeypatch.setattr(train_command.workers, "CPU_COUNT", 64)
+    for n_workers in (3000, 3, None):
+        with pytest.raises(StartedError):
             train_command.train(tiny_study, "pix2pix", n_workers)
-    assert started == [len(tiny_study.runs("pix2pix")), 3]
+    assert started == [4, 3, 4]
+
+
+class StartedError(Exception):
+    """Stands for a cluster that a test needs no more of."""
 
 
 def test_missing_arrays_are_named_with_the_command_that_makes_them(tiny_study):

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 from scipy import stats
 
 from replications import study
@@ -141,7 +142,7 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     earlier = {f"{ROOM}/{one.id}": one.as_json() for one in (*(before for _, before in of_both), same_seeds)}
     monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
     monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: earlier)
-    monkeypatch.setattr(recheck, "_same_params", lambda *_: True)
+    monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params_here())
     assert recheck.main(["--earlier", "abc", "--markdown", "table.md"]) == 1
     said = capsys.readouterr().out
     assert f"{ROOM}/{CLAIM} (root)" in said
@@ -152,10 +153,15 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     assert "1 of 2 fresh effects lie within their prediction interval, 1.9 were to be expected" in table
     assert f"| {ROOM}/fallen | **another** |" in table
     assert not recheck.FOLDER.exists()
-    earlier.pop(f"{ROOM}/fallen")
-    earlier.pop(f"{ROOM}/{CLAIM}")
-    with pytest.raises(RecheckError, match="no claim of the root study was judged there on seeds that are all others"):
+    params = params_here()
+    params[ROOM]["epochs"] += 1  # so that more than seeds has changed
+    monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params)
+    with pytest.raises(RecheckError, match="no claim of the root study was judged there with the same parameters and"):
         recheck.main(["--earlier", "abc"])
+
+
+def params_here() -> dict:
+    return YAML(typ="safe").load(Path("params.yaml"))
 
 
 def test_the_table_of_fresh_seeds_follows_from_what_is_committed(monkeypatch):
@@ -168,20 +174,12 @@ def test_the_table_of_fresh_seeds_follows_from_what_is_committed(monkeypatch):
     assert Path("validation/fresh_seeds.md").read_text(encoding="utf-8") == table
 
 
-def test_a_replication_with_other_parameters_is_not_compared(monkeypatch):
-    """Since then, causes has other seeds alone, and the GANs of vae_vs_gan are trained for longer, too."""
-    monkeypatch.chdir(tiny.ROOT)
-    declared = study.load(".")
-    assert recheck._same_params(declared, "causes", "32d14ef")
-    assert not recheck._same_params(declared, "vae_vs_gan", "32d14ef")
-
-
 def test_an_earlier_verdict_without_its_seeds_is_named(bundled, monkeypatch):
     before = chain.judged(bundled)[CLAIM].as_json()
     del before["effects_by_seed"]
     monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
     monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: {f"{ROOM}/{CLAIM}": before})
-    monkeypatch.setattr(recheck, "_same_params", lambda *_: True)
+    monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params_here())
     with pytest.raises(RecheckError, match=r"--earlier abc: .* has other fields there than today .* a later revision"):
         recheck.main(["--earlier", "abc"])
 

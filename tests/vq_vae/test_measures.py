@@ -7,6 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 from scipy import ndimage
 
+from replications import study
 from replications.datasets import world
 from replications.instruments.sharpness import SHARPNESS
 from replications.vq_vae import claims, measures
@@ -29,10 +30,7 @@ OF_CODES = {
 
 def declared(folder: str = ".") -> dict[str, Params]:
     """The variants of a study."""
-    section = YAML(typ="safe").load(tiny.ROOT / folder / "params.yaml")["vq_vae"]
-    variants = section.pop("variants")
-    section.pop("seeds", None)
-    return {name: Params(**{**section, **changes}) for name, changes in variants.items()}
+    return study.load(tiny.ROOT / folder).variants_of("vq_vae")
 
 
 def images(seed: int = 1) -> dict[str, np.ndarray]:
