@@ -349,9 +349,14 @@ def trained_under(folder: Path, settings: str, how: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> str:
+def undisturbed(made_once) -> str:
     """The same without any settings."""
-    return trained_under(tmp_path_factory.mktemp("undisturbed"), "none", "take them away")
+
+    def train(folder: Path) -> None:
+        said = trained_under(folder, "none", "take them away")
+        (folder / "said.txt").write_text(said, encoding="utf-8")
+
+    return (made_once("undisturbed", train) / "said.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("settings", HOSTILE)

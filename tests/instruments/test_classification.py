@@ -94,7 +94,6 @@ def test_features_are_of_about_unit_scale_and_belong_to_their_photos(reader, uns
     np.testing.assert_allclose(features(reader, photos[100:110]), hidden[100:110], atol=1e-4)
 
 
-@pytest.mark.usefixtures("eager")
 def test_a_single_head_is_enough():
     photos, labels = draw(120, seed=3)
     reader = train_classifier(photos, {"colour": labels["colour"]}, seed=0, **(SETTINGS | {"epochs": 8}))

@@ -119,7 +119,7 @@ def test_one_optimiser_steps_as_two(game):
     start = {net.name: net.get_weights() for net in (g, d)}
     # Adam's usual epsilon makes a whole step of the rounding of a gradient that is nearly 0.
     joint, *optimisers = (keras.optimizers.Adam(p.learning_rate, beta_1=p.beta_1, epsilon=1e-2) for _ in range(3))
-    model.compile(joint, jit_compile=False)
+    model.compile(joint, jit_compile=False, run_eagerly=True)
     for _ in range(2):
         model.train_on_batch(x, y)
         of_g, of_d, _ = reference_gradients(g, d, p, x, y)

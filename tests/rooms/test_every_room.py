@@ -18,10 +18,21 @@ from tests.rooms import recipes
 VARIANTS = [(room, variant) for room in REPLICATIONS for variant in recipes.of(room).VARIANTS]
 rooms = pytest.mark.parametrize("room", REPLICATIONS)
 variants = pytest.mark.parametrize(("room", "variant"), VARIANTS, ids=["-".join(one) for one in VARIANTS])
+"""Quick: all of them are trained once for all tests."""
 
 
 def first_of(room: str) -> str:
     return next(iter(recipes.of(room).VARIANTS))
+
+
+first_variants = pytest.mark.parametrize(
+    ("room", "variant"),
+    [
+        pytest.param(*one, marks=[] if one[1] == first_of(one[0]) else pytest.mark.slow, id="-".join(one))
+        for one in VARIANTS
+    ],
+)
+"""Each builds or trains nets of its own: the first of each room stands for the others, which are slow."""
 
 
 @pytest.fixture
@@ -120,7 +131,7 @@ def drawn(model: keras.Model) -> Iterator[np.ndarray]:
 
 
 @pytest.mark.usefixtures("eager")
-@variants
+@first_variants
 def test_initial_weights_follow_from_the_seed_alone_and_no_two_layers_start_alike(room, variant, built):
     keras.utils.set_random_seed(1)
     first = built(room, variant, 5)
@@ -152,13 +163,7 @@ def test_more_images_than_there_are_are_refused_before_any_training(room, split,
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-@pytest.mark.parametrize(
-    ("room", "variant"),
-    [
-        pytest.param(*one, marks=[] if one[1] == first_of(one[0]) else pytest.mark.slow, id="-".join(one))
-        for one in VARIANTS
-    ],
-)
+@first_variants
 def test_a_loss_that_is_no_number_names_its_epoch(room, variant):
     with pytest.raises(Diverged, match=r"^epoch \d+: .*(is (nan|inf|not a number)|are not numbers)"):
         recipes.train(room, variant, learning_rate=1e30)
