@@ -2,12 +2,14 @@
 
 import argparse
 import difflib
+import errno
 import importlib
 import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -45,6 +47,7 @@ class Parser(argparse.ArgumentParser):
 
 def run(main: Callable[[], int]) -> None:
     """Runs a command line; exits 0, 1 by its own word, 2 with one line of error, 130 on Ctrl-C."""
+    _refuse_fifos()
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot write all characters shows those as codes
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -64,6 +67,22 @@ def run(main: Callable[[], int]) -> None:
             raise
         why = error.strerror or type(error).__name__
         _end(f"{path}: {why[0].lower() + why[1:]}; expected to read or write there, mend it and run again")
+
+
+@cache
+def _refuse_fifos() -> None:
+    """From now on this process opens no FIFO by its name to read: it would wait without end for somebody to write."""
+
+    def refuse(event: str, arguments: tuple) -> None:
+        if event != "open":
+            return
+        path, _, flags = arguments
+        if not isinstance(path, str | bytes) or flags & os.O_ACCMODE != os.O_RDONLY:
+            return
+        if Path(os.fsdecode(path)).is_fifo():
+            raise OSError(errno.EINVAL, "is a FIFO, expected a file", os.fsdecode(path))
+
+    sys.addaudithook(refuse)
 
 
 def in_its_own_process(*words: str) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,23 +51,44 @@ RUN = (
 """The columns of runs.csv; `runs.provenance` says what they are."""
 
 
+def read_csv(path: Path, columns: Collection[str], remedy: str) -> list[dict[str, str]]:
+    """The rows of a CSV file, of which there is at least one.
+
+    Args:
+        path: the file.
+        columns: those that every row has; there may be others.
+        remedy: what makes the file anew, as the end of a sentence.
+
+    Raises:
+        ResultsError: there is no such file, or it is not that; the message names the file.
+    """
+    try:
+        text = path.read_bytes().decode()
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        if not rows:
+            raise ValueError(f"no rows, expected {', '.join(columns)}")
+        for row in rows:
+            if None in row or None in row.values() or not set(columns) <= set(row):
+                raise ValueError(f"a row is not {', '.join(columns)}: {list(row.values())}")
+    except FileNotFoundError:
+        raise ResultsError(f"{path}: no such file; {remedy}") from None
+    except (ValueError, csv.Error) as error:
+        raise ResultsError(f"{path}: damaged ({error}); {remedy}") from None
+    return rows
+
+
 def read_runs(folder: Path, replication: str) -> dict[tuple[str, int], dict[str, str]]:
     """(variant, seed) → the run's row in results/REPLICATION/runs.csv."""
-    path = folder / "results" / replication / "runs.csv"
-    if not path.exists():
-        raise ResultsError(f"{path}: no such file; run {repro(folder)} and commit what it writes")
+    path, remedy = folder / "results" / replication / "runs.csv", f"run {repro(folder)}"
     found: dict[tuple[str, int], dict[str, str]] = {}
-    try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines):
-                if None in row or None in row.values() or not set(RUN) <= set(row):
-                    raise ValueError(f"a row is not {', '.join(RUN)}: {list(row.values())}")
-                run = (row["variant"], int(row["seed"]))
-                if run in found:
-                    raise ValueError(f"{run[0]} seed {run[1]} stands there twice")
-                found[run] = row
-    except (ValueError, csv.Error) as error:
-        raise ResultsError(f"{path}: damaged ({error}); run {repro(folder)}") from None
+    for row in read_csv(path, RUN, f"{remedy} and commit what it writes"):
+        try:
+            run = (row["variant"], int(row["seed"]))
+        except ValueError as error:
+            raise ResultsError(f"{path}: damaged ({error}); {remedy}") from None
+        if run in found:
+            raise ResultsError(f"{path}: damaged ({run[0]} seed {run[1]} stands there twice); {remedy}")
+        found[run] = row
     return found
 
 

@@ -75,7 +75,16 @@ def load(path_or_file: str | os.PathLike | IO[bytes]) -> Arrays:
             f"{path_or_file} is missing, expected exported arrays; "
             "make them with `python -m replications datasets export`"
         ) from error
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        AttributeError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise DataError(
             f"{path_or_file} is no whole .npz file of arrays ({error}); "
             "delete it and make it again with `python -m replications datasets export`"

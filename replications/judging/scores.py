@@ -124,6 +124,8 @@ def read_scores(declared: Study, replication: str) -> Scores:
             raise ScoreError(f"{path}: {problem} {variant} seed {seed}{at} ({len(runs)} such); {remedy}")
     controls, again = path.with_name("controls.csv"), f"run {repro(declared.folder, f'controls@{replication}')}"
     known = _read_csv(controls, again) if controls.exists() else ""
+    if controls.exists() and not _rows(known):
+        raise ScoreError(f"{controls}: damaged (no rows, expected control, seed, instrument, score); {again}")
     try:
         _scores("", known)
     except ScoreError as error:

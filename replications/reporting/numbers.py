@@ -1,6 +1,5 @@
 """Means with their intervals over seeds, as results/REPLICATION/summary.csv has them, for prose and for pictures."""
 
-import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import NamedTuple
 
 from replications.command import repro
 from replications.errors import ReplicationError
+from replications.results import read_csv
 
 PLACE = re.compile(r"\{(\w+)\.(\w+):(%|\.\df)\}")
 """Where a text has a number: `{kl_l2.blur:%}`, `{kl_l2.mse_over_mmse:.2f}`."""
@@ -33,19 +33,16 @@ def read(folder: Path, replication: str) -> dict[tuple[str, str], Mean]:
     """The summary of a replication in a study's folder.
 
     Raises:
-        NumbersError: one line that names the file and the command that makes it.
+        ResultsError, NumbersError: one line that names the file and the command that makes it.
     """
     path, remedy = folder / "results" / replication / "summary.csv", f"run {repro(folder, f'measure@{replication}')}"
     try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            return {
-                (row["variant"], row["instrument"]): Mean(*(float(row[name]) for name in ("mean", "low", "high")))
-                for row in csv.DictReader(lines)
-            }
-    except FileNotFoundError:
-        raise NumbersError(f"{path}: no such file; {remedy}") from None
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise NumbersError(f"{path}: damaged ({error!r}), expected means with intervals; {remedy}") from None
+        return {
+            (row["variant"], row["instrument"]): Mean(*(float(row[name]) for name in ("mean", "low", "high")))
+            for row in read_csv(path, ("variant", "instrument", "mean", "low", "high"), remedy)
+        }
+    except ValueError as error:
+        raise NumbersError(f"{path}: damaged ({error}), expected means with intervals; {remedy}") from None
 
 
 def filled(text: str, numbers: Numbers) -> str:

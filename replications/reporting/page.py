@@ -6,7 +6,6 @@ results give the same bytes.
 """
 
 import base64
-import csv
 import io
 import json
 import math
@@ -31,7 +30,7 @@ from replications.judging.explanations import EXPLANATIONS, findings
 from replications.measuring import sheets
 from replications.reporting import front, glance, numbers, report
 from replications.reporting.glance import GREY, LINES, known, measures
-from replications.results import write_bytes, write_text
+from replications.results import read_csv, write_bytes, write_text
 from replications.statistics import detectable
 
 QUESTION = "Why is a VAE’s output blurred while a GAN’s is crisp?"
@@ -217,6 +216,10 @@ def _hundredths(attribute: re.Match[str]) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])
 
 
+POINT = ("x", "y", "low", "high")
+"""The columns of a curve's point."""
+
+
 def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
     """Replication → title → the curve in every study that has it, side by side."""
     points: dict[str, dict[str, dict[str, list[dict]]]] = {}
@@ -225,17 +228,13 @@ def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
             path = folder / "results" / room / "curves.csv"
             if not path.exists():
                 continue
-            with path.open(encoding="utf-8", newline="") as lines:
+            remedy = f"run {repro(folder, f'measure@{room}')}"
+            for row in read_csv(path, ("curve", "series", *POINT), remedy):
                 try:
-                    rows = [
-                        row | {key: float(row[key]) for key in ("x", "y", "low", "high")}
-                        for row in csv.DictReader(lines)
-                    ]
-                    for row in rows:
-                        points.setdefault(room, {}).setdefault(str(row["curve"]), {}).setdefault(name, []).append(row)
-                except (KeyError, TypeError, ValueError, csv.Error) as error:
-                    remedy = f"run {repro(folder, f'measure@{room}')}"
-                    raise PageError(f"{path}: damaged ({error!r}), expected points with intervals; {remedy}") from None
+                    point = row | {key: float(row[key]) for key in POINT}
+                except ValueError as error:
+                    raise PageError(f"{path}: damaged ({error}), expected points with intervals; {remedy}") from None
+                points.setdefault(room, {}).setdefault(row["curve"], {}).setdefault(name, []).append(point)
     return {room: {title: _curve(of) for title, of in titles.items()} for room, titles in points.items()}
 
 

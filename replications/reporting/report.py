@@ -300,9 +300,7 @@ def main(argv: list[str] | None = None) -> int:
     page = of_study(declared, verdicts)
     written = {path: page}
     for readme, blocks in generated(Path()).items():
-        if not readme.exists():
-            raise ReportError(f"{readme}: no such file; run this in the repository's folder")
-        written[readme] = with_blocks(readme.read_text(encoding="utf-8"), blocks, readme)
+        written[readme] = with_blocks(read_readme(readme), blocks, readme)
     for file, text in written.items():  # all of them, or none
         write_text(file, text)
     print(f"{len(verdicts)} verdicts in {path}, tables in README.md, results/README.md and the replications' READMEs")
@@ -595,6 +593,16 @@ def written(verdicts: Iterable[Mapping]) -> dict[str, dict[str, list[str]]]:
 def markers(block: str) -> tuple[str, str]:
     """The lines between which a generated block of a README stands."""
     return f"<!-- {block}: begin (generated, do not edit) -->", f"<!-- {block}: end -->"
+
+
+def read_readme(path: Path) -> str:
+    """The text of a README that the report writes into."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ReportError(f"{path}: no such file; run this in the repository's folder") from None
+    except UnicodeDecodeError as error:
+        raise ReportError(f"{path}: damaged ({error}); `git restore {path}` brings it back") from None
 
 
 def with_blocks(readme: str, blocks: Mapping[str, str], path: Path = Path("README.md")) -> str:

@@ -29,7 +29,7 @@ def check(declared: Study, wanted: list[Run], data: dict[str, bytes]) -> None:
         remedy = f"name another data set in {declared.params_file}, or export this one anew"
         try:
             _check(path, content, of_runs, remedy)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, MemoryError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"{path}: {error}, expected arrays without pickles; {remedy}") from None

@@ -162,17 +162,21 @@ def committed_verdicts(folder: Path) -> dict[str, dict]:
     return {str(entry["id"]): entry for entry in verdicts}
 
 
-def judged(declared: Study) -> dict[str, Verdict]:
-    """Claim → the verdict that follows from the committed scores, of the replications that have any."""
-    return {verdict.id: verdict for verdict in judge.judge(measured(declared))}
+def judged(declared: Study, needed: Collection[str] = ()) -> dict[str, Verdict]:
+    """Claim → the verdict that follows from the committed scores, of the replications that have any.
+
+    Raises:
+        ScoreError: a replication of `needed` has none.
+    """
+    return {verdict.id: verdict for verdict in judge.judge(measured(declared, needed))}
 
 
-def measured(declared: Study) -> Study:
+def measured(declared: Study, needed: Collection[str] = ()) -> Study:
     """The study without what was never measured: a replication that was just begun breaks no other's chain."""
     there = {
         name: variants
         for name, variants in declared.variants.items()
-        if (declared.folder / "results" / name / "scores.csv").exists()
+        if name in needed or (declared.folder / "results" / name / "scores.csv").exists()
     }
     return replace(declared, variants=there)
 

@@ -115,7 +115,7 @@ def _shown_to_people(declared: study.Study, claim: Claim) -> Link:
 def _readme_problems(declared: study.Study) -> Iterator[str]:
     for path, blocks in report.generated(Path()).items():
         if path.parent.name in ("", "results", *declared.variants):
-            readme = path.read_text(encoding="utf-8")
+            readme = report.read_readme(path)
             lines = zip_longest(report.with_blocks(readme, blocks, path).splitlines(), readme.splitlines())
             for should, is_ in lines:
                 if should != is_:
@@ -124,7 +124,8 @@ def _readme_problems(declared: study.Study) -> Iterator[str]:
 
 
 def _verdict(declared: study.Study, claim: Claim) -> Link:
-    follows, committed = chain.judged(declared)[claim.id], chain.committed_verdicts(declared.folder)
+    follows = chain.judged(declared, [claim.replication])[claim.id]
+    committed = chain.committed_verdicts(declared.folder)
     shown = (
         f"{declared.folder / 'results/verdicts.json'}: {follows.verdict}, {follows.in_words()}, smallest effect "
         f"{report.smallest(follows.as_json())}, p beyond it {follows.p_beyond:.3g}, adjusted {follows.p_adjusted:.3g}",

@@ -149,7 +149,7 @@ def object_problems(objects: list[Path]) -> Iterator[str]:
 def readme_problems() -> Iterator[str]:
     """What stands between markers is what the verdicts say."""
     for path, blocks in report.generated(Path()).items():
-        text = path.read_text(encoding="utf-8")
+        text = report.read_readme(path)
         if report.with_blocks(text, blocks, path) != text:
             yield f"{path}: its tables are not those of the results; run {repro(Path(), 'report')}"
 
@@ -250,7 +250,7 @@ def derived_problems(declared: study.Study) -> Iterator[str]:
             continue
         for name, text in derived.items():
             path = results / name
-            if not path.exists() or path.read_text(encoding="utf-8") != text:
+            if not path.exists() or path.read_bytes() != text.encode():
                 yield f"{path}: does not follow from scores.csv; {remedy}"
 
 
@@ -275,7 +275,7 @@ def verdict_problems(declared: study.Study) -> Iterator[str]:
 def text_problems(declared: study.Study) -> Iterator[str]:
     """verdicts.md says what the verdicts say."""
     path, verdicts = declared.folder / "results" / "verdicts.md", report.read_verdicts(declared.folder)
-    if verdicts is None or not path.exists() or report.of_study(declared, verdicts) != path.read_text(encoding="utf-8"):
+    if verdicts is None or not path.exists() or report.of_study(declared, verdicts).encode() != path.read_bytes():
         yield f"{path}: is not what the verdicts say; run {repro(declared.folder, 'report')}"
 
 

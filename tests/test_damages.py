@@ -1,0 +1,214 @@
+"""Every command, every file that it reads, every kind of damage: one line that names the file, and nothing touched.
+
+`GRID` says what is tried, and validation/damages.md shows it as a table. What is wrong in a way of its own stands in
+test_bad_input.py.
+"""
+
+import io
+import itertools
+import os
+import shutil
+import signal
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import VALIDATION
+from tests.test_bad_input import ARRAYS, RUN, SCORES, VERDICTS, around, ends, finished
+
+__all__ = ["around", "finished"]  # fixtures
+
+DOCUMENT = VALIDATION / "damages.md"
+SECONDS = 20
+"""What a command may take to notice: a FIFO that is opened would be waited for without end."""
+
+
+def lost(path: Path) -> None:
+    path.unlink()
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_link_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def torn(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: 2 * len(content) // 3])
+
+
+def in_latin_1(path: Path) -> None:
+    path.write_bytes(b"\xe4\xf6\xfc: [\xdf]\n")
+
+
+def zeros(path: Path) -> None:
+    path.write_bytes(bytes(4096))
+
+
+def a_conflict(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(b"<<<<<<< HEAD\n" + content + b"=======\n" + content + b">>>>>>> other\n")
+
+
+def another_schema(path: Path) -> None:
+    path.write_text('{"a": null}\n', encoding="utf-8")
+
+
+def a_list(path: Path) -> None:
+    path.write_text("[1, 2]\n", encoding="utf-8")
+
+
+def pickled(path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez(file, output=np.array([{"a": 1}], object))
+
+
+def promising_terabytes(path: Path) -> None:
+    """An array whose header says that it is huge, and that then ends."""
+    header = io.BytesIO()
+    huge = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 32, 32, 3)}
+    np.lib.format.write_array_header_1_0(header, huge)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("output", "target", "train_photo", "test_photo"):
+            archive.writestr(f"{name}.npy", header.getvalue())
+
+
+ANY = (lost, emptied, a_folder, a_fifo, a_link_to_itself, torn, zeros, in_latin_1)
+TEXT = (*ANY, a_conflict, another_schema, a_list)
+ARRAY = (*ANY, pickled, promising_terabytes)
+THERE = tuple(damage for damage in TEXT if damage not in (lost, a_link_to_itself))
+"""Of a file that need not be there: without its facts a folder is no run."""
+
+FACTS, IMAGES = f"{RUN}/facts.json", f"{RUN}/images.npz"
+CONTROLS, SUMMARY, RUNS, ENVIRONMENTS = (
+    f"results/pix2pix/{name}" for name in ("controls.csv", "summary.csv", "runs.csv", "environments.json")
+)
+Damage = Callable[[Path], None]
+GRID: dict[str, dict[str, tuple[Damage, ...]]] = {
+    "train pix2pix": {"params.yaml": TEXT, ARRAYS: ARRAY},
+    "measure pix2pix": {"params.yaml": TEXT, FACTS: TEXT, IMAGES: ARRAY},
+    "controls pix2pix": {"params.yaml": TEXT, ARRAYS: ARRAY},
+    "readers": {"params.yaml": TEXT, ARRAYS: ARRAY},
+    "judge": {"params.yaml": TEXT, SCORES: TEXT, CONTROLS: TEXT},
+    "report": {"params.yaml": TEXT, VERDICTS: TEXT, SUMMARY: THERE, RUNS: TEXT, ENVIRONMENTS: TEXT, "README.md": TEXT},
+    "claims": {VERDICTS: TEXT},
+    "pipeline": {"params.yaml": TEXT},
+    "trace adversarial_term_sharpens": {"params.yaml": TEXT, VERDICTS: TEXT, SCORES: TEXT, RUNS: TEXT},
+    "recheck adversarial_term_sharpens": {"params.yaml": TEXT},
+    "sample pix2pix/l1/1": {"params.yaml": TEXT},
+    "import-runs elsewhere": {"params.yaml": TEXT, f"elsewhere/{FACTS}": THERE, f"elsewhere/{IMAGES}": ARRAY},
+}
+"""Command → file that it reads → what happens to the file."""
+ROWS = [(line, file, damages) for line, files in GRID.items() for file, damages in files.items()]
+
+
+def cells() -> Iterator:
+    """A damage of each file, another every time, is tried quickly; all others are slow."""
+    for number, (line, file, damages) in enumerate(ROWS):
+        for i, damage in enumerate(damages):
+            marks = [] if i == number % len(damages) else [pytest.mark.slow]
+            name = f"{line.split()[0]}-{Path(file).name}-{damage.__name__}"
+            yield pytest.param(line, file, damage, marks=marks, id=name)
+
+
+@contextmanager
+def within(seconds: int) -> Iterator[None]:
+    """Fails what waits for longer."""
+
+    def late(*_) -> None:
+        pytest.fail(f"not noticed within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def place(finished, tmp_path, monkeypatch) -> Path:
+    """A copy, to be damaged, of a small repository in which everything is finished; the working directory."""
+    root = tmp_path / "repository"
+    shutil.copytree(finished, root)
+    shutil.copytree(root / "runs", root / "elsewhere" / "runs")
+    monkeypatch.chdir(root)
+    return root
+
+
+def seen(place: Path) -> dict[str, tuple[int, int]]:
+    """All that is there, without opening it: when it was written, and how much."""
+    every = (path for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {str(path): ((about := path.lstat()).st_mtime_ns, about.st_size) for path in every}
+
+
+@pytest.mark.parametrize(("line", "file", "damage"), list(cells()))
+def test_damage_is_one_line_that_names_the_file_and_touches_nothing(line, file, damage, place, monkeypatch, capsys):
+    damage(place / file)
+    before = seen(place)
+    capsys.readouterr()
+    with within(SECONDS):
+        status = ends(line, monkeypatch)
+    said = capsys.readouterr()
+    assert seen(place) == before
+    if file.startswith("elsewhere"):
+        assert status == 1, said.err
+        assert "elsewhere/runs/pix2pix/l1/1: refused: " in said.out
+        assert "4 runs: 0 taken in, 3 here already, 1 refused" in said.out, "the others are looked at all the same"
+        return
+    assert status == 2, said.out + said.err
+    assert said.err.startswith("error: ")
+    assert said.err.count("\n") == 1, said.err
+    names = (Path(file).name, Path(file).stem, "pix2pix/l1/1")  # the file, what makes it, or the run it is of
+    assert any(name in said.err for name in names), said.err
+
+
+@pytest.mark.parametrize("line", sorted({line for line in GRID if line.split()[0] in ("judge", "report", "claims")}))
+def test_undamaged_the_same_command_succeeds(line, place, monkeypatch):
+    assert ends(line, monkeypatch) == 0
+
+
+def table() -> str:
+    """validation/damages.md."""
+    kinds = list(dict.fromkeys(itertools.chain.from_iterable(damages for *_, damages in ROWS)))
+    n_cells = sum(len(damages) for *_, damages in ROWS)
+    lines = [
+        "# Damaged files",
+        "",
+        f"{len(GRID)} commands, {len(ROWS)} pairs of a command and a file that it reads, {n_cells} cells (×). Each is "
+        "tried by tests/test_damages.py: the command has to end",
+        f"within {SECONDS} s with exit status 2 and one line that names the file, and may write nothing. `make test` "
+        "tries one cell of each row, `pytest -m slow` all others. `import-runs` refuses the one run, says so, looks at "
+        "the others, and ends with exit status 1.",
+        "",
+        f"| command | file | {' | '.join(kind.__name__.replace('_', ' ') for kind in kinds)} |",
+        "|---|---|" + "---|" * len(kinds),
+        *(
+            f"| `{line}` | {file} | {' | '.join('×' if kind in damages else '' for kind in kinds)} |"
+            for line, file, damages in ROWS
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_table_shows_the_grid():
+    assert DOCUMENT.read_text(encoding="utf-8") == table(), "write `table()` there"
