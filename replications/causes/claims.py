@@ -23,6 +23,8 @@ EDGES = "gradient_energy"
 OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": TENTH}
 MARGINS = {EDGES: -SHARPER}
 L2_CELLS = ("size_l2", "noise_l2", "kl_l2", "codes_l2")
+MILD_CELLS = ("size_mild_l2", "noise_mild_l2", "kl_mild_l2", "codes_mild_l2")
+"""The same four ways of losing information, at a dose that loses about half as much."""
 WAYS: dict[str, tuple[Cause, str]] = {
     "size_l2": ("E1", "a code of two values, each with a little noise,"),
     "noise_l2": ("E3", "noise on a code of limited power"),
@@ -102,7 +104,14 @@ def tells_apart(cell: str) -> Check:
 
 
 LOSSLESS = (tells_apart("lossless_l2"), certain("lossless_l2"))
-ADVERSARY = (certain("kl_adversary"), quiet("kl_adversary"), near_photographs("kl_adversary"))
+
+
+def adversarial(cell: str) -> tuple[Check, ...]:
+    """What a decoder with an adversary must reach before its sharpness means anything."""
+    return certain(cell), quiet(cell), near_photographs(cell)
+
+
+ADVERSARY = adversarial("kl_adversary")
 
 CLAIMS = (
     Claim(
@@ -173,6 +182,22 @@ CLAIMS = (
         studies=("root",),
         checks=ADVERSARY,
         decisive=("E2", "E4"),
+    ),
+    Claim(
+        id="a_codebook_alone_does_not_blur",
+        replication="causes",
+        statement="From codes of eight bits, a decoder with an adversary is as sharp as photographs.",
+        source="the averaging explanation, turned round: a codebook loses information, and that alone does not blur",
+        explanation=("E2",),
+        against=("E5",),
+        predicate=Above(EDGES, "codes_adversary", 1.0, "log_ratio"),
+        smallest_effect=-SHARPER,
+        unit="times as sharp as photographs",
+        also={SHARPNESS: -SHARPER},
+        deviations=HARDER,
+        studies=("root",),
+        checks=adversarial("codes_adversary"),
+        decisive=("E2", "E5"),
     ),
     Claim(
         id="the_weight_of_the_kl_term_blurs",
@@ -256,12 +281,12 @@ CLAIMS = (
         statement="How blurred the best L2 decoder is depends on its squared error, not on how information was lost.",
         source="a hypothesis of this suite: the five explanations are one",
         explanation=("E2",),
-        predicate=Similar("overlap_off_the_line", L2_CELLS),
+        predicate=Similar("overlap_off_the_line", (*L2_CELLS, *MILD_CELLS)),
         smallest_effect=-0.1,
-        unit="of the sharpness of photographs apart, each way of losing information beside the line",
+        unit="of the sharpness of photographs apart, each way and dose of losing information beside the line",
         deviations=ALL,
         studies=("root",),
-        checks=tuple(certain(cell) for cell in L2_CELLS),
+        checks=tuple(certain(cell) for cell in (*L2_CELLS, *MILD_CELLS)),
     ),
     Claim(
         id="one_curve_for_trained_decoders",
@@ -275,6 +300,46 @@ CLAIMS = (
         deviations=HARDER,
         studies=("root",),
         checks=tuple(certain(cell) for cell in L2_CELLS),
+    ),
+    Claim(
+        id="one_curve_for_trained_decoders_at_a_milder_dose",
+        replication="causes",
+        statement="At a milder dose, too, how blurred a trained L2 decoder is does not depend on how it was lost.",
+        source="a hypothesis of this suite: the five explanations are one",
+        explanation=("E2",),
+        predicate=Similar("blur_off_the_line", MILD_CELLS),
+        smallest_effect=-0.1,
+        unit="of the sharpness of photographs apart, each way of losing information beside the line",
+        deviations=HARDER,
+        studies=("root",),
+        checks=tuple(certain(cell) for cell in MILD_CELLS),
+    ),
+    Claim(
+        id="one_curve_for_trained_decoders_across_doses",
+        replication="causes",
+        statement="At both doses alike, how blurred a trained L2 decoder is depends on how much is lost alone.",
+        source="a hypothesis of this suite: the five explanations are one, and training comes near the best",
+        explanation=("E2",),
+        predicate=Similar("blur_off_the_line", (*L2_CELLS, *MILD_CELLS)),
+        smallest_effect=-0.1,
+        unit="of the sharpness of photographs apart, each way and dose of losing information beside the line",
+        deviations=HARDER,
+        studies=("root",),
+        checks=tuple(certain(cell) for cell in (*L2_CELLS, *MILD_CELLS)),
+    ),
+    Claim(
+        id="blur_grows_with_what_is_lost",
+        replication="causes",
+        statement="Under L2 the four ways of losing information blur more at the stronger dose than at the milder one.",
+        source="a hypothesis of this suite: the dose makes the blur",
+        explanation=("E2",),
+        predicate=Contrast("blur", (*((cell, 0.25) for cell in L2_CELLS), *((cell, -0.25) for cell in MILD_CELLS))),
+        smallest_effect=0.05,
+        unit="of the sharpness of photographs more is lost at the stronger dose, in the mean of the four ways",
+        also={"overlap_blur": 0.05},
+        deviations=ALL,
+        studies=("root",),
+        checks=tuple(certain(cell) for cell in (*L2_CELLS, *MILD_CELLS)),
     ),
     Claim(
         id="codes_blur_no_more_than_a_continuous_code",
@@ -476,6 +541,8 @@ TABLES = (
                 "noise_l2",
                 "codes_l2",
                 "kl_l2",
+                *MILD_CELLS,
+                "codes_adversary",
                 "kl_l1",
                 "kl_energy",
                 "kl_adversary",

@@ -116,7 +116,9 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     return {"photos_blurred": of_blurred}
 
 
-L2_CELLS = ("lossless_l2", "sigma_l2", "codes_l2", "size_l2", "kl_l2", "noise_l2")
+MILD_CELLS = ("size_mild_l2", "noise_mild_l2", "kl_mild_l2", "codes_mild_l2")
+"""The four ways of losing information, each at a dose that loses less."""
+L2_CELLS = ("lossless_l2", "sigma_l2", *MILD_CELLS, "codes_l2", "size_l2", "kl_l2", "noise_l2")
 MECHANISMS = {"size": "size_l2", "noise": "noise_l2", "KL term": "kl_l2", "codebook": "codes_l2"}
 """Way of losing information → its cell under L2."""
 
@@ -132,7 +134,7 @@ LOSSES = {
     "L2": L2_CELLS,
     "L1": ("kl_l1",),
     "energy score": ("kl_energy",),
-    "L2 + adversary": ("lossless_adversary", "kl_adversary"),
+    "L2 + adversary": ("lossless_adversary", "codes_adversary", "kl_adversary"),
 }
 CURVES = (
     Curve(
@@ -161,6 +163,11 @@ PLOT = Plot(
         "kl_energy": ("KL term", "energy score"),
         "kl_adversary": ("KL term", "L2 + adversary"),
         "codes_l2": ("codebook", "L2"),
+        "codes_adversary": ("codebook", "L2 + adversary"),
+        "size_mild_l2": ("small latent", "L2"),
+        "noise_mild_l2": ("noise", "L2"),
+        "kl_mild_l2": ("KL term", "L2"),
+        "codes_mild_l2": ("codebook", "L2"),
     },
     SLOPE,
     "best L2 decoder (tuning seed)",

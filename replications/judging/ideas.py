@@ -50,8 +50,14 @@ IDEAS = (
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
         "A small latent costs {size_l2.blur:%} of the sharpness of photographs, noise {noise_l2.blur:%}, the KL term "
-        "{kl_l2.blur:%}, a codebook {codes_l2.blur:%}.",
-        ("one_curve_for_the_best_decoders", "one_curve_for_trained_decoders"),
+        "{kl_l2.blur:%}, a codebook {codes_l2.blur:%}; milder doses of each cost {size_mild_l2.blur:%}, "
+        "{noise_mild_l2.blur:%}, {kl_mild_l2.blur:%} and {codes_mild_l2.blur:%}.",
+        (
+            "one_curve_for_the_best_decoders",
+            "one_curve_for_trained_decoders",
+            "one_curve_for_trained_decoders_at_a_milder_dose",
+            "blur_grows_with_what_is_lost",
+        ),
     ),
     Idea(
         "A loss that does not merely average is sharper, with an adversary or without one; L2 with an adversary is as "
