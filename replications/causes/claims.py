@@ -327,9 +327,9 @@ CLAIMS = (
         studies=("root",),
         checks=tuple(certain(cell) for cell in (*L2_CELLS, *MILD_CELLS)),
         does_not_hold={
-            "root": "trained decoders lie further above the line at the milder dose: {kl_mild_l2.blur_off_the_line:.2f} "
-            "with the KL term, against {noise_l2.blur_off_the_line:.2f} with the stronger noise. Training has more to "
-            "draw there and is further from the best decoder (longer training: not tested)",
+            "root": "trained decoders lie further above the line at the milder dose: with the KL term by "
+            "{kl_mild_l2.blur_off_the_line:.2f}, against {noise_l2.blur_off_the_line:.2f} with the stronger noise. "
+            "Training has more to draw there and is further from the best decoder (longer training: not tested)",
         },
     ),
     Claim(

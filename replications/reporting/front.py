@@ -64,7 +64,7 @@ def headlines(by_claim: Mapping[str, Mapping[str, Mapping]], signs: Mapping[str,
     lines += [f"- {_told(one)}" for one in refuted[:NOT_REPLICATED]]
     more = len(refuted) - NOT_REPLICATED
     if more > 0:
-        lines.append(f"- and {more} more; why, as far as it is known, says [results/README.md](results/README.md)")
+        lines.append(f"- and {more} more: [results/README.md](results/README.md) says why, as far as it is known")
     return "\n".join([*lines, ""])
 
 
