@@ -14,9 +14,9 @@ repro: mend
 mend: $(VENV)/installed
 	@python -m replications mend
 
-# One process more than cores: many tests wait for commands that they start.
+# Two processes more than cores: many tests wait for commands that they start.
 test: $(VENV)/installed
-	pytest --numprocesses $$($(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))') --dist worksteal
+	pytest --numprocesses $$($(PYTHON) -c 'import os; print(2 + (os.cpu_count() or 1))') --dist worksteal
 
 $(VENV)/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \

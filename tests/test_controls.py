@@ -33,7 +33,7 @@ from replications.judging.scores import Scores, read_scores
 from replications.statistics import Array, decide, page_trend_p, weigh
 from tests.test_claims import ROOMS, ROOT, STUDIES, claims_of, there, title
 
-N = 1000
+N = 500
 LIMIT = 0.05
 
 Arms = dict[tuple[str, str], Array]

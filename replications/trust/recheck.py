@@ -276,7 +276,8 @@ def recheck(
 def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     """The verdicts of claims whose seeds are others since a revision, beside those that it has.
 
-    A replication whose parameters have changed since, too, is left out: its effects may differ for that reason.
+    A replication whose parameters have changed since, too, is left out: its effects may differ for that reason. Of
+    variants that were added since, the claims that read them are left out alone.
 
     Raises:
         RecheckError: there are none.
@@ -285,11 +286,15 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     regress.check_revision(revision, "--earlier")
     there = regress.verdicts_at(revision, declared.folder, "--earlier")
     params = regress.params_at(revision, declared.folder, "--earlier"), YAML(typ="safe").load(declared.params_file)
+    claims = {claim.id: claim for claim in judge.claims_of(declared)}
     found = []
     for verdict in chain.judged(declared).values():
         committed = there.get(f"{verdict.replication}/{verdict.id}")
         then, now = ({**one.get(verdict.replication, {}), "seeds": None} for one in params)
-        if committed is None or then != now:
+        added = set(now.get("variants", {})) - set(then.get("variants", {}))
+        now["variants"] = {name: now["variants"][name] for name in now.get("variants", {}) if name not in added}
+        reads = {variant for variant, _ in read_by(declared, claims[verdict.id])} if verdict.id in claims else set()
+        if committed is None or then != now or reads & added:
             continue
         try:
             before = TypeAdapter(Verdict).validate_json(json.dumps(committed))

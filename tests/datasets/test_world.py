@@ -73,7 +73,11 @@ def expected(listing: Listed, of: Callable[[np.ndarray, np.ndarray], np.ndarray]
     return result
 
 
-@pytest.fixture(scope="module", params=world.SIZES, ids="{}px".format)
+SIZES = [pytest.param(size, marks=[pytest.mark.slow] if size > 32 else []) for size in world.SIZES]
+"""No study of the repository is larger than the smallest."""
+
+
+@pytest.fixture(scope="module", params=SIZES, ids="{}px".format)
 def known(request) -> tuple[np.ndarray, world.Conditional, Listed]:
     one = a_map(request.param)
     return one, world.conditional(one), listed(one)

@@ -12,11 +12,12 @@ from PIL import Image
 from replications import study
 from replications.causes import measures
 from replications.drawing import plain, plt
+from replications.errors import ReplicationError
 from replications.measuring import sheets
 from replications.measuring.curves import Shown
 from replications.reporting import glance
 from replications.reporting.glance import GlanceError
-from replications.reporting.numbers import Mean, NumbersError
+from replications.reporting.numbers import Mean
 from tests import tiny
 
 ROOM = "causes"
@@ -91,7 +92,7 @@ def test_a_column_that_is_not_there_is_named(declared, monkeypatch):
 def test_a_summary_that_cannot_be_read_is_named(declared, text, said):
     path = declared.folder / "results" / ROOM / "summary.csv"
     path.unlink() if text is None else path.write_text(text, encoding="utf-8")
-    with pytest.raises(NumbersError, match=rf"summary.csv: {said}.*measure@causes"):
+    with pytest.raises(ReplicationError, match=rf"summary.csv: {said}.*measure@causes"):
         glance.draw(declared, ROOM)
 
 

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from replications import study
 from replications.datasets import world
+from replications.errors import ReplicationError
 from replications.judging.explanations import EXPLANATIONS
 from replications.judging.ideas import IDEAS
 from replications.judging.verdicts import MEANS
@@ -275,7 +276,7 @@ def test_what_a_result_says_is_text_and_never_a_tag(tmp_path, monkeypatch):
         ("columns/03.png", b"no picture", "no picture of column 'l2'"),
         ("columns/columns.json", b"{", "expected titles and the size"),
         ("curves.csv", b"curve,series,variant,x,y,low,high\na,b,c,1,2,3,many\n", "expected points with intervals"),
-        ("curves.csv", b"curve,x\na,1\n", "expected points with intervals"),
+        ("curves.csv", b"curve,x\na,1\n", "a row is not curve, series, x, y, low, high"),
     ],
 )
 def test_damaged_results_are_named_with_a_remedy(name, content, expected, tmp_path, monkeypatch):
@@ -285,7 +286,7 @@ def test_damaged_results_are_named_with_a_remedy(name, content, expected, tmp_pa
     damaged = tmp_path / "results" / "pix2pix" / name
     damaged.write_bytes(content)
     monkeypatch.setattr(page, "plot", lambda _: "")
-    with pytest.raises((page.PageError, sheets.SheetError), match=f"{name}.*{expected}.*run `dvc repro --pull"):
+    with pytest.raises(ReplicationError, match=f"{name}.*{expected}.*run `dvc repro --pull"):
         page.page(tmp_path)
 
 

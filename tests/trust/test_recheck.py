@@ -154,6 +154,16 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     assert f"| {ROOM}/fallen | **another** |" in table
     assert not recheck.FOLDER.exists()
     params = params_here()
+    del params[ROOM]["variants"]["flat_8"]  # added since, and nothing that the claim reads
+    monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params)
+    recheck.main(["--earlier", "abc"])
+    assert f"{ROOM}/{CLAIM} (root)" in capsys.readouterr().out
+    params = params_here()
+    del params[ROOM]["variants"]["spatial_512_mean"]  # which it reads
+    monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params)
+    recheck.main(["--earlier", "abc"])
+    assert f"{ROOM}/{CLAIM} (root)" not in capsys.readouterr().out
+    params = params_here()
     params[ROOM]["epochs"] += 1  # so that more than seeds has changed
     monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params)
     with pytest.raises(RecheckError, match="no claim of the root study was judged there with the same parameters and"):
