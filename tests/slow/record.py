@@ -21,20 +21,32 @@ def write(folder: Path, stats: Mapping[str, Sequence]) -> None:
 
 
 def table(known: Mapping[str, Mapping]) -> list[str]:
-    """Markdown: a line for each test, then the machines."""
+    """Markdown: a line for each test with all of its cases, then the machines."""
     machines = sorted({one["machine"] for one in known.values()})
     passed = sum(one["result"] == "passed" for one in known.values())
+    tests: dict[str, dict[str, Mapping]] = {}
+    for name, one in sorted(known.items()):
+        tests.setdefault(name.partition("[")[0], {})[name] = one
     return [
         "# The slow tests",
         "",
-        f"What each came to when it was last run: {passed} of {len(known)} passed. Made by `pytest -m slow --record`.",
+        f"What each came to when it was last run: {passed} of {len(known)} passed. Made by `pytest -m slow --record`; "
+        "slow.json has every case.",
         "",
-        "| test | result | seconds | date | machine |",
-        "|---|---|---|---|---|",
-        *(
-            f"| {name} | {one['result']} | {one['seconds']} | {one['date']} | {machines.index(one['machine']) + 1} |"
-            for name, one in sorted(known.items())
-        ),
+        "| test | cases | did not pass | seconds in all | date | machine |",
+        "|---|---|---|---|---|---|",
+        *(_line(name, cases, machines) for name, cases in tests.items()),
         "",
         *(f"{i}. {words}" for i, words in enumerate(machines, start=1)),
     ]
+
+
+def _line(name: str, cases: Mapping[str, Mapping], machines: Sequence[str]) -> str:
+    """The cases of one test; the dates and the machines of all of them."""
+    others = [f"{case.removeprefix(name) or 'it'}: {one['result']}" for case, one in cases.items()]
+    others = [words for words, one in zip(others, cases.values(), strict=True) if one["result"] != "passed"]
+    dates = sorted({one["date"] for one in cases.values()})
+    where = sorted({str(machines.index(one["machine"]) + 1) for one in cases.values()})
+    seconds = sum(one["seconds"] for one in cases.values())
+    words = (len(cases), ", ".join(others) or "–", seconds, " to ".join(dict.fromkeys((dates[0], dates[-1]))))
+    return f"| {name} | {' | '.join(map(str, words))} | {', '.join(where)} |"
