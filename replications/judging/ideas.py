@@ -45,8 +45,8 @@ IDEAS = (
     ),
     Idea(
         "Among a small latent, noise, the KL term and a codebook it hardly matters which loses the information: how "
-        "much an L2 decoder blurs follows from how much is lost. At one dose no two of the four differ by a tenth of "
-        "the sharpness.",
+        "much an L2 decoder blurs follows from how much is lost. Where equally much is lost at one dose, no two "
+        "differ by a tenth of the sharpness.",
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
         "A small latent costs {size_l2.blur:%} of the sharpness of photographs, noise {noise_l2.blur:%}, the KL term "
