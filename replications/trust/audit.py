@@ -105,6 +105,7 @@ def audit(declared: study.Study, picked: list[study.Run], n_workers: int | None 
     check_precision(declared, picked)
     data = read_arrays(declared, picked)
     findings = []
+    n_workers = min(n_workers or workers.CPU_COUNT, len(picked))  # more would have nothing to do
     with workers.cluster(n_workers) as client:
         for outcome in workers.run_all(client, picked, data, lambda *_: None):
             findings.append(compare(declared, outcome, committed[outcome.run.name], data))

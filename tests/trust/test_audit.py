@@ -115,6 +115,16 @@ def test_what_is_not_comparable_is_not_trained(committed, column, words):
         audit.main(only(committed))
 
 
+def test_no_more_workers_are_started_than_runs_are_picked(committed, trained_again, monkeypatch):
+    started = []
+    monkeypatch.setattr(workers, "cluster", lambda n_workers: started.append(n_workers) or nullcontext())
+    monkeypatch.setattr(workers, "CPU_COUNT", 64)
+    picked = committed.runs(ROOM)[:2]
+    for n_workers in (3000, 1, None):
+        audit.audit(committed, picked, n_workers)
+    assert started == [2, 1, 2]
+
+
 @pytest.fixture
 def elsewhere(committed, trained_again, monkeypatch):
     """The first run is said to have been made on another machine, with other bytes; scores come from a table."""
