@@ -24,7 +24,7 @@ OTHER_SHARPNESS = {"gradient_energy": SHARPER, "high_frequency_share": TENTH}
 MARGINS = {EDGES: -SHARPER}
 L2_CELLS = ("size_l2", "noise_l2", "kl_l2", "codes_l2")
 MILD_CELLS = ("size_mild_l2", "noise_mild_l2", "kl_mild_l2", "codes_mild_l2")
-"""The same four ways of losing information, at a dose that loses about half as much."""
+"""The same four ways of losing information, at a dose that loses less."""
 WAYS: dict[str, tuple[Cause, str]] = {
     "size_l2": ("E1", "a code of two values, each with a little noise,"),
     "noise_l2": ("E3", "noise on a code of limited power"),
