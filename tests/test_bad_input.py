@@ -899,7 +899,7 @@ def test_whatever_a_message_quotes_it_is_one_printable_line(quoted, capsys):
     assert said.strip().isprintable()
 
 
-HANDFUL = ("train-by-theano", "workers-in-words", "verdicts-are-a-number", "cut-shard")
+HANDFUL = ("workers-in-words", "verdicts-are-a-number", "cut-shard")
 
 
 @pytest.mark.parametrize(

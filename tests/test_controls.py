@@ -57,6 +57,11 @@ class Room:
 
 CASES = [pytest.param(name, room, id=f"{title(name)}-{room}") for name in STUDIES for room in ROOMS[name]]
 every_room = pytest.mark.parametrize(("name", "room"), CASES)
+every_room_of_root = pytest.mark.parametrize(
+    ("name", "room"),
+    [pytest.param(*case.values, id=case.id, marks=[] if case.values[0] == "." else pytest.mark.slow) for case in CASES],
+)
+"""Takes a second or two for each room: those of root in every run of the tests, the others are slow."""
 
 
 @cache
@@ -161,7 +166,7 @@ def check_shares(shares: dict[str, float]) -> None:
     assert all(share <= 2 * LIMIT for share in shares.values()), shares
 
 
-@every_room
+@every_room_of_root
 def test_shuffled_variants_replicate_nothing(name, room):
     there_ = committed(name, room)
     spoilt = shuffled(there_, np.random.default_rng(0))

@@ -275,7 +275,7 @@ DAMAGED = {"floatx": "float8", "epsilon": 1, "backend": "theano", "image_data_fo
 """A keras.json at which Keras would stop."""
 
 
-@pytest.mark.parametrize("how", ["HOME", "KERAS_HOME"])
+@pytest.mark.parametrize("how", ["KERAS_HOME", pytest.param("HOME", marks=pytest.mark.slow)])
 def test_no_keras_json_says_what_keras_computes(tmp_path, how):
     file = tmp_path / ".keras" / "keras.json"
     file.parent.mkdir()

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import textwrap
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -218,6 +219,8 @@ def _hundredths(attribute: re.Match[str]) -> str:
 
 POINT = ("x", "y", "low", "high")
 """The columns of a curve's point."""
+PANEL, HEIGHT = 3.1, 2.7
+"""Of one study's panel of a curve, inches."""
 
 
 def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
@@ -235,33 +238,55 @@ def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
                 except ValueError as error:
                     raise PageError(f"{path}: damaged ({error}), expected points with intervals; {remedy}") from None
                 points.setdefault(room, {}).setdefault(row["curve"], {}).setdefault(name, []).append(point)
-    return {room: {title: _curve(of) for title, of in titles.items()} for room, titles in points.items()}
+    return {
+        room: {title: _curve(axes_of(title, one[title]), of) for title, of in titles.items()}
+        for room, titles in points.items()
+        if (one := {curve.title: curve.x for curve in measures(room).CURVES})
+    }
+
+
+def axes_of(title: str, x_name: str) -> tuple[str, str]:
+    """The labels of both axes, (Y, X), from a title "Y against X (1: as photographs)"; its bracket explains Y.
+
+    A title that names no X has the name of the hyper-parameter or instrument.
+    """
+    y, _, x = title.partition(" against ")
+    scale = re.search(r" \(1: [^)]*\)$", x)
+    return (y + scale[0], x[: scale.start()]) if scale else (y, x or x_name.replace("_", " "))
 
 
 @plain()
-def _curve(by_study: Mapping[str, list[dict]]) -> Markup:
-    """One panel for each study."""
+def _curve(labels: tuple[str, str], by_study: Mapping[str, list[dict]]) -> Markup:
+    """One panel for each study, with the labels of its axes, (Y, X)."""
+    y_label, x_label = ("\n".join(textwrap.wrap(label, 44)) for label in labels)
     lines = {name: rows for name, rows in by_study.items() if len({row["x"] for row in rows}) > 1}
     by_study = lines or by_study  # a study with a single variant on the curve has a point alone
-    figure, axes = plt.subplots(1, len(by_study), figsize=(3.1 * len(by_study), 2.5), squeeze=False)
+    figure, axes = plt.subplots(1, len(by_study), figsize=(width := PANEL * len(by_study), HEIGHT), squeeze=False)
     for panel, (name, rows) in zip(axes[0], by_study.items(), strict=True):
         for i, series in enumerate(dict.fromkeys(row["series"] for row in rows)):
-            of = [row for row in rows if row["series"] == series]
+            of = sorted((row for row in rows if row["series"] == series), key=lambda row: row["x"])
             x, y, low, high = (np.array([row[key] for row in of]) for key in ("x", "y", "low", "high"))
             panel.errorbar(
                 x, y, yerr=[y - low, high - y], label=series, color=LINES[i % len(LINES)], marker="o", markersize=3.5
             )
         every = np.array([row["x"] for row in rows])
-        if (every > 0).all() and every.max() / every.min() > 20:
+        if (every > 0).all() and 20 < every.max() / every.min() < 1e6:  # beyond that the least is nought, rounded
             panel.set_xscale("log")
+            panel.xaxis.set_major_formatter("{x:g}")  # a power would be typeset, which takes as long as the curve
+            panel.tick_params(axis="x", which="minor", labelbottom=False)
         panel.set_title(name, color=GREY, fontsize=9)
+        panel.set_xlabel(x_label, color=GREY, fontsize=7)
         panel.tick_params(colors=GREY, labelsize=7)
         panel.grid(color=GREY, alpha=0.25, linewidth=0.6)
         for spine in panel.spines.values():
             spine.set_color(GREY)
         if len({row["series"] for row in rows}) > 1:
             panel.legend(fontsize=7, frameon=False, labelcolor=GREY)
-    figure.tight_layout()
+    axes[0][0].set_ylabel(y_label, color=GREY, fontsize=7)
+    # Margins in inches, the same in every figure: fitted ones would draw each figure twice.
+    figure.subplots_adjust(
+        left=0.65 / width, right=1 - 0.1 / width, bottom=0.55 / HEIGHT, top=1 - 0.25 / HEIGHT, wspace=0.65 / PANEL
+    )
     return svg(figure)
 
 

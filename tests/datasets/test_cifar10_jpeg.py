@@ -244,6 +244,7 @@ def built(archive, tmp_path_factory) -> dict[str, np.ndarray]:
     return arrays.read("cifar10_jpeg/small", data_dir)
 
 
+@pytest.mark.slow
 def test_counts_and_balance(built):
     assert {name: values.shape for name, values in built.items()} == {
         "train_photo": (10_000, 32, 32, 3), "train_label": (10_000,),
@@ -253,6 +254,7 @@ def test_counts_and_balance(built):
         np.testing.assert_array_equal(built[f"{split}_label"], np.arange(len(built[f"{split}_label"])) % 10)
 
 
+@pytest.mark.slow
 def test_photos_are_those_of_the_archive(archive, built):
     found = {}
     with tarfile.open(archive, "r|gz") as tar:  # alphabetical: the first files are test airplanes
@@ -275,6 +277,7 @@ def test_quality_of_the_archive(archive):
     assert image.quantization == again.quantization
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_labels_belong_to_the_photos(built, split):
     """Airplanes and ships, with sky and sea behind them, are bluer than all others; frogs are the least blue."""
@@ -285,6 +288,7 @@ def test_labels_belong_to_the_photos(built, split):
     assert {CLASSES[label] for label in order[-2:]} == {"airplane", "ship"}
 
 
+@pytest.mark.slow
 def test_no_photo_is_in_both_splits(built):
     train, test = ({photo.tobytes() for photo in built[f"{split}_photo"]} for split in ("train", "test"))
     assert not train & test

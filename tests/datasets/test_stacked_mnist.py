@@ -243,6 +243,7 @@ def test_digits_are_in_the_order_of_mnist(digits):
     assert np.bincount(labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
+@pytest.mark.slow
 def test_every_channel_is_a_digit_of_the_split_and_named_rightly(built, digits):
     images, labels = digits
     number_of = {image.tobytes(): number for number, image in enumerate(images)}
@@ -263,11 +264,13 @@ def test_every_channel_is_a_digit_of_the_split_and_named_rightly(built, digits):
     assert len(used["test"]) > 1800
 
 
+@pytest.mark.slow
 def test_all_modes_are_there(built):
     modes = sum(built[f"train_digit_{c}"].astype(int) * w for c, w in {"red": 100, "green": 10, "blue": 1}.items())
     assert len(np.unique(modes)) == 1000
 
 
+@pytest.mark.slow
 def test_the_draws_have_not_changed(built):
     """Pinned, so that another NumPy or another seed is noticed."""
     digest = hashlib.sha256(built["train_photo"].tobytes() + built["test_photo"].tobytes()).hexdigest()

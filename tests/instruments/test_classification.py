@@ -128,6 +128,7 @@ def test_damage_costs_accuracy_rung_by_rung(reader, unseen):
         assert np.all(np.diff(scores) < 0), (damage.__name__, scores)
 
 
+@pytest.mark.usefixtures("eager")
 def test_same_seed_same_bytes_and_another_seed_another_reader():
     photos, labels = draw(40, seed=3)
 

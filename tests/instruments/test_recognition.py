@@ -151,6 +151,7 @@ def test_a_crisp_photo_of_something_else_is_not_recognised(reader, unseen):
     assert scores_of(reader, upside_down, labels)["class_iou"] < 0.6 * scores_of(reader, photos, labels)["class_iou"]
 
 
+@pytest.mark.usefixtures("eager")
 def test_same_seed_same_bytes_and_another_seed_another_reader():
     photos, labels = draw(20, seed=3)
     short = SETTINGS | {"epochs": 2, "channels": 2}

@@ -33,20 +33,23 @@ def one(time, name, params):
                                   lambda *seen: told.append(seen))
     (folder / time / f"{name}.npz").write_bytes(images)
     (folder / time / f"{name}.json").write_text(json.dumps({**facts, "told": told}))
-for name, params in jobs.items():
+once = [name for name in jobs if name not in again]
+for names, times in (*(([name], ("first", "again")) for name in again), (once, ("first",))):
     children = []
-    for time in ("first", "again") if name in again else ("first",):
+    for time in times:
         if child := os.fork():
             children.append(child)
         else:
-            one(time, name, params)
+            for name in names:
+                one(time, name, jobs[name])
             os._exit(0)
     if any([os.waitpid(child, 0)[1] for child in children]):
-        sys.exit(f"{name} failed")
+        sys.exit(f"{names} failed")
 """
-"""Through the entry of the suite, each run in a process of its own, and some variants twice at the same time.
+"""Through the entry of the suite: some variants twice at the same time, each in a process of its own.
 
-Those that train once take their few steps one by one: compiling them would take longer.
+The others train one after another in a process that they share, which spares its start, and take their few steps one by
+one: compiling them would take longer.
 """
 
 
@@ -68,8 +71,11 @@ def train(room: str, variant: str, seed: int = SEED, **changes) -> tuple[dict[st
 
 
 def train_twice(room: str, folder: Path, again: Sequence[str] = ()) -> None:
-    """Fills two folders: `first`, with every variant of the room, and `again`, with its first one or those named."""
-    again = again or list(of(room).VARIANTS)[:1]
+    """Fills two folders: `first`, with every variant of the room, and `again`, with those named.
+
+    Where none is named, it is the first one of a quick room.
+    """
+    again = again or list(of(room).VARIANTS)[: room in tiny.QUICK_ROOMS]
     (folder / "data.npz").write_bytes(tiny.npz(of(room).arrays()))
     for time in ("first", "again"):
         (folder / time).mkdir()

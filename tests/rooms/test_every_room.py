@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from replications.errors import DataError, Diverged
 from replications.study import REPLICATIONS
+from tests import tiny
 from tests.rooms import recipes
 
 VARIANTS = [(room, variant) for room in REPLICATIONS for variant in recipes.of(room).VARIANTS]
@@ -37,14 +38,14 @@ first_variants = pytest.mark.parametrize(
 
 @pytest.fixture
 def trained(room, made_once) -> Path:
-    """Two folders of the room: `first`, with every variant, and `again`, with the first of them."""
+    """Two folders of the room: `first`, with every variant, and `again`, with the first of them in a quick room."""
     return made_once(f"{room}-trained", partial(recipes.train_twice, room))
 
 
 # Through the entry of the suite.
 
 
-@rooms
+@pytest.mark.parametrize("room", tiny.QUICK_ROOMS)
 def test_a_repetition_gives_the_same_bytes(room, trained):
     assert_same_twice(trained, first_of(room))
 

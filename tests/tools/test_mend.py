@@ -45,7 +45,7 @@ def test_whole_files_stay(place):
 LOCK = (tiny.ROOT / "dvc.lock").read_bytes()
 
 
-@pytest.mark.parametrize("n_bytes", [0, 1, 15, *range(4096, len(LOCK), 16384)])
+@pytest.mark.parametrize("n_bytes", [0, 1, 15, *range(4096, len(LOCK), 40960)])
 def test_a_lock_of_any_length_no_longer_stops_dvc(place, n_bytes):
     (place / "dvc.lock").write_bytes(LOCK[:n_bytes])
     stopped = stops_dvc(place)

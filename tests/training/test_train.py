@@ -475,7 +475,10 @@ def test_truncated_arrays_are_named_with_the_command_that_makes_them(tiny_study)
     tiny.assert_one_line_error(tiny.here("train", "pix2pix", "--study", tiny_study.folder), str(path), remedy)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere", "pigeon://127.0.0.1:9"])
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://127.0.0.1:9", *(pytest.param(one, marks=pytest.mark.slow) for one in ("nowhere", "pigeon://127.0.0.1:9"))],
+)
 def test_a_scheduler_that_does_not_answer_is_named(tiny_study, address):
     done = train(tiny_study.folder, DASK_SCHEDULER_ADDRESS=address, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s")
     tiny.assert_one_line_error(done, f"DASK_SCHEDULER_ADDRESS={address}: no scheduler answers there")

@@ -308,12 +308,19 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("content", DAMAGES.values(), ids=DAMAGES)
+READ = (
+    *("dvc.lock", "data.dvc", "params.yaml", "register.jsonl", "results/verdicts.json"),
+    *(f"results/pix2pix/{name}" for name in ("scores.csv", "controls.csv", "runs.csv", "environments.json")),
+)
+"""What `trace` reads."""
+
+
 @pytest.mark.parametrize(
-    "file",
+    ("file", "content"),
     [
-        *("dvc.lock", "data.dvc", "params.yaml", "register.jsonl", "results/verdicts.json"),
-        *(f"results/pix2pix/{name}" for name in ("scores.csv", "controls.csv", "runs.csv", "environments.json")),
+        pytest.param(file, content, id=f"{file}-{name}", marks=[] if (i + j) % len(DAMAGES) == 0 else pytest.mark.slow)
+        for i, file in enumerate(READ)
+        for j, (name, content) in enumerate(DAMAGES.items())
     ],
 )
 def test_a_damaged_file_is_a_line_that_names_it_or_a_broken_link(tree, file, content):

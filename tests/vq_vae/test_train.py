@@ -173,7 +173,7 @@ def compiled(quantiser: str, optimiser: keras.Optimizer, **changes) -> train.VQV
     return model
 
 
-@pytest.mark.parametrize("quantiser", ["ema", "ema_restarts"])
+@pytest.mark.parametrize("quantiser", ["ema_restarts", pytest.param("ema", marks=pytest.mark.slow)])
 def test_training_moves_the_averages_once_per_batch_and_by_its_encodings(quantiser):
     model, x = compiled(quantiser, keras.optimizers.Adam(1e-3), restart_below=0.95), photos(4)
     averages = model.bottleneck
@@ -431,7 +431,7 @@ def test_what_a_run_tells(quantiser, trained):
     assert (price == 0) == (quantiser == "none")
 
 
-@pytest.mark.parametrize("quantiser", ["none", "ema"])
+@pytest.mark.parametrize("quantiser", ["ema", pytest.param("none", marks=pytest.mark.slow)])
 def test_the_error_falls(quantiser):
     _, facts, _ = train.train(params(epochs=12, learning_rate=1e-2, quantiser=quantiser), 1, arrays(), silent)
     losses = facts["losses"]["reconstruction"]
