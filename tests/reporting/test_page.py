@@ -524,3 +524,28 @@ def test_a_plot_has_the_colour_of_its_outcome(opened_small):
             )
         )
         assert drawn == [badge] * 3, outcome
+
+
+@pytest.mark.parametrize(
+    ("title", "y", "x"),
+    [
+        ("rate (nats) against β", "rate (nats)", "β"),
+        ("sharpness against β (1: as photographs)", "sharpness (1: as photographs)", "β"),
+        ("sharpness (1: as photographs) against PSNR (dB)", "sharpness (1: as photographs)", "PSNR (dB)"),
+        ("variance of the pixels below one code", "variance of the pixels below one code", "codebook size"),
+    ],
+)
+def test_the_title_of_a_curve_names_both_axes(title, y, x):
+    assert page.axes_of(title, "codebook_size") == (y, x)
+
+
+def test_a_line_goes_from_left_to_right_and_a_nought_that_was_rounded_is_on_no_logarithmic_axis():
+    rows = [
+        {"series": "L2", "x": x, "y": y, "low": y, "high": y}
+        for x, y in ((1.0, 1.0), (1e-15, 0.0), (0.5, 0.5), (0.1, 0.1))
+    ]
+    picture = page._curve(("y", "x"), {"root": rows})
+    lines = [re.findall(r"[ML] ([\d.]+) ([\d.]+)", path) for path in re.findall(r' d="([^"]*)"', picture)]
+    (line,) = [of for of in lines if len(of) == 4 and len({x for x, _ in of}) == 4]
+    across = np.array([float(x) for x, _ in line])
+    assert (across - across[0]) / np.ptp(across) == pytest.approx([0, 0.1, 0.5, 1], abs=0.01)
