@@ -7,8 +7,10 @@ test_bad_input.py.
 import io
 import itertools
 import os
+import re
 import shutil
 import signal
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from replications.errors import DataError
+from replications.instruments import classification, recognition
 from tests.conftest import VALIDATION
 from tests.test_bad_input import ARRAYS, RUN, SCORES, VERDICTS, around, ends, finished
 
@@ -112,7 +116,10 @@ GRID: dict[str, dict[str, tuple[Damage, ...]]] = {
     "claims": {VERDICTS: TEXT},
     "pipeline": {"params.yaml": TEXT},
     "trace adversarial_term_sharpens": {"params.yaml": TEXT, VERDICTS: TEXT, SCORES: TEXT, RUNS: TEXT},
-    "recheck adversarial_term_sharpens": {"params.yaml": TEXT},
+    "recheck adversarial_term_sharpens": {"params.yaml": TEXT, SCORES: TEXT, ARRAYS: ARRAY},
+    "regress --against HEAD": {"params.yaml": TEXT, SCORES: TEXT},
+    "evidence --study .": {"params.yaml": TEXT, RUNS: TEXT},
+    "audit --only pix2pix/l1/1": {"params.yaml": TEXT, RUNS: TEXT, ENVIRONMENTS: TEXT, SCORES: TEXT, ARRAYS: ARRAY},
     "sample pix2pix/l1/1": {"params.yaml": TEXT},
     "import-runs elsewhere": {"params.yaml": TEXT, f"elsewhere/{FACTS}": THERE, f"elsewhere/{IMAGES}": ARRAY},
 }
@@ -155,6 +162,13 @@ def place(finished, tmp_path, monkeypatch) -> Path:
     return root
 
 
+def commit(place: Path) -> None:
+    """Puts all that is there into a repository of Git."""
+    name = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
+    for words in (["init", "--quiet"], ["add", "--all"], [*name, "commit", "--quiet", "--message", "all"]):
+        subprocess.run(["git", *words], cwd=place, check=True)
+
+
 def seen(place: Path) -> dict[str, tuple[int, int]]:
     """All that is there, without opening it: when it was written, and how much."""
     every = (path for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
@@ -163,6 +177,8 @@ def seen(place: Path) -> dict[str, tuple[int, int]]:
 
 @pytest.mark.parametrize(("line", "file", "damage"), list(cells()))
 def test_damage_is_one_line_that_names_the_file_and_touches_nothing(line, file, damage, place, monkeypatch, capsys):
+    if "HEAD" in line:
+        commit(place)
     damage(place / file)
     before = seen(place)
     capsys.readouterr()
@@ -187,6 +203,46 @@ def test_undamaged_the_same_command_succeeds(line, place, monkeypatch):
     assert ends(line, monkeypatch) == 0
 
 
+NETS = {"segmentation": recognition, "classification-facade_world-tiny": classification}
+
+
+@pytest.mark.parametrize("damage", ARRAY)
+@pytest.mark.parametrize("name", NETS)
+def test_a_damaged_net_that_judges_is_one_line_that_names_it_and_the_command_that_makes_it(name, damage, tmp_path):
+    """Read by processes of a pool, which no guard of the command's own process protects."""
+    path = tmp_path / "study" / "readers" / "1" / f"{name}.npz"
+    path.parent.mkdir(parents=True)
+    recognition.save_reader(path, {"one": np.zeros((3, 3)), "another": np.ones(500)})
+    damage(path)
+    with within(SECONDS), pytest.raises(DataError) as refused:
+        NETS[name].load_reader(path)
+    assert str(path) in str(refused.value)
+    assert f"dvc repro --pull {tmp_path / 'study' / 'dvc.yaml'}:readers" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"one": np.zeros((3, 3))},
+        {"reader_classes/kernel": np.zeros(()), "classifier_0/kernel": np.zeros(())},
+        {"reader_classes/kernel": np.zeros((1, 1, 4, 0)), "classifier_0/kernel": np.zeros((3, 3, 3, 0))},
+        {"reader_classes/kernel": np.zeros((1, 1, 4, 6)), "classifier_0/kernel": np.zeros((3, 3, 3, 4))},
+    ],
+    ids=["other names", "no shape", "nothing in it", "names are missing"],
+)
+@pytest.mark.parametrize("name", NETS)
+def test_weights_of_another_net_are_one_line_that_names_their_file(name, weights, tmp_path):
+    path = tmp_path / "study" / "readers" / "1" / f"{name}.npz"
+    path.parent.mkdir(parents=True)
+    recognition.save_reader(path, weights)
+    read = recognition.read if name == "segmentation" else classification.predict
+    with pytest.raises(DataError, match=re.escape(str(path))) as refused:
+        read(NETS[name].load_reader(path), np.zeros((1, 32, 32, 3), np.uint8))
+    assert "\n" not in str(refused.value)
+    assert "readers`" in str(refused.value)
+
+
 def table() -> str:
     """validation/damages.md."""
     kinds = list(dict.fromkeys(itertools.chain.from_iterable(damages for *_, damages in ROWS)))
@@ -198,7 +254,8 @@ def table() -> str:
         "tried by tests/test_damages.py: the command has to end",
         f"within {SECONDS} s with exit status 2 and one line that names the file, and may write nothing. `make test` "
         "tries one cell of each row, `pytest -m slow` all others. `import-runs` refuses the one run, says so, looks at "
-        "the others, and ends with exit status 1.",
+        f"the others, and ends with exit status 1. Nets that judge are damaged in the same {len(ARRAY)} ways as arrays, "
+        "and put into the place of others.",
         "",
         f"| command | file | {' | '.join(kind.__name__.replace('_', ' ') for kind in kinds)} |",
         "|---|---|" + "---|" * len(kinds),

@@ -78,7 +78,7 @@ SET: dict = {"axes.facecolor": "red", "font.size": 30, "lines.linewidth": 9, "li
 
 def test_the_plots_of_the_page_have_the_same_bytes_whatever_is_set():
     def plots() -> tuple[str, str]:
-        return page.plot(VERDICT), page._curve({"root": POINTS})
+        return page.plot(VERDICT), page._curve(("y", "x"), {"root": POINTS})
 
     expected = plots()
     with matplotlib.rc_context(SET):

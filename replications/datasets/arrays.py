@@ -58,23 +58,29 @@ def export(name: str, data_dir: str | os.PathLike, path: str | os.PathLike) -> d
     return arrays
 
 
-def load(path_or_file: str | os.PathLike | IO[bytes]) -> Arrays:
-    """The arrays of a file that `export` wrote."""
+EXPORT = "`python -m replications datasets export`"
+
+
+def load(path_or_file: str | os.PathLike | IO[bytes], maker: str = EXPORT, what: str = "exported arrays") -> Arrays:
+    """The arrays of a file that `export` wrote, or another command of the suite, `maker`, which makes `what`.
+
+    Raises:
+        DataError: there is no such file, or it is damaged; naming it and the command that makes it.
+    """
     try:
         with ExitStack() as stack:  # np.load leaves a file open that it cannot read
             file = path_or_file
             if isinstance(file, str | os.PathLike):
+                if Path(file).is_fifo():  # a process of a pool would wait for it
+                    raise OSError("it is a FIFO")
                 file = stack.enter_context(Path(file).open("rb"))
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
-            remedy = "name another data set, or export it again with `python -m replications datasets export`"
+            remedy = f"name another data set, or export it again with {EXPORT}" if maker == EXPORT else f"run {maker}"
             return Arrays(stack.enter_context(archive), path_or_file, remedy)
     except FileNotFoundError as error:
-        raise DataError(
-            f"{path_or_file} is missing, expected exported arrays; "
-            "make them with `python -m replications datasets export`"
-        ) from error
+        raise DataError(f"{path_or_file} is missing, expected {what}; make them with {maker}") from error
     except (
         OSError,
         ValueError,
@@ -86,8 +92,7 @@ def load(path_or_file: str | os.PathLike | IO[bytes]) -> Arrays:
         zlib.error,
     ) as error:
         raise DataError(
-            f"{path_or_file} is no whole .npz file of arrays ({error}); "
-            "delete it and make it again with `python -m replications datasets export`"
+            f"{path_or_file} is no whole .npz file of arrays ({error}); delete it and make it again with {maker}"
         ) from error
 
 

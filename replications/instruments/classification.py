@@ -170,8 +170,10 @@ def _build_classifier(size: tuple[int, int], n_classes: dict[str, int], channels
 def _restore(weights: dict[str, np.ndarray], photos: np.ndarray):
     """The two models with these weights, for photos of this size."""
     photos = recognition._check_photos(photos)
-    size, (*_, colours, channels) = photos.shape[1:3], weights["classifier_0/kernel"].shape
-    inputs, cells = weights["classifier_features/kernel"].shape[0], _WIDTHS[-1] * channels
+    size = photos.shape[1:3]
+    with recognition.of_this_net(weights):
+        *_, colours, channels = weights["classifier_0/kernel"].shape
+        inputs, cells = weights["classifier_features/kernel"].shape[0], _WIDTHS[-1] * channels
     for _ in _WIDTHS:
         size = tuple(-(-side // 2) for side in size)
     if size[0] * size[1] * cells != inputs:
@@ -180,8 +182,10 @@ def _restore(weights: dict[str, np.ndarray], photos: np.ndarray):
             f"{inputs // cells} cells of the last layer, not {size[0] * size[1]}; read with the reader of this data set"
         )
     n_classes = {head: weights[f"{_HEAD}{head}/bias"].size for head in _heads(weights)}
-    classifier, hidden = _build_classifier(photos.shape[1:3], n_classes, channels, split_colours=colours == 1, seed=0)
-    classifier.set_weights([weights[weight.path] for weight in classifier.weights])
+    with recognition.of_this_net(weights):
+        split = colours == 1
+        classifier, hidden = _build_classifier(photos.shape[1:3], n_classes, channels, split_colours=split, seed=0)
+        classifier.set_weights([weights[weight.path] for weight in classifier.weights])
     return classifier, hidden
 
 

@@ -15,11 +15,14 @@ something; and whatever fools it (the right kind of texture in the right place) 
 # pyright: reportArgumentType=false
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from replications.command import repro
+from replications.datasets import arrays
 from replications.environment import quiet
 from replications.errors import DataError, Diverged
 
@@ -98,9 +101,10 @@ def read(weights: dict[str, np.ndarray], photos: np.ndarray) -> np.ndarray:
     """Read the label maps (N, H, W), uint8, off `photos`, uint8 (N, H, W, 3), of any size."""
     keras = _keras()
     photos = _check_photos(photos)
-    *_, channels, n_classes = weights["reader_classes/kernel"].shape
-    reader = _build_reader(n_classes, channels, seed=0)
-    reader.set_weights([weights[weight.path] for weight in reader.weights])
+    with of_this_net(weights):
+        *_, channels, n_classes = weights["reader_classes/kernel"].shape
+        reader = _build_reader(n_classes, channels, seed=0)
+        reader.set_weights([weights[weight.path] for weight in reader.weights])
     # Called directly, in pieces: `predict` would compile the net anew for each set of outputs.
     pieces = np.array_split(_mirror_border(photos), range(64, len(photos), 64))
     readings = [np.asarray(keras.ops.convert_to_numpy(reader(piece, training=False))).argmax(-1) for piece in pieces]
@@ -120,13 +124,23 @@ def save_reader(path: Path | str, weights: dict[str, np.ndarray]) -> None:
 
 
 def load_reader(path: Path | str) -> dict[str, np.ndarray]:
-    """Load weights written by `save_reader`."""
+    """Load weights written by `save_reader`.
+
+    Raises:
+        DataError: they are not there, or damaged; naming the file and the command that makes it.
+    """
+    study = Path(path).parent.parent.parent  # STUDY/readers/SEED/NET.npz
+    return arrays.load(path, repro(study, "readers"), "the weights of a net")
+
+
+@contextmanager
+def of_this_net(weights: dict[str, np.ndarray]) -> Iterator[None]:
+    """Weights that are of another net than the one that they are put into are one line that names their file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except FileNotFoundError:
-        study = Path(path).parent.parent.parent  # STUDY/readers/SEED/NET.npz
-        raise DataError(f"{path}: no such file; run {repro(study, 'readers')}") from None
+        yield
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        where, remedy = (getattr(weights, name, default) for name, default in (("where", "weights"), ("remedy", "")))
+        raise DataError(f"{where}: weights of another net ({' '.join(str(error).split())[:200]}); {remedy}") from None
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:

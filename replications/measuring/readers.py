@@ -1,7 +1,7 @@
 """Trains the nets that instruments read images with: `python -m replications readers`.
 
-A net's own chance is part of what a score says. So every net is trained once with each of the study's seeds, and the
-run of seed s is judged by the nets of seed s: intervals over seeds then know the nets, too. Writes
+A net's own random variation affects scores. So every net is trained once with each of the study's seeds, and the nets
+of seed s judge the run of seed s: intervals over seeds then include this variation. Writes
 readers/SEED/segmentation.npz and readers/SEED/classification-DATASET.npz, and results/readers.json with each net's
 scores on real test images: the ceiling of what it can find in outputs.
 """

@@ -1,7 +1,7 @@
 """Sets DVC's own files aside that a kill or a full disk left incomplete: `python -m replications mend`.
 
-DVC empties dvc.lock and its rwlock before it writes them, so that what happens in that very moment leaves a part,
-or nothing, at which every later DVC stops. Both can be made again: without a lock the stages run again, and find their
+DVC empties dvc.lock and its rwlock before it writes them. An interruption at that moment leaves a partial or empty
+file, which stops every later DVC command. Both can be made again: without a lock the stages run again, and find their
 finished runs. What is set aside is kept in .set-aside/. Left alone is a file that DVC can read, and one in which Git
 marked a conflict, which is for a person.
 """

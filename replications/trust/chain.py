@@ -172,12 +172,21 @@ def judged(declared: Study, needed: Collection[str] = ()) -> dict[str, Verdict]:
 
 
 def measured(declared: Study, needed: Collection[str] = ()) -> Study:
-    """The study without what was never measured: a replication that was just begun breaks no other's chain."""
+    """The study without what was never measured: a replication that was just begun breaks no other's chain.
+
+    Raises:
+        ChainError: nothing was measured.
+    """
     there = {
         name: variants
         for name, variants in declared.variants.items()
         if name in needed or (declared.folder / "results" / name / "scores.csv").exists()
     }
+    if not there:
+        results = declared.folder / "results"
+        raise ChainError(
+            f"{results}: no replication has a scores.csv, expected one at least; run {repro(declared.folder)}"
+        )
     return replace(declared, variants=there)
 
 
@@ -242,7 +251,10 @@ def run_data_problems(declared: Study, run: Run, row: dict[str, str]) -> Iterato
 
 
 def stored_run_problems(declared: Study, run: Run, row: dict[str, str] | None) -> Iterator[str]:
-    """The run is known, and where its images are on this machine they are those that were measured."""
+    """The run is known, and where its images are on this machine they are those that were measured.
+
+    A run that was trained here again, in another environment, to the same bytes is that run.
+    """
     where, path = _named(declared, run), runs.folder(declared, run)
     if row is None:
         yield f"{where}: is not there; run {repro(declared.folder)}"
@@ -253,7 +265,7 @@ def stored_run_problems(declared: Study, run: Run, row: dict[str, str] | None) -
             yield str(error)
             return
         for name, value in finished.items():
-            if str(value) != row[name]:
+            if str(value) != row[name] and name != "environment":
                 yield f"{path}: {name} is {value}, {where} says {row[name]}; run {repro(declared.folder)}"
 
 

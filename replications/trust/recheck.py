@@ -19,7 +19,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
@@ -47,6 +47,7 @@ from replications.measuring import controls, readers
 from replications.needs import dataset_of, reads
 from replications.results import write_bytes, write_text
 from replications.statistics import mean_interval
+from replications.training import pictures
 from replications.training.train import BENCH, DurationLog, benched, train
 from replications.trust import chain, regress
 
@@ -176,7 +177,7 @@ def named(declared: study.Study, name: str) -> Claim:
     replication, _, short = name.rpartition("/")
     claim = known.get(short)
     if claim is None or replication not in ("", claim.replication):
-        hint = command.did_you_mean(short, known) or "`python -m replications claims` lists those that there are"
+        hint = command.did_you_mean(short, known) or "`python -m replications claims` lists the known claims"
         raise RecheckError(f"{name}: the {declared.name} study judges no such claim; {hint}")
     return claim
 
@@ -254,16 +255,18 @@ def recheck(
         seeds: to train with.
         n_workers: processes; None: one per core.
     """
-    committed = chain.judged(declared)
+    committed = chain.judged(declared, {claim.replication for claim in claims})
     fresh = declared.with_seeds(seeds, folder_of(declared, seeds))
     by_room: dict[str, list[Claim]] = {}
     for claim in claims:
         by_room.setdefault(claim.replication, []).append(claim)
+    arms_of_rooms = {room: arms_of(declared, of_room) for room, of_room in by_room.items()}
+    check_arrays(declared, arms_of_rooms)
     link_arrays(declared, fresh)
     started = time.monotonic()
     scores = {}
     for room, of_room in by_room.items():
-        arms = arms_of(declared, of_room)
+        arms = arms_of_rooms[room]
         print(f"{room}: what is claimed compares {', '.join(arms)}; seeds {', '.join(map(str, seeds))}")
         print(f"{room}: {time_of(declared, fresh, room, arms, n_workers)}", flush=True)
         train(fresh, room, n_workers, arms)
@@ -337,6 +340,13 @@ def read_by(declared: study.Study, claim: Claim) -> set[tuple[str, str]]:
     """The (arm, instrument) pairs that a claim and its quality checks read in this study."""
     checks = [check for check in claim.checks if not check.studies or declared.name in check.studies]
     return {pair for one in (claim, *checks) for pair in one.needs}
+
+
+def check_arrays(declared: study.Study, arms: Mapping[str, Sequence[str]]) -> None:
+    """Raises a line for arrays that no arm (replication → variants) can be trained on, before anything is written."""
+    for room, variants in arms.items():
+        wanted = [run for run in declared.runs(room) if run.variant in variants]
+        pictures.check(declared, wanted, runs.read_arrays(declared, wanted))
 
 
 def link_arrays(declared: study.Study, fresh: study.Study) -> None:

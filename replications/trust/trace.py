@@ -65,7 +65,7 @@ def find(declared: study.Study, name: str) -> Claim:
     claims = {claim.id: claim for claim in judge.claims_of(declared)}
     wanted = name.rsplit("/", 1)[-1]
     if wanted not in claims or name not in (wanted, f"{claims[wanted].replication}/{wanted}"):
-        hint = command.did_you_mean(wanted, claims) or "`python -m replications claims` lists those that there are"
+        hint = command.did_you_mean(wanted, claims) or "`python -m replications claims` lists the known claims"
         raise TraceError(f"claim {name!r}: the {declared.name} study judges no such claim; {hint}")
     return claims[wanted]
 
@@ -178,6 +178,7 @@ def _runs(declared: study.Study, claim: Claim) -> Link:
     shown = [
         f"{runs.folder(declared, run)}: images {row['images_sha256'][:12]}, facts {row['facts_sha256'][:12]}"
         + ("" if runs.folder(declared, run).exists() else " (not on this machine)")
+        + (" (trained again in another environment)" if _elsewhere(declared, run, row) else "")
         for run, row in rows
         if row
     ]
@@ -188,6 +189,14 @@ def _runs(declared: study.Study, claim: Claim) -> Link:
         *(problem for run, row in rows for problem in chain.stored_run_problems(declared, run, row)),
     ]
     return Link("runs", (*shown, f"to train one again: {remake}"), tuple(problems))
+
+
+def _elsewhere(declared: study.Study, run: study.Run, row: dict[str, str]) -> bool:
+    """Whether the run on this machine is of another environment than the one that was measured."""
+    try:
+        return str(runs.provenance(runs.read(declared, run))["environment"]) != row["environment"]
+    except runs.RunsError:  # `chain.stored_run_problems` says which
+        return False
 
 
 def _parameters(declared: study.Study, claim: Claim) -> Link:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from replications import code, runs, study
 from replications.errors import ReplicationError
 from replications.judging import register
-from replications.results import read_environments
+from replications.results import read_environments, read_runs
 from replications.trust import chain, trace
 from replications.trust.trace import TraceError
 from tests import tiny
@@ -189,6 +189,21 @@ def test_drift_of_the_environment_is_shown_and_breaks_nothing(tree):
     same = next(iter(read_environments(Path(), "pix2pix").values()))
     links = trace.trace(declared, trace.find(declared, CLAIM), same)
     assert any("as here" in line for line in links[-1].shown)
+
+
+@pytest.mark.parametrize(("key", "broken_links"), [("environment", set()), ("images_sha256", {"runs"})])
+def test_a_run_of_another_environment_is_the_same_run_if_its_bytes_are(tree, monkeypatch, key, broken_links):
+    declared = study.load(".")
+    row = read_runs(Path(), "pix2pix")["l1_cgan", 1]
+    (run,) = (run for run in declared.runs("pix2pix") if (run.variant, run.seed) == ("l1_cgan", 1))
+    runs.folder(declared, run).mkdir(parents=True)
+    read = runs.read
+    monkeypatch.setattr(runs, "read", lambda declared, one: None if one == run else read(declared, one))
+    monkeypatch.setattr(runs, "provenance", lambda _: row | {key: "0" * len(row[key])})
+    assert set(broken()) == broken_links
+    links = trace.trace(declared, trace.find(declared, CLAIM), HERE)
+    shown = [line for link in links if link.name == "runs" for line in link.shown if "another environment" in line]
+    assert len(shown) == (key == "environment")
 
 
 def test_the_command_shows_every_link_and_says_by_its_status_whether_they_hold(tree, capsys, monkeypatch):
