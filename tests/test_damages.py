@@ -254,8 +254,8 @@ def table() -> str:
         "tried by tests/test_damages.py: the command has to end",
         f"within {SECONDS} s with exit status 2 and one line that names the file, and may write nothing. `make test` "
         "tries one cell of each row, `pytest -m slow` all others. `import-runs` refuses the one run, says so, looks at "
-        f"the others, and ends with exit status 1. Nets that judge are damaged in the same {len(ARRAY)} ways as arrays,",
-        "and put into the place of others.",
+        f"the others, and ends with exit status 1. Nets that judge are damaged in the same {len(ARRAY)} ways as arrays"
+        ", and put into the place of others.",
         "",
         f"| command | file | {' | '.join(kind.__name__.replace('_', ' ') for kind in kinds)} |",
         "|---|---|" + "---|" * len(kinds),
