@@ -108,7 +108,7 @@ CLAIMS = (
     Claim(
         id="sharpness_falls_with_beta",
         replication="beta_vae",
-        statement="The larger the weight of the KL term, the blurrier are reconstructions.",
+        statement="The larger the weight of the KL term, the blurrier the reconstructions.",
         source="the discussion; Higgins et al. 2017 (said without a number)",
         explanation=("E4",),
         predicate=Decreases("laplacian_variance", BETAS, "log_ratio"),

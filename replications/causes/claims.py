@@ -217,7 +217,7 @@ CLAIMS = (
     Claim(
         id="a_proper_score_sharpens_without_an_adversary",
         replication="causes",
-        statement="Out of the same codes, a proper score that is no adversary makes a sharper decoder than L2.",
+        statement="From the same codes, a proper score without an adversary makes a sharper decoder than L2.",
         source="Gneiting and Raftery 2007 (energy score); the averaging explanation: what counts is not the adversary",
         explanation=("E2",),
         predicate=Greater(EDGES, "kl_energy", "kl_l2", "log_ratio"),
@@ -232,7 +232,7 @@ CLAIMS = (
     Claim(
         id="l1_blurs_too",
         replication="causes",
-        statement="Out of the same codes, a decoder trained with L1 is blurrier than photographs.",
+        statement="From the same codes, a decoder trained with L1 is blurrier than photographs.",
         source="Isola et al. 2017, section 3.3: L1 blurs less than L2",
         explanation=("E2",),
         predicate=Below(SHARPNESS, "kl_l1", 1.0, "log_ratio"),
@@ -246,7 +246,7 @@ CLAIMS = (
     Claim(
         id="from_the_same_codes_l1_blurs_less_than_l2",
         replication="causes",
-        statement="Out of the same codes, L1 makes a sharper decoder than L2.",
+        statement="From the same codes, L1 makes a sharper decoder than L2.",
         source="Isola et al. 2017, section 3.3",
         explanation=("E2",),
         predicate=Greater(SHARPNESS, "kl_l1", "kl_l2", "log_ratio"),
@@ -304,7 +304,7 @@ CLAIMS = (
     Claim(
         id="one_curve_for_trained_decoders_at_a_milder_dose",
         replication="causes",
-        statement="At a milder dose, too, how blurred a trained L2 decoder is does not depend on how it was lost.",
+        statement="At a milder dose, too, a trained L2 decoder's blur does not depend on how information was lost.",
         source="a hypothesis of this suite: the five explanations are one",
         explanation=("E2",),
         predicate=Similar("blur_off_the_line", MILD_CELLS),
@@ -317,7 +317,7 @@ CLAIMS = (
     Claim(
         id="one_curve_for_trained_decoders_across_doses",
         replication="causes",
-        statement="At both doses alike, how blurred a trained L2 decoder is depends on how much is lost alone.",
+        statement="At both doses alike, the blur of a trained L2 decoder depends only on how much is lost.",
         source="a hypothesis of this suite: the five explanations are one, and training comes near the best",
         explanation=("E2",),
         predicate=Similar("blur_off_the_line", (*L2_CELLS, *MILD_CELLS)),
@@ -410,7 +410,7 @@ CLAIMS = (
     Claim(
         id="crispness_costs_squared_error",
         replication="causes",
-        statement="Out of the same codes, the crisp decoder is further from the photograph than the blurred one.",
+        statement="From the same codes, the crisp decoder is further from the photograph than the blurred one.",
         source="Blau and Michaeli 2018, section 3: perception and distortion are at odds",
         explanation=("E2",),
         predicate=Greater("mse_over_mmse", "kl_adversary", "kl_l2"),
@@ -462,7 +462,7 @@ CLAIMS = (
     Claim(
         id="an_adversary_forbids_blur",
         replication="causes",
-        statement="A trained discriminator takes a photograph for real rather than the same photograph blurred.",
+        statement="A trained discriminator rates a photograph as more real than the same photograph blurred.",
         source="the discussion: an adversary forbids blur",
         explanation=("E3",),
         predicate=Above("prefers_sharp", "kl_adversary", 0.5),

@@ -49,7 +49,10 @@ class Listed:
         return len(self.columns)
 
     def nearest(self, pictures: np.ndarray) -> Nearest:
-        """The photo of the list that each picture is nearest to, by squared error.
+        """The photo of the list that each picture is nearest to, by squared error, in single precision.
+
+        Scores take `search.Search`, which is exact: here photos that are equally near but for rounding are told apart
+        by the processor.
 
         Formula: argmin over i of Σ (x − yᵢ)². Args: uint8 (N, H, W, C). Range of the distance: 0 to 1.
         Source: exhaustive search. Blind spot: a picture between two photos, such as their mean, counts for one of them;

@@ -10,6 +10,7 @@ import numpy as np
 
 from replications.datasets import street
 from replications.instruments import listed
+from replications.instruments.search import Search
 
 TOLERANCE = 0.05
 """Root mean squared difference, intensities in [0, 1], up to which a picture is taken for a photo of the list. Blurred
@@ -49,6 +50,6 @@ def of_samples(samples: np.ndarray) -> dict[str, float]:
 
 
 @cache
-def all_photos() -> listed.Listed:
+def all_photos() -> Search:
     """The list, prepared once for a process."""
-    return listed.Listed(street.photos())
+    return Search(listed.Listed(street.photos()))

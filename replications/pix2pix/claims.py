@@ -192,7 +192,7 @@ CLAIMS = (
     Claim(
         id="l2_reaches_the_floor",
         replication="pix2pix",
-        statement="L2's error is the smallest that any output can have, but for a tenth.",
+        statement="L2's error is within a tenth of the smallest that any output can have.",
         source="the minimiser of the expected squared error, whose error is known here: 0.0290",
         explanation=("E2",),
         predicate=Below("mse_above_floor", "l2", 0.0),
@@ -599,7 +599,7 @@ CLAIMS = (
     Claim(
         id="l1_alone_ignores_its_noise_as_well",
         replication="pix2pix",
-        statement="Without an adversary the output changes with the noise as little: it is not the game that does it.",
+        statement="Without an adversary the output changes just as little with the noise: the game is not the cause.",
         source="a control for Isola et al. 2017, section 3.2.1, which names the game alone",
         explanation=("E3",),
         predicate=Similar("diversity_share", ("l1", "l1_cgan")),

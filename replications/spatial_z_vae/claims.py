@@ -180,7 +180,7 @@ CLAIMS = (
     Claim(
         id="fidelity_grows_with_latent_size",
         replication="spatial_z_vae",
-        statement="With the KL term as in the original, the larger a flat latent, the closer are reconstructions.",
+        statement="With the KL term as in the original, a larger flat latent brings reconstructions closer.",
         source=ORIGINAL,
         explanation=("E1", "E4"),
         predicate=Increases("psnr", FLAT_MEAN),
@@ -195,7 +195,7 @@ CLAIMS = (
     Claim(
         id="sharpness_grows_with_latent_size",
         replication="spatial_z_vae",
-        statement="With the KL term as in the original, the larger a flat latent, the sharper are reconstructions.",
+        statement="With the KL term as in the original, a larger flat latent sharpens reconstructions.",
         source=ORIGINAL,
         explanation=("E1", "E4"),
         predicate=Increases("laplacian_variance", FLAT_MEAN, "log_ratio"),
@@ -217,7 +217,7 @@ CLAIMS = (
     Claim(
         id="fidelity_grows_with_spatial_latent_size",
         replication="spatial_z_vae",
-        statement="With the KL term as in the original, the larger a spatial latent, the closer are reconstructions.",
+        statement="With the KL term as in the original, a larger spatial latent brings reconstructions closer.",
         source=ORIGINAL,
         explanation=("E1", "E4"),
         predicate=Increases("psnr", SPATIAL_MEAN),
@@ -231,7 +231,7 @@ CLAIMS = (
     Claim(
         id="sharpness_grows_with_spatial_latent_size",
         replication="spatial_z_vae",
-        statement="With the KL term as in the original, the larger a spatial latent, the sharper are reconstructions.",
+        statement="With the KL term as in the original, a larger spatial latent sharpens reconstructions.",
         source=ORIGINAL,
         explanation=("E1", "E4"),
         predicate=Increases("laplacian_variance", SPATIAL_MEAN, "log_ratio"),
@@ -508,7 +508,7 @@ CLAIMS = (
     Claim(
         id="outputs_leave_the_mean_as_the_latent_grows",
         replication="spatial_z_vae",
-        statement="The larger a flat latent, the further are reconstructions from the mean image, as photographs are.",
+        statement="With a larger flat latent, reconstructions lie further from the mean image, as photographs do.",
         source=ORIGINAL,
         explanation=("E1",),
         predicate=Increases("distance_to_training_mean", FLAT),

@@ -187,8 +187,8 @@ CLAIMS = (
     Claim(
         id="equal_bottleneck_yet_crisp",
         replication="vae_vs_gan",
-        statement="Out of a latent of the same size the GAN's samples are sharper than what autoencoder and VAE "
-        "reconstruct.",
+        statement="From a latent of the same size, the GAN's samples are sharper than the reconstructions of "
+        "autoencoder and VAE.",
         source="the bottleneck explanation, turned round: if the latent's size alone blurred, this would blur too",
         explanation=("E2", "E3"),
         against=("E1",),
@@ -441,7 +441,7 @@ CLAIMS = (
     Claim(
         id="a_calibrated_vaes_samples_are_further_from_photographs_than_its_reconstructions",
         replication="vae_vs_gan",
-        statement="What is poor in a calibrated VAE are its samples: they are further from every photograph than its "
+        statement="A calibrated VAE's samples are poor: they are further from every photograph than its "
         "reconstructions.",
         source="Dai and Wipf 2019; Ghosh et al. 2020 (the aggregate posterior is not the prior)",
         explanation=("E3", "E4"),

@@ -144,7 +144,7 @@ CLAIMS = (
     Claim(
         id="sharpness_grows_with_codebook_size",
         replication="vq_vae",
-        statement="The larger the codebook, the sharper are reconstructions.",
+        statement="The larger the codebook, the sharper the reconstructions.",
         source="the discussion (E5)",
         explanation=("E5",),
         predicate=Increases("laplacian_variance", SIZES, "log_ratio"),
