@@ -5,6 +5,8 @@ names, for each replication whose committed results are of earlier code, the com
 
     {"pix2pix": {"trained": {"<code_sha256 of runs.csv>": "<commit>"}, "measured": "<commit>"}}
 
+Where today's code trained the runs and an earlier one measured them, `trained` is empty.
+
 `python -m replications evidence` writes it: it looks for the newest commit whose own definition of `code_hash` gives
 the digest that the runs carry, and tells DVC that the stages are up to date although their code is another. `trace`
 computes the digest again at that commit.
@@ -57,6 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     for name, of_room in found.items():
         for commit in of_room["trained"].values():
             print(f"{name}: trained by the code of {commit[:12]}, measured by that of {of_room['measured'][:12]}")
+        if not of_room["trained"]:
+            print(f"{name}: trained by today's code, measured by that of {of_room['measured'][:12]}")
     accepted = accept(declared.folder, set(found))
     if accepted:
         print(f"{declared.folder / 'dvc.lock'}: accepted as up to date: {', '.join(accepted)}")
@@ -111,7 +115,14 @@ def in_words(folder: Path, replications: list[str]) -> list[str]:
             sentences.append(f"Trained by code that no commit is named for{of}.")
         elif commit:
             sentences.append(f"Trained by the code of commit {commit[:12]}, which today's differs from{of}.")
-    return sentences
+    measured: dict[str, list[str]] = {}
+    for name, one in read(folder).items():
+        if name in replications and not one["trained"]:
+            measured.setdefault(one["measured"], []).append(name)
+    return sentences + [
+        f"Measured by the code of commit {commit[:12]}, which today's differs from: {', '.join(names)}."
+        for commit, names in measured.items()
+    ]
 
 
 def declare(declared: study.Study, last: int) -> dict[str, dict]:
@@ -122,15 +133,26 @@ def declare(declared: study.Study, last: int) -> dict[str, dict]:
     """
     found, before = {}, read(declared.folder)
     for name in declared.variants:
-        known = before.get(name, {"trained": {}})["trained"]  # what holds is not named anew
+        known = before.get(name, {"trained": {}, "measured": ""})  # what holds is not named anew
         digests = {row["code_sha256"] for row in read_runs(declared.folder, name).values()} - {code.code_hash(name)}
-        if digests:
-            scores = declared.folder / "results" / name / "scores.csv"
+        scores = declared.folder / "results" / name / "scores.csv"
+        measured = _git("log", "-1", "--format=%H", "--", scores.as_posix()).decode().strip()
+        if digests or measured == known["measured"] or measured_earlier(declared.folder, name):
+            trained = known["trained"]
             found[name] = {
-                "trained": {digest: known.get(digest) or commit_with(name, digest, last) for digest in sorted(digests)},
-                "measured": _git("log", "-1", "--format=%H", "--", scores.as_posix()).decode().strip(),
+                "trained": {one: trained.get(one) or commit_with(name, one, last) for one in sorted(digests)},
+                "measured": measured,
             }
     return found
+
+
+def measured_earlier(folder: Path, replication: str) -> bool:
+    """Whether DVC measured a replication with other code than today's, and was not told yet that it counts."""
+    if not (folder / "dvc.lock").exists():
+        return False
+    entry, today = locks.stages(folder).get(f"measure@{replication}", {}), code.stages()["measure"]
+    used = entry.get("params", {}).get(code.FILE.as_posix(), {}).get(f"measure.{replication}")
+    return isinstance(today, dict) and used not in (None, today[replication])
 
 
 def commit_with(replication: str, digest: str, last: int) -> str:

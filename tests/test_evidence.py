@@ -1,6 +1,7 @@
 """Results of earlier code stay, named by the commit that has it; what no commit is named for is refused."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -114,6 +115,33 @@ def test_words_name_the_commit():
     with there(tiny.ROOT):
         for name in STUDIES:
             said = evidence.in_words(Path(name), list(ROOMS[name]))
-            assert bool(said) == bool(of_earlier_code(name))
+            measured = [room for room, one in evidence.read(Path(name)).items() if not one["trained"]]
+            assert bool(said) == bool(of_earlier_code(name) or measured)
             for sentence in said:
-                assert "Trained by the code of commit" in sentence
+                assert re.match("(Trained|Measured) by the code of commit [0-9a-f]{12}, which today's", sentence)
+                assert not sentence.startswith("Measured") or any(room in sentence for room in measured)
+
+
+def test_scores_of_earlier_code_are_declared_and_stay_so_once_dvc_was_told(tmp_path, monkeypatch):
+    """Today's code trained the runs; what measured them was another."""
+    for file in ("params.yaml", "dvc.lock"):
+        shutil.copy(tiny.ROOT / file, tmp_path / file)
+    shutil.copytree(tiny.ROOT / "results", tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    folder, today = Path(), code.stages()["measure"]["pix2pix"]
+    evidence.file(folder).unlink(missing_ok=True)
+    assert not evidence.measured_earlier(folder, "pix2pix")
+    assert "pix2pix" not in evidence.declare(study.load("."), 100)
+    lock = folder / "dvc.lock"
+    assert today in lock.read_text(encoding="utf-8")
+    lock.write_text(lock.read_text(encoding="utf-8").replace(today, "0" * 64), encoding="utf-8")
+    assert evidence.measured_earlier(folder, "pix2pix")
+    found = evidence.declare(study.load("."), 100)
+    assert found["pix2pix"]["trained"] == {}
+    evidence.file(folder).write_text(json.dumps(found), encoding="utf-8")
+    assert evidence.accept(folder, {"pix2pix"}) == ["measure@pix2pix"]
+    assert evidence.declare(study.load("."), 100) == found
+    commit = found["pix2pix"]["measured"][:12]
+    assert f"Measured by the code of commit {commit}, which today's differs from: pix2pix." in evidence.in_words(
+        folder, ["pix2pix"]
+    )

@@ -76,7 +76,7 @@ CLAIMS = (
         explanation=("E4",),
         predicate=Increases("mse", BETAS),
         smallest_effect=0.005,
-        unit="mean squared error (intensity range 1) from β = 0.001 to 10",
+        unit="mean squared error (intensity range 1) from β = 0.001 to 10, along a fitted line",
         also={"-psnr": 1.0, "l1": 0.02, "mse_sampled": 0.005},
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
@@ -95,7 +95,7 @@ CLAIMS = (
         explanation=("E4",),
         predicate=Decreases("rate", BETAS),
         smallest_effect=5.0,
-        unit="nats per image from β = 0.001 to 10",
+        unit="nats per image from β = 0.001 to 10, along a fitted line",
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
         studies=EVERYWHERE,
@@ -113,7 +113,7 @@ CLAIMS = (
         explanation=("E4",),
         predicate=Decreases("laplacian_variance", BETAS, "log_ratio"),
         smallest_effect=SHARPER,
-        unit="times as sharp at β = 0.001 as at 10",
+        unit="times as sharp at β = 0.001 as at 10, along a fitted line",
         also=OTHER_SHARPNESS,
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
@@ -204,7 +204,7 @@ CLAIMS = (
         explanation=("E3", "E4"),
         predicate=Decreases("probe_accuracy", BETAS),
         smallest_effect=0.05,
-        unit="probe accuracy lost from β = 0.001 to 10",
+        unit="probe accuracy lost from β = 0.001 to 10, along a fitted line",
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
         studies=EVERYWHERE,
@@ -231,7 +231,7 @@ CLAIMS = (
         does_not_hold={
             "root": "sampled and mean code decode to pictures as sharp as each other "
             "({beta_1.sharpness_sampled_over_mean:.2f}): what the code does not carry the decoder averages away in "
-            "both. The noise moves the picture, and costs {beta_1.psnr_sampled_over_mean:.1f} dB",
+            "both. The noise moves the picture: it changes the PSNR by {beta_1.psnr_sampled_over_mean:.1f} dB",
         },
     ),
     Claim(
@@ -290,7 +290,8 @@ CLAIMS = (
             "root": "samples of the calibrated VAE are faint blends of several houses, those of unit variance one "
             "house whose windows are smeared: {sigma.laplacian_variance_prior:.2f} against "
             "{beta_1.laplacian_variance_prior:.2f} times as sharp as photographs. Its reconstructions are sharper. "
-            "That the prior does not meet the posteriors is the likely cause (not tested)",
+            "That the prior does not meet the posteriors is the likely cause (tested in causes by "
+            "an_ex_post_density_sharpens_samples)",
         },
     ),
     Claim(

@@ -26,6 +26,8 @@ class Idea:
     """What was measured, however it came out: `{variant.instrument:%}` is a mean with its interval."""
     decided_by: tuple[str, ...]
     """Claims of the room."""
+    beside: tuple[str, ...] = ()
+    """Claims that limit what it says and decide nothing of it."""
 
 
 IDEAS = (
@@ -44,20 +46,21 @@ IDEAS = (
         ),
     ),
     Idea(
-        "Among a small latent, noise, the KL term and a codebook it hardly matters which loses the information: how "
-        "much an L2 decoder blurs follows from how much is lost. Where equally much is lost at one dose, no two "
-        "differ by a tenth of the sharpness.",
+        "Among a small latent, noise, the KL term and a codebook it hardly matters which loses the information, but "
+        "how much. Within each of two doses, no two that lose equally much under L2 differ by a tenth of the "
+        "sharpness.",
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
         "A small latent costs {size_l2.blur:%} of the sharpness of photographs, noise {noise_l2.blur:%}, the KL term "
-        "{kl_l2.blur:%}, a codebook {codes_l2.blur:%}; milder doses cost {size_mild_l2.blur:%}, "
-        "{noise_mild_l2.blur:%}, {kl_mild_l2.blur:%} and {codes_mild_l2.blur:%}.",
+        "{kl_l2.blur:%}, a codebook {codes_l2.blur:%}; the best decoders of these codes lose "
+        "{size_l2.overlap_blur:%}, {noise_l2.overlap_blur:%}, {kl_l2.overlap_blur:%} and {codes_l2.overlap_blur:%}.",
         (
             "one_curve_for_the_best_decoders",
             "one_curve_for_trained_decoders",
             "one_curve_for_trained_decoders_at_a_milder_dose",
             "blur_grows_with_what_is_lost",
         ),
+        ("one_curve_for_trained_decoders_across_doses",),
     ),
     Idea(
         "A loss that does not merely average is sharper, with an adversary or without one; L2 with an adversary is as "
@@ -68,16 +71,17 @@ IDEAS = (
         "adversary, {kl_energy.laplacian_variance:%}, L2 with an adversary {kl_adversary.laplacian_variance:%}; their "
         "squared errors are {kl_l2.mse_over_mmse:.2f}, {kl_energy.mse_over_mmse:.2f} and "
         "{kl_adversary.mse_over_mmse:.2f} times the least possible. One photograph drawn from those that share the "
-        "code has 2; the claim allows 2.25.",
+        "code has 2; the claim allows the adversary 2.25.",
         (
             "lost_information_alone_does_not_blur",
             "a_proper_score_sharpens_without_an_adversary",
             "crispness_costs_at_most_twice_the_error",
         ),
+        ("crispness_costs_squared_error", "an_adversary_that_sees_the_code_keeps_the_diversity"),
     ),
     Idea(
         "A VAE whose variance is calibrated, whose code here tells which photograph it was, does not blur what it "
-        "reconstructs; its samples blur, because its prior is not where its codes are.",
+        "reconstructs; its samples are poor, mostly because its prior is not where its codes are.",
         "The blur of a VAE's samples is not the prior's doing alone.",
         "Is the blur of a calibrated VAE's samples the prior's doing?",
         "What it reconstructs has {sigma_l2.laplacian_variance:%} of the sharpness of photographs; decoded draws from "
@@ -87,6 +91,7 @@ IDEAS = (
             "calibrated_noise_and_kl_do_not_blur",
             "samples_of_the_prior_are_blurred",
             "samples_of_the_codes_are_not_blurred",
+            "an_ex_post_density_sharpens_samples",
         ),
     ),
 )
@@ -103,6 +108,8 @@ class Told:
     measured: str
     verdicts: tuple[Mapping, ...]
     """Of its claims, in their order, as far as they are there."""
+    beside: tuple[Mapping, ...]
+    """Likewise of those that decide nothing of it."""
 
 
 def told(verdicts: Sequence[Mapping]) -> tuple[Told, ...]:
@@ -112,10 +119,10 @@ def told(verdicts: Sequence[Mapping]) -> tuple[Told, ...]:
 
 
 def _told(idea: Idea, by_id: Mapping[str, Mapping]) -> Told:
-    found = tuple(by_id[name] for name in idea.decided_by if name in by_id)
+    found, beside = (tuple(by_id[name] for name in names if name in by_id) for names in (idea.decided_by, idea.beside))
     outcomes = {one["verdict"] for one in found}
     if outcomes & {"contradicted", "negligible"}:
-        return Told("does not hold", idea.fails, idea.measured, found)
+        return Told("does not hold", idea.fails, idea.measured, found, beside)
     if len(found) == len(idea.decided_by) and outcomes == {"replicated"}:
-        return Told("holds", idea.holds, idea.measured, found)
-    return Told("open", idea.open, idea.measured, found)
+        return Told("holds", idea.holds, idea.measured, found, beside)
+    return Told("open", idea.open, idea.measured, found, beside)

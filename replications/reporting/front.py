@@ -39,8 +39,10 @@ def answer(verdicts: Sequence[Mapping], scores: Numbers) -> str:
         if scores:
             parts.append(escaped(filled(idea.measured, scores)))
         if idea.verdicts:
-            of_claims = ", ".join(f"`{one['id']}` *{one['verdict']}*" for one in idea.verdicts)
-            parts.append(f"({of_claims})")
+            decide, beside = (
+                ", ".join(f"`{one['id']}` *{one['verdict']}*" for one in of) for of in (idea.verdicts, idea.beside)
+            )
+            parts.append(f"({decide}{'; beside: ' * bool(beside)}{beside})")
         lines.append(f"- {' '.join(parts)}")
     return "\n".join([*lines, ""])
 
