@@ -51,7 +51,7 @@ IDEAS = (
         "sharpness.",
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
-        "A small latent costs {size_l2.blur:%} of the sharpness of photographs, noise {noise_l2.blur:%}, the KL term "
+        "A small latent costs {size_l2.blur:%} of the sharpness, noise {noise_l2.blur:%}, the KL term "
         "{kl_l2.blur:%}, a codebook {codes_l2.blur:%}; the best decoders of these codes lose "
         "{size_l2.overlap_blur:%}, {noise_l2.overlap_blur:%}, {kl_l2.overlap_blur:%} and {codes_l2.overlap_blur:%}.",
         (
@@ -67,8 +67,8 @@ IDEAS = (
         "sharp as photographs, at about twice the least possible squared error.",
         "That losses which do not merely average are crisp at about twice the least squared error was not shown.",
         "Is a loss that does not merely average crisp, at about twice the least possible squared error?",
-        "From the same codes L2 has {kl_l2.laplacian_variance:%} of the sharpness, the energy score, which has no "
-        "adversary, {kl_energy.laplacian_variance:%}, L2 with an adversary {kl_adversary.laplacian_variance:%}; their "
+        "From the same codes L2 has {kl_l2.laplacian_variance:%} of the sharpness, the energy score (no "
+        "adversary) {kl_energy.laplacian_variance:%}, L2 with an adversary {kl_adversary.laplacian_variance:%}; their "
         "squared errors are {kl_l2.mse_over_mmse:.2f}, {kl_energy.mse_over_mmse:.2f} and "
         "{kl_adversary.mse_over_mmse:.2f} times the least possible. One photograph drawn from those that share the "
         "code has 2; the claim allows the adversary 2.25.",
@@ -80,12 +80,12 @@ IDEAS = (
         ("crispness_costs_squared_error", "an_adversary_that_sees_the_code_keeps_the_diversity"),
     ),
     Idea(
-        "A VAE whose variance is calibrated, whose code here tells which photograph it was, does not blur what it "
-        "reconstructs; its samples are poor, mostly because its prior is not where its codes are.",
+        "A VAE of calibrated variance, whose code here tells which photograph it was, does not blur its "
+        "reconstructions; its samples are poor, mostly because its prior is not where its codes are.",
         "The blur of a VAE's samples is not the prior's doing alone.",
         "Is the blur of a calibrated VAE's samples the prior's doing?",
-        "What it reconstructs has {sigma_l2.laplacian_variance:%} of the sharpness of photographs; decoded draws from "
-        "its prior have {sigma_l2.laplacian_variance_prior:%}, from a Gaussian that is fitted to its codes "
+        "What it reconstructs has {sigma_l2.laplacian_variance:%} of the sharpness; decoded draws from "
+        "its prior have {sigma_l2.laplacian_variance_prior:%}, from a Gaussian fitted to its codes "
         "{sigma_l2.laplacian_variance_ex_post:%}.",
         (
             "calibrated_noise_and_kl_do_not_blur",

@@ -17,12 +17,14 @@ SAID: Mapping[str, str] = {
 }
 """What became of an idea."""
 DECIDED = ("replicated", "contradicted", "negligible")
+DISAGREE = "†"
+"""Beside a claim by whose further instruments another outcome would be decided."""
 HEADLINES = 10
 PER_EXPLANATION = 2
 NOT_REPLICATED = 5
 RULE = (
-    f"Chosen by rule: for each explanation the {PER_EXPLANATION} settled claims with the smallest p, made before the "
-    "scores were known, decisive ones first; then the next of all."
+    f"Chosen by rule: for each explanation the {PER_EXPLANATION} settled claims of smallest p that precede their "
+    "scores, decisive ones first; then the next."
 )
 
 
@@ -40,11 +42,19 @@ def answer(verdicts: Sequence[Mapping], scores: Numbers) -> str:
             parts.append(escaped(filled(idea.measured, scores)))
         if idea.verdicts:
             decide, beside = (
-                ", ".join(f"`{one['id']}` *{one['verdict']}*" for one in of) for of in (idea.verdicts, idea.beside)
+                ", ".join(f"`{one['id']}` *{one['verdict']}*{_mark(one)}" for one in of)
+                for of in (idea.verdicts, idea.beside)
             )
             parts.append(f"({decide}{'; beside: ' * bool(beside)}{beside})")
         lines.append(f"- {' '.join(parts)}")
+    if any(DISAGREE in line for line in lines):
+        lines += ["", f"{DISAGREE} its instruments disagree"]
     return "\n".join([*lines, ""])
+
+
+def _mark(verdict: Mapping) -> str:
+    """A sign beside the outcome of a claim whose instruments disagree."""
+    return DISAGREE if verdict["disagreement"] else ""
 
 
 def headlines(by_claim: Mapping[str, Mapping[str, Mapping]], signs: Mapping[str, str]) -> str:
@@ -66,7 +76,7 @@ def headlines(by_claim: Mapping[str, Mapping[str, Mapping]], signs: Mapping[str,
     lines += [f"- {_told(one)}" for one in refuted[:NOT_REPLICATED]]
     more = len(refuted) - NOT_REPLICATED
     if more > 0:
-        lines.append(f"- and {more} more: [results/README.md](results/README.md) says why, as far as it is known")
+        lines.append(f"- and {more} more: [results/README.md](results/README.md)")
     return "\n".join([*lines, ""])
 
 
@@ -92,13 +102,13 @@ def _told(verdict: Mapping) -> str:
     """A claim, what came out and how much."""
     effect = _effect(verdict)
     effect = f"({effect})" if verdict["verdict"] == "untestable" else effect
-    return f'"{escaped(verdict["statement"])}" *{verdict["verdict"]}*, {effect}.'
+    return f'"{escaped(verdict["statement"])}" *{verdict["verdict"]}*{_mark(verdict)}, {effect}.'
 
 
 def _cell(verdict: Mapping, signs: Mapping[str, str]) -> str:
     """The outcome and, where there is one, the effect."""
     sign = signs[verdict["verdict"]]
-    return sign if verdict["verdict"] == "untestable" else f"{sign}<br>{_effect(verdict)}"
+    return sign if verdict["verdict"] == "untestable" else f"{sign}{_mark(verdict)}<br>{_effect(verdict)}"
 
 
 def _effect(verdict: Mapping) -> str:

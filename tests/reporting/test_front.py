@@ -23,6 +23,7 @@ def verdict(id: str, outcome: str = "replicated", study: str = "root", **changes
         "settled": True,
         "post_hoc": False,
         "decisive": [],
+        "disagreement": False,
         "explanation": ["E2"],
         "against": [],
         **dict.fromkeys(("p_beyond", "p_against", "p_negligible"), p),
@@ -48,6 +49,20 @@ def test_the_answer_says_what_became_of_each_idea_and_by_which_claims():
     of_both = first.decided_by[-1]
     assert of_both in IDEAS[2].decided_by, "a claim may decide several ideas"
     assert lines[2:] == [f"- **{IDEAS[2].open}** Open. (`{of_both}` *replicated*)", f"- **{IDEAS[3].open}** Open."]
+
+
+def test_claims_beside_an_idea_and_those_whose_instruments_disagree_are_marked():
+    idea = next(one for one in IDEAS if one.beside)
+    verdicts = [verdict(name, replication="causes") for name in idea.decided_by[:-1]]
+    verdicts.append(verdict(idea.decided_by[-1], replication="causes", disagreement=True))
+    verdicts.append(verdict(idea.beside[0], "inconclusive", replication="causes"))
+    lines = front.answer(verdicts, {}).splitlines()
+    line = next(line for line in lines if idea.beside[0] in line)
+    assert "It holds." in line, "what stands beside decides nothing"
+    assert line.endswith(f"`{idea.decided_by[-1]}` *replicated*†; beside: `{idea.beside[0]}` *inconclusive*)")
+    assert lines[-1] == "† its instruments disagree"
+    for one in IDEAS:
+        assert not set(one.beside) & set(one.decided_by)
 
 
 def test_the_answer_tells_what_was_measured_with_its_intervals():
