@@ -1,24 +1,27 @@
 """Trains committed runs again and compares: `python -m replications audit --runs 2`.
 
 The runs are picked at random. On the same kind of machine, with the same packages, a run must come out byte for byte
-the same, and its scores digit for digit; elsewhere its scores must lie within the spread of the committed seeds. It
+the same, and its scores digit for digit (within a hundredth, where an earlier version of the code is declared to have
+measured them); elsewhere its scores must lie within the spread of the committed seeds. It
 says which of the two it was, and exits with 1 where neither holds. It needs the data (`dvc repro --pull arrays`) and no
 committed images. Nets that judge are trained, too, in .recheck/, where they are not here.
 """
 
 import argparse
 import io
+import math
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from scipy.special import stdtrit
 
-from replications import command, runs, study
+from replications import command, evidence, runs, study
 from replications.code import code_hash
 from replications.errors import ReplicationError
 from replications.judging import judge
@@ -34,6 +37,9 @@ from replications.trust import chain, recheck
 CONFIDENCE = 0.999
 """Of the interval, predicted from the committed seeds, that another machine's score must fall into. Wide, since many
 scores are compared at once; a trend that is lost lies far outside."""
+
+NEAR = 0.01
+"""How far scores may be from committed ones that an earlier version of the code measured: rounding and ties."""
 
 
 class AuditError(ReplicationError):
@@ -125,9 +131,8 @@ def compare(declared: study.Study, outcome: workers.Outcome, row: dict[str, str]
         finished = runs.Finished(run, {name: archive[name] for name in archive.files}, facts)
     now = runs.provenance(finished)
     if (now["images_sha256"], now["facts_sha256"]) == (row["images_sha256"], row["facts_sha256"]):
-        others = list(other_scores(declared, finished))
-        what = f", but not its scores: {'; '.join(others)}" if others else ", and so are its scores"
-        return Finding(run, not others, f"byte for byte the same{what}", outcome.seconds)
+        passed, what = _of_scores(declared, run, list(other_scores(declared, finished)))
+        return Finding(run, passed, f"byte for byte the same{what}", outcome.seconds)
     earlier = row["code_sha256"] != now["code_sha256"]  # a commit is named for it, else nothing was trained
     if now["environment"] == row["environment"] and not earlier:
         return Finding(run, False, "other bytes on the same kind of machine with the same packages", outcome.seconds)
@@ -148,8 +153,40 @@ def judging(declared: study.Study, run: study.Run) -> study.Study:
     return recheck.with_nets(declared, run)
 
 
-def other_scores(declared: study.Study, finished: runs.Finished) -> Iterator[str]:
-    """A line for each score of a run, at any snapshot, that is not the committed one to all six digits."""
+class Other(NamedTuple):
+    """A score that is not the committed one."""
+
+    line: str
+    was: float | None
+    here: float | None
+
+    @property
+    def near(self) -> bool:
+        """Whether it is within a hundredth of the committed one, or a share within half of one of its range."""
+        return (
+            self.was is not None
+            and self.here is not None
+            and math.isclose(self.was, self.here, rel_tol=NEAR, abs_tol=NEAR / 2)
+        )
+
+
+def _of_scores(declared: study.Study, run: study.Run, others: list[Other]) -> tuple[bool, str]:
+    """Whether scores that are not the committed ones may be so, and what is said of them.
+
+    Today's code may round otherwise, or break another tie, than the earlier code that is declared to have measured
+    the committed scores; it may not give other numbers.
+    """
+    earlier = evidence.read(declared.folder).get(run.replication)
+    if not others:
+        return True, ", and so are its scores"
+    if earlier and all(other.near for other in others):
+        of = f"the code of commit {earlier['measured'][:12]}, which measured those"
+        return True, f", and so are its scores, but for {len(others)} that differ by less than a hundredth from {of}"
+    return False, f", but not its scores: {'; '.join(other.line for other in others)}"
+
+
+def other_scores(declared: study.Study, finished: runs.Finished) -> Iterator[Other]:
+    """Each score of a run, at any snapshot, that is not the committed one to all six digits."""
     run = finished.run
     measured = measure.scores_of_run(judging(declared, run), finished).scores
     committed = {
@@ -167,7 +204,7 @@ def other_scores(declared: study.Study, finished: runs.Finished) -> Iterator[str
         was, here = committed.get((share, instrument)), ours.get((share, instrument))
         if was != here:
             at = "" if share == 1 else f" at snapshot {share:g}"
-            yield f"{instrument}{at} is {'nothing' if here is None else here}, committed is {was}"
+            yield Other(f"{instrument}{at} is {'nothing' if here is None else here}, committed is {was}", was, here)
 
 
 def outside_the_spread(declared: study.Study, finished: runs.Finished):

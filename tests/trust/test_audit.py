@@ -74,6 +74,29 @@ def test_a_run_comes_out_byte_for_byte_the_same_and_is_not_kept(committed, capsy
     assert tiny.hashes(committed.folder) == before, "nothing committed is touched"
 
 
+@pytest.mark.parametrize(
+    ("factor", "declared", "status"),
+    [(1.003, True, 0), (1.003, False, 1), (1.5, True, 1)],
+    ids=["near", "silent", "far"],
+)
+def test_scores_that_earlier_code_measured_may_be_rounded_otherwise_and_no_more(
+    committed, trained_again, capsys, factor, declared, status
+):
+    path = committed.folder / "results" / ROOM / "scores.csv"
+    rows = tiny.read_rows(path)
+    number = next(i for i, row in enumerate(rows) if row["instrument"] == "psnr")
+    rows[number]["score"] = f"{factor * float(rows[number]['score']):.6g}"
+    tiny.write_rows(path, rows)
+    if declared:
+        evidence.file(committed.folder).write_text(json.dumps({ROOM: {"trained": {}, "measured": "a" * 40}}))
+    assert audit.main(only(committed)) == status
+    said = " ".join(capsys.readouterr().out.split())
+    nearly = (
+        "and so are its scores, but for 1 that differ by less than a hundredth from the code of commit aaaaaaaaaaaa"
+    )
+    assert (nearly in said) == (not status)
+
+
 def test_a_forged_score_of_a_run_whose_bytes_are_the_same_fails(committed, trained_again, capsys):
     path = committed.folder / "results" / ROOM / "scores.csv"
     rows = tiny.read_rows(path)
