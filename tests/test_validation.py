@@ -1,11 +1,13 @@
 """What is committed in validation/ is what the commands wrote from the code that is here."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from replications import locks
+from replications import locks, study
+from replications.results import read_runs
 from replications.trust import chain
 from tests import tiny
 from tests.test_claims import ROOT, there
@@ -50,6 +52,21 @@ def test_as_many_runs_have_the_same_bytes_as_the_text_says():
     assert said == [f"| {room} | {sum(same)} of {len(same)} |" for room, same in rooms.items()]
     n_same, n = sum(map(sum, rooms.values())), sum(map(len, rooms.values()))
     assert f" {n_same} of the {n} runs " in readme()
+
+
+def test_a_processor_without_avx_512_gave_as_many_runs_with_the_same_bytes_as_the_text_says():
+    rows = tiny.read_rows(SECOND / "without_avx512.csv")
+    same = [
+        row for row in rows if all(row[name] == row[f"committed_{name}"] for name in ("images_sha256", "facts_sha256"))
+    ]
+    assert f" {len(same)} of {len(rows)}, at least one of each arm " in text()
+    assert {row["variant"] for row in rows} == set(study.load(ROOT).variants["pix2pix"])
+    committed = read_runs(ROOT, "pix2pix")
+    for row in rows:
+        of_run = committed[row["variant"], int(row["seed"])]
+        assert row["committed_images_sha256"] == of_run["images_sha256"]
+    (environment,) = json.loads((SECOND / "without_avx512.json").read_text(encoding="utf-8")).values()
+    assert environment["kernels"]["instructions"] == "avx2"
 
 
 def test_the_second_machine_changed_the_verdicts_that_the_text_shows():
