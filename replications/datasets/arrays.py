@@ -61,8 +61,8 @@ def export(name: str, data_dir: str | os.PathLike, path: str | os.PathLike) -> d
 EXPORT = "`python -m replications datasets export`"
 
 
-def load(path_or_file: str | os.PathLike | IO[bytes], maker: str = EXPORT, what: str = "exported arrays") -> Arrays:
-    """The arrays of a file that `export` wrote, or another command of the suite, `maker`, which makes `what`.
+def load(path_or_file: str | os.PathLike | IO[bytes], maker: str = EXPORT) -> Arrays:
+    """The arrays of a file that `export` wrote, or another command of the suite, `maker`.
 
     Raises:
         DataError: there is no such file, or it is damaged; naming it and the command that makes it.
@@ -80,7 +80,7 @@ def load(path_or_file: str | os.PathLike | IO[bytes], maker: str = EXPORT, what:
             remedy = f"name another data set, or export it again with {EXPORT}" if maker == EXPORT else f"run {maker}"
             return Arrays(stack.enter_context(archive), path_or_file, remedy)
     except FileNotFoundError as error:
-        raise DataError(f"{path_or_file} is missing, expected {what}; make them with {maker}") from error
+        raise DataError(f"{path_or_file} is missing, expected exported arrays; make them with {maker}") from error
     except (
         OSError,
         ValueError,

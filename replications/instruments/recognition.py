@@ -129,8 +129,10 @@ def load_reader(path: Path | str) -> dict[str, np.ndarray]:
     Raises:
         DataError: they are not there, or damaged; naming the file and the command that makes it.
     """
-    study = Path(path).parent.parent.parent  # STUDY/readers/SEED/NET.npz
-    return arrays.load(path, repro(study, "readers"), "the weights of a net")
+    maker = repro(Path(path).parent.parent.parent, "readers")  # of STUDY/readers/SEED/NET.npz
+    if not Path(path).exists():
+        raise DataError(f"{path}: no such file; run {maker}")
+    return arrays.load(path, maker)
 
 
 @contextmanager

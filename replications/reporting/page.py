@@ -129,6 +129,7 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
         detectable=cache(detectable),
         plot=plot,
         course=course,
+        passed=passed,
         flags=lambda name: "" if name == "root" else f" --study {name}",
         pipeline=lambda name: "dvc.yaml" if name == "root" else f"{name}/dvc.yaml",
         sheets={name: one["first"] for name, one in pictures.items()},
@@ -138,6 +139,13 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
         of_code=every.of_code,
         citation=citation(root),
     )
+
+
+def passed(verdict: Mapping) -> str:
+    """How many of a claim's quality checks its arms passed: '3 of 4 checks passed'."""
+    n, total = sum(check["passed"] for check in verdict["checks"]), len(verdict["checks"])
+    of = f"{n} of {total}" if n < total else f"all {total}" if total > 1 else "its"
+    return f"{of} check{'s' * (total > 1)} passed"
 
 
 def coded(text: str) -> Markup:

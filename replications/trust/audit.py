@@ -108,6 +108,9 @@ def audit(declared: study.Study, picked: list[study.Run], n_workers: int | None 
         if row is None or problems:
             raise AuditError(problems[0] if problems else next(chain.stored_run_problems(declared, run, None)))
         committed[run.name] = row
+    for replication in dict.fromkeys(run.replication for run in picked):  # what is compared is read before anything is
+        read_scores(declared, replication)  # trained
+        read_environments(declared.folder, replication)
     check_precision(declared, picked)
     data = read_arrays(declared, picked)
     findings = []

@@ -344,6 +344,10 @@ def read_by(declared: study.Study, claim: Claim) -> set[tuple[str, str]]:
 
 def check_arrays(declared: study.Study, arms: Mapping[str, Sequence[str]]) -> None:
     """Raises a line for arrays that no arm (replication → variants) can be trained on, before anything is written."""
+    if not (declared.folder / "arrays").is_dir():
+        raise RecheckError(
+            f"{declared.folder / 'arrays'}: no such folder; run {repro(declared.folder, 'arrays')} to export the data"
+        )
     for room, variants in arms.items():
         wanted = [run for run in declared.runs(room) if run.variant in variants]
         pictures.check(declared, wanted, runs.read_arrays(declared, wanted))
@@ -352,10 +356,6 @@ def check_arrays(declared: study.Study, arms: Mapping[str, Sequence[str]]) -> No
 def link_arrays(declared: study.Study, fresh: study.Study) -> None:
     """Lets a folder see the study's arrays."""
     link, arrays = fresh.folder / "arrays", (declared.folder / "arrays").resolve()
-    if not arrays.is_dir():
-        raise RecheckError(
-            f"{declared.folder / 'arrays'}: no such folder; run {repro(declared.folder, 'arrays')} to export the data"
-        )
     fresh.folder.mkdir(parents=True, exist_ok=True)
     if not link.exists():
         link.unlink(missing_ok=True)  # one that leads nowhere

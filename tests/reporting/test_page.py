@@ -4,6 +4,7 @@ import base64
 import contextlib
 import importlib
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -58,6 +59,27 @@ def write_small(folder: Path) -> None:
         patch.setattr(study, "load", lambda _: None)
         text = page.page(folder, [("pix2pix/old", "a <tautology>")])
     (folder / "report.html").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ([True], "its check passed"),
+        ([False], "0 of 1 check passed"),
+        ([True, True], "all 2 checks passed"),
+        ([True, False, True], "2 of 3 checks passed"),
+    ],
+)
+def test_a_closed_claim_tells_how_many_checks_were_passed(outcomes, said):
+    assert page.passed({"checks": [{"passed": one} for one in outcomes]}) == said
+
+
+def test_a_closed_claim_tells_where_its_instruments_disagree(text):
+    folders = (tiny.ROOT / folder / "results" for folder in study.STUDIES)
+    verdicts = [one for of in folders for one in json.loads((of / "verdicts.json").read_text(encoding="utf-8"))]
+    n = sum(one["disagreement"] for one in verdicts)
+    assert text.count("instruments disagree</span>") == n > 0
+    assert text.count(" passed</span>") == sum(bool(one["checks"]) for one in verdicts)
 
 
 def points(svg: str) -> list[tuple[float, float]]:
