@@ -1,4 +1,4 @@
-# Two commands for a machine with nothing but Python 3.11 to 3.13 and make.
+# Two commands for a machine with nothing but Python 3.11.4 to 3.13 and make.
 # In an environment of your own, `dvc repro --pull` and `pytest` are all there is.
 PYTHON ?= python3
 VENV := .venv
@@ -19,8 +19,9 @@ test: $(VENV)/installed
 	pytest --numprocesses $$($(PYTHON) -c 'import os; print(2 + (os.cpu_count() or 1))') --dist worksteal
 
 $(VENV)/installed: requirements.lock
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
-	  "error: %s is Python %d.%d, expected 3.11 to 3.13; name another: make PYTHON=python3.12" % (sys.executable, *v))'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:3]; sys.exit(None if (3, 11, 4) <= v < (3, 14) else \
+	  "error: %s is Python %d.%d.%d, expected 3.11.4 to 3.13 (earlier ones write other bytes into archives); " \
+	  "name another: make PYTHON=python3.12" % (sys.executable, *v))'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
