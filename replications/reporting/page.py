@@ -246,10 +246,10 @@ def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
                 except ValueError as error:
                     raise PageError(f"{path}: damaged ({error}), expected points with intervals; {remedy}") from None
                 points.setdefault(room, {}).setdefault(row["curve"], {}).setdefault(name, []).append(point)
+    x_names = {room: {curve.title: curve.x for curve in measures(room).CURVES} for room in points}
     return {
-        room: {title: _curve(axes_of(title, one[title]), of) for title, of in titles.items()}
+        room: {title: _curve(axes_of(title, x_names[room].get(title, "")), of) for title, of in titles.items()}
         for room, titles in points.items()
-        if (one := {curve.title: curve.x for curve in measures(room).CURVES})
     }
 
 

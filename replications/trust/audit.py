@@ -165,11 +165,11 @@ class Other(NamedTuple):
 
     @property
     def near(self) -> bool:
-        """Whether it is within a hundredth of the committed one, or a share within half of one of its range."""
+        """Whether it is within a hundredth of the committed one, or within a thousandth of a share's whole range."""
         return (
             self.was is not None
             and self.here is not None
-            and math.isclose(self.was, self.here, rel_tol=NEAR, abs_tol=NEAR / 2)
+            and math.isclose(self.was, self.here, rel_tol=NEAR, abs_tol=NEAR / 10)
         )
 
 
