@@ -214,7 +214,7 @@ CLASSIFICATION = {
 
 READMES = ("README.md", "results/README.md", *(f"replications/{name}/README.md" for name in study.REPLICATIONS))
 """The files that the report writes tables into."""
-BLOCKS = ("answer", "headlines", "replications", "results")
+BLOCKS = ("answer", "ideas", "deciding", "headlines", "replications", "results")
 """All that stands between markers in one of them or another."""
 
 

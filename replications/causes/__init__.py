@@ -1,1 +1,1 @@
-"""causes: what blurs, taken apart on one decoder and on data whose distribution is listed."""
+"""causes: what blurs, taken apart on one decoder."""

@@ -32,13 +32,15 @@ class Idea:
 
 IDEAS = (
     Idea(
-        "Blur needs two things at once: a code that has lost information, and a loss that averages over what is lost.",
+        "A picture is blurred where two things meet: its latent code does not identify it, and the loss is minimised "
+        "by the average of all pictures that the code leaves possible. A VAE whose decoder has a variance of 1 has "
+        "both. Adding a GAN's discriminator, an adversary, removes the blur, but not the error.",
         "That blur needs both lost information and a loss that averages was not shown.",
         "Does blur need both lost information and a loss that averages?",
-        "Where the code determines the photograph, a decoder trained with L2 has {lossless_l2.laplacian_variance:%} of "
-        "the sharpness of photographs. From the code of a VAE with unit variance, which does not determine it, L2 has "
-        "{kl_l2.laplacian_variance:%}; with a discriminator that also sees the code added to L2 it is "
-        "{kl_adversary.laplacian_variance:%}.",
+        "From a unit-variance VAE's codes a decoder trained with L2 reaches {kl_l2.laplacian_variance:%} of the "
+        "sharpness of photographs. With an adversary added it reaches {kl_adversary.laplacian_variance:%}, at "
+        "{kl_adversary.mse_over_mmse:.2f} times the least possible squared error. Where the code identifies the "
+        "photograph, L2 alone reaches {lossless_l2.laplacian_variance:%}.",
         (
             "information_and_loss_interact",
             "averaging_alone_does_not_blur",
@@ -46,13 +48,13 @@ IDEAS = (
         ),
     ),
     Idea(
-        "Among a small latent, noise, the KL term and a codebook it hardly matters which loses the information, but "
-        "how much. Within each of two doses, no two that lose equally much under L2 differ by a tenth of the "
-        "sharpness.",
+        "L2's blur follows from how much the code has lost, and hardly from what lost it: a small latent, noise, the "
+        "KL term or a codebook. Where they lose equally much, at each of two strengths, they differ by less than a "
+        "tenth of the sharpness.",
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
         "A small latent costs {size_l2.blur:%} of the sharpness, noise {noise_l2.blur:%}, the KL term "
-        "{kl_l2.blur:%}, a codebook {codes_l2.blur:%}; the best decoders of these codes lose "
+        "{kl_l2.blur:%}, a codebook {codes_l2.blur:%}; the best possible decoders of these codes lose "
         "{size_l2.overlap_blur:%}, {noise_l2.overlap_blur:%}, {kl_l2.overlap_blur:%} and {codes_l2.overlap_blur:%}.",
         (
             "one_curve_for_the_best_decoders",
@@ -67,11 +69,10 @@ IDEAS = (
         "sharp as photographs, at about twice the least possible squared error.",
         "That losses which do not merely average are crisp at about twice the least squared error was not shown.",
         "Is a loss that does not merely average crisp, at about twice the least possible squared error?",
-        "From the same codes L2 has {kl_l2.laplacian_variance:%} of the sharpness, the energy score (no "
-        "adversary) {kl_energy.laplacian_variance:%}, L2 with an adversary {kl_adversary.laplacian_variance:%}; their "
-        "squared errors are {kl_l2.mse_over_mmse:.2f}, {kl_energy.mse_over_mmse:.2f} and "
-        "{kl_adversary.mse_over_mmse:.2f} times the least possible. One photograph drawn from those that share the "
-        "code has 2; the claim allows the adversary 2.25.",
+        "The energy score, a loss without an adversary, reaches {kl_energy.laplacian_variance:%} of the sharpness from "
+        "the same codes, at {kl_energy.mse_over_mmse:.2f} times the least possible squared error; L2 is at "
+        "{kl_l2.mse_over_mmse:.2f}. One photograph drawn from those that share the code has 2; the claim allows the "
+        "adversary 2.25.",
         (
             "lost_information_alone_does_not_blur",
             "a_proper_score_sharpens_without_an_adversary",
@@ -80,7 +81,7 @@ IDEAS = (
         ("crispness_costs_squared_error", "an_adversary_that_sees_the_code_keeps_the_diversity"),
     ),
     Idea(
-        "A VAE of calibrated variance, whose code here tells which photograph it was, does not blur its "
+        "A VAE of calibrated variance, whose code here identifies the photograph, does not blur its "
         "reconstructions; its samples are poor, mostly because its prior is not where its codes are.",
         "The blur of a VAE's samples is not the prior's doing alone.",
         "Is the blur of a calibrated VAE's samples the prior's doing?",

@@ -1,7 +1,8 @@
 """The first screen of README.md: the answer, ten claims that are chosen by rule, and what did not replicate."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from replications.judging import ideas
 from replications.judging.explanations import EXPLANATIONS
@@ -23,33 +24,76 @@ HEADLINES = 10
 PER_EXPLANATION = 2
 NOT_REPLICATED = 5
 RULE = (
-    f"Chosen by rule: for each explanation the {PER_EXPLANATION} settled claims of smallest p that precede their "
-    "scores, decisive ones first; then the next."
+    f"Chosen by rule: each explanation's {PER_EXPLANATION} settled claims of smallest p that precede their scores, "
+    "decisive ones first; then the next."
 )
 
 
 def answer(verdicts: Sequence[Mapping], scores: Numbers) -> str:
-    """The answer: what became of each idea about what blurs, what was measured, and the claims that decide it.
+    """The first idea about what blurs with what was measured, and how sure the whole answer is.
 
     Args:
-        verdicts: as in verdicts.json, of any study.
+        verdicts: as in verdicts.json, of all studies.
         scores: the scores of the room that answers; none: then no numbers are told.
     """
-    lines = []
-    for idea in ideas.told(verdicts):
-        parts = [f"**{escaped(idea.sentence)}** {SAID[idea.outcome]}"]
-        if scores:
-            parts.append(escaped(filled(idea.measured, scores)))
-        if idea.verdicts:
-            decide, beside = (
-                ", ".join(f"`{one['id']}` *{one['verdict']}*{_mark(one)}" for one in of)
-                for of in (idea.verdicts, idea.beside)
-            )
-            parts.append(f"({decide}{'; beside: ' * bool(beside)}{beside})")
-        lines.append(f"- {' '.join(parts)}")
-    if any(DISAGREE in line for line in lines):
-        lines += ["", f"{DISAGREE} its instruments disagree"]
+    first, *_ = ideas.told(verdicts)
+    said = [f"**{escaped(first.sentence)}**", SAID[first.outcome] * (first.outcome != "holds")]
+    said.append(escaped(filled(first.measured, scores)) if scores else "")
+    return f"{' '.join(filter(None, said))}\n\n{sure(verdicts)}\n"
+
+
+def others(verdicts: Sequence[Mapping], scores: Numbers) -> str:
+    """What became of each of the other ideas, what was measured, and how the claims that decide it came out."""
+    told = ideas.told(verdicts)
+    lines = [f"- {_idea(one, scores)}" for one in told[1:]]
+    if any(verdict["disagreement"] for one in told for verdict in (*one.verdicts, *one.beside)):
+        lines += ["", f"{DISAGREE} the instruments of sharpness disagree about it"]
     return "\n".join([*lines, ""])
+
+
+def sure(verdicts: Sequence[Mapping]) -> str:
+    """How sure the answer is: the outcomes of all claims that decide it, and how much is known of real images."""
+    behind = {one["id"]: one for idea in ideas.told(verdicts) for one in idea.verdicts}.values()
+    real = Counter(one["verdict"] for one in verdicts if one["study"] == "real")
+    said = []
+    if behind:
+        seeds = " or ".join(map(str, sorted({one["n_seeds"] for one in behind})))
+        said.append(f"Numbers are means over {seeds} seeds with 95 % intervals.")
+        said.append(f"The {len(behind)} claims behind the answer: {_counted(behind)}.")
+    if real:
+        said.append(
+            f"On real images, of {real.total()} claims: {real['replicated']} *replicated*, {real['untestable']} "
+            "*untestable*, as their networks have not learned enough."
+        )
+    return " ".join(said)
+
+
+def deciding(verdicts: Sequence[Mapping]) -> str:
+    """A Markdown table: each idea, the claims that decide it and those that stand beside it, with their outcomes."""
+    lines = ["| part of the answer | claims that decide it | beside them |", "|---|---|---|"]
+    for idea in ideas.told(verdicts):
+        cells = [
+            ", ".join(f"`{one['id']}` *{one['verdict']}*{_mark(one)}" for one in of) or "–"
+            for of in (idea.verdicts, idea.beside)
+        ]
+        lines.append(f"| {escaped(idea.sentence)} {SAID[idea.outcome]} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _idea(told: ideas.Told, scores: Numbers) -> str:
+    parts = [f"**{escaped(told.sentence)}** {SAID[told.outcome]}"]
+    if scores:
+        parts.append(escaped(filled(told.measured, scores)))
+    if told.verdicts:
+        disagree = sum(one["disagreement"] for one in told.verdicts)
+        parts.append(f"Claims: {_counted(told.verdicts)}{f' ({disagree}{DISAGREE})' if disagree else ''}")
+        parts[-1] += f"; beside: {_counted(told.beside)}." if told.beside else "."
+    return " ".join(parts)
+
+
+def _counted(verdicts: Iterable[Mapping]) -> str:
+    """Outcomes, counted: '3 *replicated*, 1 *inconclusive*'."""
+    return ", ".join(f"{n} *{outcome}*" for outcome, n in Counter(one["verdict"] for one in verdicts).items())
 
 
 def _mark(verdict: Mapping) -> str:

@@ -1,4 +1,4 @@
-"""The answer as pictures for README and page: inputs, photographs, what nets make of them, and one plot above them.
+"""The answer as pictures for README and page: inputs, photographs, what nets make of them, and one plot below them.
 
 A room that is to be seen at a glance names in its measures GLANCE, columns of its sample sheet with their sharpness,
 and perhaps PLOT.
@@ -25,6 +25,8 @@ from replications.reporting.numbers import Numbers
 
 ROWS = 3
 """Of a sample sheet's eight."""
+PLOT_HEIGHT = 3.7
+"""Inches below the columns."""
 NUMBERS = "Description"
 """Where a picture's file says in text what stands below its columns: drawn digits are hard to compare."""
 GREY = "#808080"
@@ -53,22 +55,23 @@ def measures(room: str) -> ModuleType:
 
 @plain()
 def draw(declared: study.Study, room: str) -> bytes:
-    """The picture of a room, PNG: columns of its sheet side by side and, where it names one, its plot above them."""
+    """The picture of a room, PNG: columns of its sheet side by side and, where it names one, its plot below them."""
     shown = measures(room)
     sheet = sheets.load(declared, room)
     columns = sheet.strips | (known(sheet) if "labels" in sheet.strips else {})
     plot: Plot | None = getattr(shown, "PLOT", None)
     scores = numbers.read(declared.folder, room)
     width, strip = max(6.5, 1.3 * len(shown.GLANCE)), 1.3 * ROWS + 0.7
-    above = 3.6 if plot else 0.0
-    figure = plt.figure(figsize=(width, strip + above), dpi=110)
-    grid = figure.add_gridspec(2 if plot else 1, len(shown.GLANCE), height_ratios=(above, strip) if plot else None)
-    figure.subplots_adjust(0.09 if plot else 0.01, 0.03 if plot else 0.06, 0.98, 0.98 if plot else 0.89, 0.04, 0.42)
+    height = strip + (PLOT_HEIGHT if plot else 0)
+    figure = plt.figure(figsize=(width, height), dpi=110)
+    columns_at = {"bottom": 1 - (strip - 0.25) / height, "top": 1 - 0.5 / height, "wspace": 0.04}
+    grid = figure.add_gridspec(1, len(shown.GLANCE), left=0.01, right=0.99, **columns_at)
     if plot:
         points = {name: point for name, point in plot.points.items() if name in declared.variants[room]}
-        _points(figure.add_subplot(grid[0, :]), replace(plot, points=points), scores)
+        axes = figure.add_axes((0.09, 0.5 / height, 0.9, (PLOT_HEIGHT - 0.65) / height))
+        _points(axes, replace(plot, points=points), scores)
     said: list[str] = []
-    panels = [figure.add_subplot(grid[-1, column]) for column in range(len(shown.GLANCE))]
+    panels = [figure.add_subplot(grid[0, column]) for column in range(len(shown.GLANCE))]
     for panel, (title, one) in zip(panels, shown.GLANCE.items(), strict=True):
         if one.column not in columns:
             raise GlanceError(f"{room}: its sheet has no column {one.column!r}, expected one of {', '.join(columns)}")

@@ -94,10 +94,12 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
         lstrip_blocks=True,
     )
     environment.filters["code"] = coded
+    environment.filters["emphasis"] = emphasised
     return environment.get_template("page.html.jinja").render(
         question=QUESTION,
         ideas=ideas.told(every.verdicts),
         said=front.SAID,
+        sure=front.sure(every.verdicts),
         scores=report.numbers_of_answer(root),
         filled=numbers.filled,
         glance=glance and _uri(Image.open(io.BytesIO(glance))),
@@ -151,6 +153,11 @@ def passed(verdict: Mapping) -> str:
 def coded(text: str) -> Markup:
     """What stands between backticks as code."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
+def emphasised(text: str) -> Markup:
+    """What stands between asterisks as emphasis."""
+    return Markup(re.sub(r"\*([^*]*)\*", r"<em>\1</em>", str(escape(text))))
 
 
 # --- plots ---------------------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ from replications.reporting.numbers import Numbers
 from replications.results import environment_words, read_environments, read_runs, write_text
 from replications.statistics import mean_interval
 
-RESULTS, REPLICATIONS, ANSWER, HEADLINES = "results", "replications", "answer", "headlines"
+RESULTS, REPLICATIONS = "results", "replications"
+ANSWER, IDEAS, DECIDING, HEADLINES = "answer", "ideas", "deciding", "headlines"
 """What stands between markers in a README: the verdicts or numbers and, in README.md, the list of the replications, the
 answer, and a few claims."""
 VERDICTS = TypeAdapter(list[Verdict])
@@ -272,10 +273,10 @@ _TABLES = _ENVIRONMENT.from_string(
 
 _REPLICATIONS = _ENVIRONMENT.from_string(
     """\
-| | replication | what is varied | bears on |
-|---|---|---|---|
+| | replication | what is varied |
+|---|---|---|
 {% for one in rooms %}
-| [{{ one.name }}](replications/{{ one.name }}/README.md) | {{ one.source }} | {{ one.varied }} | {{ one.bears_on }} |
+| [{{ one.name }}](replications/{{ one.name }}/README.md) | {{ one.source }} | {{ one.varied }} |
 {% endfor %}
 """
 )
@@ -348,14 +349,18 @@ def of_study(declared: study.Study, verdicts: list[dict], withdrawn: Withdrawn |
 
 def generated(root: Path, withdrawn: Withdrawn | None = None) -> dict[Path, dict[str, str]]:
     """README → block → what stands between its markers, for the suite and for each replication."""
-    every = everything(root, withdrawn)
+    every, scores = everything(root, withdrawn), numbers_of_answer(root)
     of_front = {
-        ANSWER: front.answer(every.verdicts, numbers_of_answer(root)),
+        ANSWER: front.answer(every.verdicts, scores),
+        IDEAS: front.others(every.verdicts, scores),
         HEADLINES: front.headlines(every.by_claim, SIGNS),
     }
     texts = {
         root / "README.md": {**of_front, REPLICATIONS: listed()},
-        root / "results" / "README.md": {RESULTS: table(root, withdrawn)},
+        root / "results" / "README.md": {
+            DECIDING: front.deciding(every.verdicts),
+            RESULTS: table(root, withdrawn),
+        },
     }
     for name in study.REPLICATIONS:
         tables = importlib.import_module(f"replications.{name}.claims").TABLES
@@ -373,20 +378,17 @@ def numbers_of_answer(root: Path) -> Numbers:
 def listed() -> str:
     """The Markdown table of the replications: what each of them says of itself.
 
-    Its source is the first line of its package, what it varies and what its claims bear on stand in its claims.py; what
-    most of its claims bear on comes first.
+    Its source is the first line of its package; what it varies stands in its claims.py.
     """
     rooms = []
     for name in study.REPLICATIONS:
         said = (importlib.import_module(f"replications.{name}").__doc__ or "").strip().partition("\n")[0]
-        of_room = importlib.import_module(f"replications.{name}.claims")
-        bears = Counter(cause for claim in of_room.CLAIMS for cause in (*claim.explanation, *claim.against))
+        varied = importlib.import_module(f"replications.{name}.claims").VARIED
         rooms.append(
             {
                 "name": name,
                 "source": said.removeprefix(f"{name}: ").removesuffix("."),
-                "varied": of_room.VARIED,
-                "bears_on": ", ".join(sorted(bears, key=lambda cause: (-bears[cause], cause))),
+                "varied": varied,
             }
         )
     return _REPLICATIONS.render(rooms=rooms)

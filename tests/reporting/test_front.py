@@ -24,6 +24,7 @@ def verdict(id: str, outcome: str = "replicated", study: str = "root", **changes
         "post_hoc": False,
         "decisive": [],
         "disagreement": False,
+        "n_seeds": 5,
         "explanation": ["E2"],
         "against": [],
         **dict.fromkeys(("p_beyond", "p_against", "p_negligible"), p),
@@ -38,40 +39,63 @@ def by_claim(*verdicts: dict) -> dict[str, dict[str, dict]]:
     return found
 
 
-def test_the_answer_says_what_became_of_each_idea_and_by_which_claims():
+def causes(*of: tuple[str, str], **changes) -> list[dict]:
+    """Verdicts of the room that answers, from names and outcomes."""
+    return [verdict(name, outcome, replication="causes", **changes) for name, outcome in of]
+
+
+def test_the_answer_is_what_became_of_the_first_idea_and_how_sure_all_of_it_is():
     first, second, *_ = IDEAS
-    verdicts = [verdict(name, replication="causes") for name in first.decided_by]
-    verdicts.append(verdict(second.decided_by[0], "contradicted", replication="causes"))
-    lines = front.answer(verdicts, {}).splitlines()
-    of_first = ", ".join(f"`{name}` *replicated*" for name in first.decided_by)
-    assert lines[0] == f"- **{first.holds}** It holds. ({of_first})"
-    assert lines[1] == f"- **{second.fails}** The opposite was expected. (`{second.decided_by[0]}` *contradicted*)"
-    of_both = first.decided_by[-1]
-    assert of_both in IDEAS[2].decided_by, "a claim may decide several ideas"
-    assert lines[2:] == [f"- **{IDEAS[2].open}** Open. (`{of_both}` *replicated*)", f"- **{IDEAS[3].open}** Open."]
+    verdicts = causes(*((name, "replicated") for name in first.decided_by), (second.decided_by[0], "inconclusive"))
+    verdicts += [verdict("a", "untestable", "real"), verdict("b", "replicated", "real")]
+    said, _, sure = front.answer(verdicts, {}).splitlines()
+    assert said == f"**{first.holds}**"
+    assert sure == (
+        "Numbers are means over 5 seeds with 95 % intervals. The 4 claims behind the answer: 3 *replicated*, "
+        "1 *inconclusive*. On real images, of 2 claims: 1 *replicated*, 1 *untestable*, as their networks have not "
+        "learned enough."
+    )
+    assert front.sure([]) == ""
+    for outcome, sentence in {"contradicted": first.fails, "inconclusive": first.open}.items():
+        said, *_ = front.answer(causes((first.decided_by[0], outcome)), {}).splitlines()
+        assert said == f"**{sentence}** {front.SAID['open' if sentence == first.open else 'does not hold']}"
+
+
+def test_the_other_ideas_follow_with_how_their_claims_came_out():
+    _, second, third, fourth = IDEAS
+    shared = IDEAS[0].decided_by[-1]
+    assert shared in third.decided_by, "a claim may decide several ideas"
+    lines = front.others(causes((shared, "replicated"), (second.decided_by[0], "contradicted")), {}).splitlines()
+    assert lines == [
+        f"- **{second.fails}** The opposite was expected. Claims: 1 *contradicted*.",
+        f"- **{third.open}** Open. Claims: 1 *replicated*.",
+        f"- **{fourth.open}** Open.",
+    ]
 
 
 def test_claims_beside_an_idea_and_those_whose_instruments_disagree_are_marked():
-    idea = next(one for one in IDEAS if one.beside)
-    verdicts = [verdict(name, replication="causes") for name in idea.decided_by[:-1]]
-    verdicts.append(verdict(idea.decided_by[-1], replication="causes", disagreement=True))
-    verdicts.append(verdict(idea.beside[0], "inconclusive", replication="causes"))
-    lines = front.answer(verdicts, {}).splitlines()
-    line = next(line for line in lines if idea.beside[0] in line)
-    assert "It holds." in line, "what stands beside decides nothing"
-    assert line.endswith(f"`{idea.decided_by[-1]}` *replicated*†; beside: `{idea.beside[0]}` *inconclusive*)")
-    assert lines[-1] == "† its instruments disagree"
+    idea = next(one for one in IDEAS[1:] if one.beside)
+    verdicts = causes(*((name, "replicated") for name in idea.decided_by[:-1]), (idea.beside[0], "inconclusive"))
+    verdicts += causes((idea.decided_by[-1], "replicated"), disagreement=True)
+    lines = front.others(verdicts, {}).splitlines()
+    assert f"- **{idea.holds}** It holds. Claims: 4 *replicated* (1†); beside: 1 *inconclusive*." in lines
+    assert lines[-1] == "† the instruments of sharpness disagree about it"
+    names = ", ".join(f"`{name}` *replicated*" for name in idea.decided_by)
+    row = f"| {idea.holds} It holds. | {names}† | `{idea.beside[0]}` *inconclusive* |"
+    assert row in front.deciding(verdicts).splitlines()
     for one in IDEAS:
         assert not set(one.beside) & set(one.decided_by)
 
 
 def test_the_answer_tells_what_was_measured_with_its_intervals():
     scores = numbers.read(tiny.ROOT, "causes")
-    lines = front.answer([], scores).splitlines()
     l2 = "{:.0f} % [{:.0f}, {:.0f}]".format(*(100 * one for one in scores["kl_l2", "laplacian_variance"]))
-    assert f"From the code of a VAE with unit variance, which does not determine it, L2 has {l2}" in lines[0]
     crisp = "{:.2f} [{:.2f}, {:.2f}]".format(*scores["kl_adversary", "mse_over_mmse"])
-    assert f"and {crisp} times the least possible" in lines[2]
+    said = front.answer([], scores)
+    assert f"codes a decoder trained with L2 reaches {l2} of the sharpness of photographs" in said
+    assert f"at {crisp} times the least possible squared error" in said
+    energy = "{:.2f} [{:.2f}, {:.2f}]".format(*scores["kl_energy", "mse_over_mmse"])
+    assert f"at {energy} times the least possible squared error" in front.others([], scores)
 
 
 @pytest.mark.parametrize("text", ["{kl_l2.blurr:%}", "{nobody.blur:%}", "{kl_l2.blur}", "{kl_l2.blur:.0%}", "50 %}"])

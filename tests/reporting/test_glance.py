@@ -1,4 +1,4 @@
-"""The answer as pictures: columns of a sheet, a plot of what was measured above them, and clear errors."""
+"""The answer as pictures: columns of a sheet, a plot of what was measured below them, and clear errors."""
 
 import io
 from dataclasses import replace

@@ -177,7 +177,7 @@ def test_the_explanations_say_what_would_count_and_what_was_shown(small):
         for words in (one.says, one.counts_for, one.counts_against):
             assert words in shown
     assert "Against it: <code>is_replicated</code> in root and real." in shown
-    answer = small.split('<ul class="answer">')[1].split("</header>")[0]
+    answer = small.split('<div class="front">')[1].split("</header>")[0]
     for idea in IDEAS:
         assert str(escape(idea.open)) in answer, "no claim of the room that decides it is there"
 
