@@ -110,11 +110,11 @@ def in_words(folder: Path, replications: list[str]) -> list[str]:
     sentences = []
     for commit, counts in found.items():
         runs = ", ".join(f"{name} ({n} runs)" for name, n in counts.items())
-        of = f": {runs}" if len(found) > 1 else ""
+        which = f": {runs}" if len(found) > 1 else ""
         if commit == "?":
-            sentences.append(f"Trained by code that no commit is named for{of}.")
+            sentences.append(f"Trained by code that no commit is named for{which}.")
         elif commit:
-            sentences.append(f"Trained by the code of commit {commit[:12]}, which today's differs from{of}.")
+            sentences.append(f"Trained by the code of commit {commit[:12]}, which today's differs from{which}.")
     measured: dict[str, list[str]] = {}
     for name, one in read(folder).items():
         if name in replications and not one["trained"]:
@@ -223,7 +223,12 @@ def accept(folder: Path, replications: set[str]) -> list[str]:
     round_trip = YAML(typ="rt")
     round_trip.width = 80
     lock = round_trip.load(path)
-    today = {f"{stage}.{name}": of[name] for stage, of in code.stages().items() if isinstance(of, dict) for name in of}
+    today = {
+        f"{stage}.{name}": digests[name]
+        for stage, digests in code.stages().items()
+        if isinstance(digests, dict)
+        for name in digests
+    }
     accepted = []
     nets = {out["path"]: out for out in lock["stages"].get("readers", {}).get("outs", ())}
     for stage, entry in lock["stages"].items():

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import tiny
 from tests.conftest import VALIDATION
 from tests.test_bad_input import ARRAYS, RUN, SCORES, VERDICTS, around, ends, finished
 
@@ -99,9 +100,11 @@ THERE = tuple(damage for damage in TEXT if damage not in (lost, a_link_to_itself
 """Of a file that need not be there: without its facts a folder is no run."""
 
 FACTS, IMAGES = f"{RUN}/facts.json", f"{RUN}/images.npz"
-CONTROLS, SUMMARY, RUNS, ENVIRONMENTS = (
-    f"results/pix2pix/{name}" for name in ("controls.csv", "summary.csv", "runs.csv", "environments.json")
+CONTROLS, SUMMARY, RUNS, ENVIRONMENTS, CURVES, TITLES = (
+    f"results/pix2pix/{name}"
+    for name in ("controls.csv", "summary.csv", "runs.csv", "environments.json", "curves.csv", "columns/columns.json")
 )
+COLUMN = "results/pix2pix/columns/01.png"
 Damage = Callable[[Path], None]
 GRID: dict[str, dict[str, tuple[Damage, ...]]] = {
     "train pix2pix": {"params.yaml": TEXT, ARRAYS: ARRAY},
@@ -110,6 +113,16 @@ GRID: dict[str, dict[str, tuple[Damage, ...]]] = {
     "readers": {"params.yaml": TEXT, ARRAYS: ARRAY},
     "judge": {"params.yaml": TEXT, SCORES: TEXT, CONTROLS: TEXT},
     "report": {"params.yaml": TEXT, VERDICTS: TEXT, SUMMARY: THERE, RUNS: TEXT, ENVIRONMENTS: TEXT, "README.md": TEXT},
+    "page --out page.html": {
+        "params.yaml": TEXT,
+        VERDICTS: TEXT,
+        SUMMARY: TEXT,
+        CURVES: THERE,
+        TITLES: TEXT,
+        COLUMN: ANY,
+        RUNS: TEXT,
+        "CITATION.cff": TEXT,
+    },
     "claims": {VERDICTS: TEXT},
     "pipeline": {"params.yaml": TEXT},
     "trace adversarial_term_sharpens": {"params.yaml": TEXT, VERDICTS: TEXT, SCORES: TEXT, RUNS: TEXT},
@@ -155,6 +168,7 @@ def place(finished, tmp_path, monkeypatch) -> Path:
     root = tmp_path / "repository"
     shutil.copytree(finished, root)
     shutil.copytree(root / "runs", root / "elsewhere" / "runs")
+    shutil.copy(tiny.ROOT / "CITATION.cff", root)
     monkeypatch.chdir(root)
     return root
 
@@ -195,7 +209,9 @@ def test_damage_is_one_line_that_names_the_file_and_touches_nothing(line, file, 
     assert any(name in said.err for name in names), said.err
 
 
-@pytest.mark.parametrize("line", sorted({line for line in GRID if line.split()[0] in ("judge", "report", "claims")}))
+@pytest.mark.parametrize(
+    "line", sorted({line for line in GRID if line.split()[0] in ("judge", "report", "page", "claims")})
+)
 def test_undamaged_the_same_command_succeeds(line, place, monkeypatch):
     assert ends(line, monkeypatch) == 0
 

@@ -80,16 +80,16 @@ def findings(verdicts: Sequence[Mapping]) -> dict[Cause, Finding]:
 
 
 def _finding(name: Cause, verdicts: Sequence[Mapping]) -> Finding:
-    told: dict[str, list[Mapping]] = {"for": [], "against": [], "inconclusive": [], "untestable": []}
+    by_way: dict[str, list[Mapping]] = {"for": [], "against": [], "inconclusive": [], "untestable": []}
     for verdict in verdicts:
         if name in verdict["decisive"]:
-            told[direction(verdict, name)].append(verdict)
+            by_way[direction(verdict, name)].append(verdict)
     return Finding(
         *(
-            tuple(f"{verdict['replication']}/{verdict['id']} ({verdict['study']})" for verdict in told[way])
-            for way in told
+            tuple(f"{verdict['replication']}/{verdict['id']} ({verdict['study']})" for verdict in by_way[way])
+            for way in by_way
         ),
-        conclusion=_conclusion(told),
+        conclusion=_conclusion(by_way),
     )
 
 
@@ -118,6 +118,6 @@ def _named(verdicts: Sequence[Mapping]) -> str:
     where: dict[str, list[str]] = {}
     for verdict in verdicts:
         outcome = [] if verdict["verdict"] == "replicated" else [verdict["verdict"]]
-        said = ", ".join([*outcome, *(["post hoc"] if verdict["post_hoc"] else [])])
-        where.setdefault(verdict["id"], []).append(f"{verdict['study']}{f' ({said})' if said else ''}")
+        remarks = ", ".join([*outcome, *(["post hoc"] if verdict["post_hoc"] else [])])
+        where.setdefault(verdict["id"], []).append(f"{verdict['study']}{f' ({remarks})' if remarks else ''}")
     return ", ".join(f"`{name}` in {' and '.join(studies)}" for name, studies in where.items())

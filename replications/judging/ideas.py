@@ -71,8 +71,7 @@ IDEAS = (
         "Is a loss that does not merely average crisp, at about twice the least possible squared error?",
         "The energy score, a loss without an adversary, reaches {kl_energy.laplacian_variance:%} of the sharpness from "
         "the same codes, at {kl_energy.mse_over_mmse:.2f} times the least possible squared error; L2 is at "
-        "{kl_l2.mse_over_mmse:.2f}. One photograph drawn from those that share the code has 2; the claim allows the "
-        "adversary 2.25.",
+        "{kl_l2.mse_over_mmse:.2f}. A photograph drawn from those that share the code has 2.",
         (
             "lost_information_alone_does_not_blur",
             "a_proper_score_sharpens_without_an_adversary",

@@ -60,9 +60,9 @@ def judge(declared: study.Study) -> list[verdicts.Verdict]:
         for warning in verdicts.preflight(claims, len(declared.seeds_of(room))):
             print(f"warning: {room}: {warning}")
     scores = {name: read_scores(declared, name) for name in declared.variants}
-    told = register.registered(declared, of_rooms)
+    standing = register.registered(declared, of_rooms)
     seeds = {name: declared.seeds_of(name) for name in declared.variants}
-    return verdicts.judge(of_rooms, scores, seeds, declared.name, told)
+    return verdicts.judge(of_rooms, scores, seeds, declared.name, standing)
 
 
 def claims_of(declared: study.Study) -> list[Claim]:

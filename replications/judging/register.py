@@ -174,13 +174,13 @@ def read(content: bytes, name: str = str(FILE)) -> Book:
     problems = [f"{name}: its last line has no end; {MEND}"] if rest else []
     for number, line in enumerate(lines):
         try:
-            said = _Line.model_validate(json.loads(line))
-            _follows(said, number, _sha256(lines[number - 1]) if number else None)
+            written = _Line.model_validate(json.loads(line))
+            _follows(written, number, _sha256(lines[number - 1]) if number else None)
         except (ValueError, RecursionError) as error:
             why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             problems.insert(0, f"{name}, line {number + 1}: {' '.join(why.split())}; {MEND}")
             break
-        entries.append(Entry(number, said.commit, said.clean, said.reason, _flat(said.model_dump())))
+        entries.append(Entry(number, written.commit, written.clean, written.reason, _flat(written.model_dump())))
     return Book(tuple(entries), tuple(problems))
 
 
@@ -221,9 +221,9 @@ def append(reason: str | None = None) -> tuple[Entry, list["Change"]] | None:
 
 def as_line(entry: Entry, previous: str | None) -> str:
     """An entry as it is written, after a line with this SHA-256."""
-    said = {"entry": entry.number, "previous": previous, "commit": entry.commit, "clean": entry.clean}
-    said |= {"reason": entry.reason, **_nested(entry.changed)}
-    return json.dumps(said, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    content = {"entry": entry.number, "previous": previous, "commit": entry.commit, "clean": entry.clean}
+    content |= {"reason": entry.reason, **_nested(entry.changed)}
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def history_problems() -> Iterator[str]:
@@ -298,8 +298,8 @@ def here() -> State:
 
 def of_study(declared: study.Study) -> dict[Key, Any]:
     """What a study declares, and the runs that are there."""
-    said = study.unchecked(declared.params_file)
-    state: dict[Key, Any] = {("studies", declared.name, part): value for part, value in parts(said).items()}
+    content = study.unchecked(declared.params_file)
+    state: dict[Key, Any] = {("studies", declared.name, part): value for part, value in parts(content).items()}
     return state | {("runs", declared.name, name): runs_of(declared.folder, name) for name in declared.variants}
 
 
@@ -332,8 +332,8 @@ def plain(value: Any) -> Any:
     """
     if is_dataclass(value):
         named = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-        said = {name: one for name, one in named.items() if not (one is None or one is False or one in ("", [], {}))}
-        return {"is": type(value).__name__, **said} if isinstance(value, get_args(Predicate)) else said
+        kept = {name: one for name, one in named.items() if not (one is None or one is False or one in ("", [], {}))}
+        return {"is": type(value).__name__, **kept} if isinstance(value, get_args(Predicate)) else kept
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
@@ -397,8 +397,10 @@ def changes(before: State, after: State) -> list[Change]:
             case "runs":
                 known, now = (one["runs"] if one else {} for one in (old, new))
                 others = sum(known[run] != now[run] for run in known.keys() & now.keys())
-                told = f"({len(now.keys() - known.keys())} new, {others} others, {len(known.keys() - now.keys())} gone)"
-                found.append(Change(group, f"study {name}", f"runs of {rest[0]}", None, told))
+                counts = (
+                    f"({len(now.keys() - known.keys())} new, {others} others, {len(known.keys() - now.keys())} gone)"
+                )
+                found.append(Change(group, f"study {name}", f"runs of {rest[0]}", None, counts))
             case "studies":
                 found += [Change(group, f"study {name}", *one) for one in differing(old, new, rest[0])]
             case _:
@@ -563,23 +565,27 @@ class Standing:
             return f"not known, the register is broken: {self.broken}"
         if self.first is None:
             return "never registered"
-        said = [f"differs from the register: {', '.join(self.unregistered)}"] * bool(self.unregistered)
+        phrases = [f"differs from the register: {', '.join(self.unregistered)}"] * bool(self.unregistered)
         if self.changed:
-            said.append("changed after its runs: " + ", ".join(f"{', '.join(w)} ({e.place})" for e, w in self.changed))
+            phrases.append(
+                "changed after its runs: " + ", ".join(f"{', '.join(w)} ({e.place})" for e, w in self.changed)
+            )
         place = f"({self.first.place})"
         if not self.known:
-            said.append(f"registered {place}, and no runs of it are named")
+            phrases.append(f"registered {place}, and no runs of it are named")
         elif not self.before:
-            said.append(f"first registered after its runs {place}")
+            phrases.append(f"first registered after its runs {place}")
         else:
-            said.append(f"{'first registered before them' if self.changed else 'registered before its runs'} {place}")
+            phrases.append(
+                f"{'first registered before them' if self.changed else 'registered before its runs'} {place}"
+            )
             if self.earlier:
-                said[-1] += ", after earlier runs of the same arms"
+                phrases[-1] += ", after earlier runs of the same arms"
         if self.reworded:
-            said.append("reworded after them: " + ", ".join(f"{', '.join(w)} ({e.place})" for e, w in self.reworded))
+            phrases.append("reworded after them: " + ", ".join(f"{', '.join(w)} ({e.place})" for e, w in self.reworded))
         if self.reasons:
-            said.append(f"the reason why it does not hold was written after them ({self.reasons[-1].place})")
-        return "; ".join(said)
+            phrases.append(f"the reason why it does not hold was written after them ({self.reasons[-1].place})")
+        return "; ".join(phrases)
 
 
 def registered(declared: study.Study, claims: Sequence[Claim]) -> dict[str, str]:
@@ -606,7 +612,7 @@ def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
     ever = arms.union(*(_arms_of(state.get(("claims", name_of(claim)))) for state in book.states))
     runs = _of_arms(own.get(key), ever)
     history = [_said(state, name, name_of(claim), arms) for state in book.states]
-    first = next((number for number, said in enumerate(history) if said is not None), None)
+    first = next((number for number, known_claim in enumerate(history) if known_claim is not None), None)
     if first is None:
         return Standing()
     of_entries = [_of_arms(state.get(key), ever) for state in book.states]

@@ -223,9 +223,9 @@ def judge(
     readings = [_read(claim, scores, seeds, study) for claim in claims]
     p = np.array([1.0 if reading.failed else float(reading.evidence.p_claim) for reading in readings])
     family = zip(claims, readings, p, benjamini_hochberg(p), benjamini_hochberg_levels(p), strict=True)
-    told = registered or {}
+    standing = registered or {}
     return [
-        _verdict(claim, reading, study, told.get(f"{claim.replication}/{claim.id}", ""), *map(float, numbers))
+        _verdict(claim, reading, study, standing.get(f"{claim.replication}/{claim.id}", ""), *map(float, numbers))
         for claim, reading, *numbers in family
     ]
 

@@ -59,8 +59,8 @@ def train(declared: study.Study) -> None:
                     f"{name} seed {seed}: its process died (killed, or out of memory); "
                     f"run {repro(declared.folder, 'readers')} again"
                 ) from None
-            told = ", ".join(f"{key} {score:.3f}" for key, score in ceiling.items())
-            print(f"{name} seed {seed}: on real test photos {told}", flush=True)
+            scores_in_words = ", ".join(f"{key} {score:.3f}" for key, score in ceiling.items())
+            print(f"{name} seed {seed}: on real test photos {scores_in_words}", flush=True)
             of_kind = ceilings.setdefault(kind, {})
             of_net = of_kind.setdefault(dataset, {}) if dataset else of_kind
             of_net[str(seed)] = {key: float(f"{score:.6g}") for key, score in ceiling.items()}

@@ -37,16 +37,16 @@ def answer(verdicts: Sequence[Mapping], scores: Numbers) -> str:
         scores: the scores of the room that answers; none: then no numbers are told.
     """
     first, *_ = ideas.told(verdicts)
-    said = [f"**{escaped(first.sentence)}**", SAID[first.outcome] * (first.outcome != "holds")]
-    said.append(escaped(filled(first.measured, scores)) if scores else "")
-    return f"{' '.join(filter(None, said))}\n\n{sure(verdicts)}\n"
+    sentences = [f"**{escaped(first.sentence)}**", SAID[first.outcome] * (first.outcome != "holds")]
+    sentences.append(escaped(filled(first.measured, scores)) if scores else "")
+    return f"{' '.join(filter(None, sentences))}\n\n{sure(verdicts)}\n"
 
 
 def others(verdicts: Sequence[Mapping], scores: Numbers) -> str:
     """What became of each of the other ideas, what was measured, and how the claims that decide it came out."""
-    told = ideas.told(verdicts)
-    lines = [f"- {_idea(one, scores)}" for one in told[1:]]
-    if any(verdict["disagreement"] for one in told for verdict in (*one.verdicts, *one.beside)):
+    all_ideas = ideas.told(verdicts)
+    lines = [f"- {_idea(one, scores)}" for one in all_ideas[1:]]
+    if any(verdict["disagreement"] for one in all_ideas for verdict in (*one.verdicts, *one.beside)):
         lines += ["", f"{DISAGREE} the instruments of sharpness disagree about it"]
     return "\n".join([*lines, ""])
 
@@ -55,17 +55,17 @@ def sure(verdicts: Sequence[Mapping]) -> str:
     """How sure the answer is: the outcomes of all claims that decide it, and how much is known of real images."""
     behind = {one["id"]: one for idea in ideas.told(verdicts) for one in idea.verdicts}.values()
     real = Counter(one["verdict"] for one in verdicts if one["study"] == "real")
-    said = []
+    sentences = []
     if behind:
         seeds = " or ".join(map(str, sorted({one["n_seeds"] for one in behind})))
-        said.append(f"Numbers are means over {seeds} seeds with 95 % intervals.")
-        said.append(f"The {len(behind)} claims behind the answer: {_counted(behind)}.")
+        sentences.append(f"Numbers are means over {seeds} seeds with 95 % intervals.")
+        sentences.append(f"The {len(behind)} claims behind the answer: {_counted(behind)}.")
     if real:
-        said.append(
+        sentences.append(
             f"On real images, of {real.total()} claims: {real['replicated']} *replicated*, {real['untestable']} "
             "*untestable*, as their networks have not learned enough."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def deciding(verdicts: Sequence[Mapping]) -> str:
@@ -73,8 +73,8 @@ def deciding(verdicts: Sequence[Mapping]) -> str:
     lines = ["| part of the answer | claims that decide it | beside them |", "|---|---|---|"]
     for idea in ideas.told(verdicts):
         cells = [
-            ", ".join(f"`{one['id']}` *{one['verdict']}*{_mark(one)}" for one in of) or "–"
-            for of in (idea.verdicts, idea.beside)
+            ", ".join(f"`{one['id']}` *{one['verdict']}*{_mark(one)}" for one in group) or "–"
+            for group in (idea.verdicts, idea.beside)
         ]
         lines.append(f"| {escaped(idea.sentence)} {SAID[idea.outcome]} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
@@ -138,8 +138,8 @@ def chosen(verdicts: Sequence[Mapping]) -> list[Mapping]:
 
 def _p(verdict: Mapping) -> float:
     """The p value of the outcome."""
-    of = {"replicated": "p_beyond", "contradicted": "p_against", "negligible": "p_negligible"}
-    return verdict[of[verdict["verdict"]]] if verdict["verdict"] in of else 1.0
+    key_of = {"replicated": "p_beyond", "contradicted": "p_against", "negligible": "p_negligible"}
+    return verdict[key_of[verdict["verdict"]]] if verdict["verdict"] in key_of else 1.0
 
 
 def _told(verdict: Mapping) -> str:

@@ -55,34 +55,39 @@ def measures(room: str) -> ModuleType:
 
 @plain()
 def draw(declared: study.Study, room: str) -> bytes:
-    """The picture of a room, PNG: columns of its sheet side by side and, where it names one, its plot below them."""
+    """The picture of a room, PNG: columns of its sheet side by side and, where it names one, its plot below them.
+
+    Of variants that the study does not declare there is neither a column nor a point.
+    """
     shown = measures(room)
     sheet = sheets.load(declared, room)
     columns = sheet.strips | (known(sheet) if "labels" in sheet.strips else {})
+    here = declared.variants[room]
+    wanted = {title: one for title, one in shown.GLANCE.items() if not one.variant or one.variant in here}
     plot: Plot | None = getattr(shown, "PLOT", None)
+    points = {name: point for name, point in plot.points.items() if name in here} if plot else {}
     scores = numbers.read(declared.folder, room)
-    width, strip = max(6.5, 1.3 * len(shown.GLANCE)), 1.3 * ROWS + 0.7
-    height = strip + (PLOT_HEIGHT if plot else 0)
+    width, strip = max(6.5, 1.3 * len(wanted)), 1.3 * ROWS + 0.7
+    height = strip + (PLOT_HEIGHT if points else 0)
     figure = plt.figure(figsize=(width, height), dpi=110)
     columns_at = {"bottom": 1 - (strip - 0.25) / height, "top": 1 - 0.5 / height, "wspace": 0.04}
-    grid = figure.add_gridspec(1, len(shown.GLANCE), left=0.01, right=0.99, **columns_at)
-    if plot:
-        points = {name: point for name, point in plot.points.items() if name in declared.variants[room]}
+    grid = figure.add_gridspec(1, len(wanted), left=0.01, right=0.99, **columns_at)
+    if plot and points:
         axes = figure.add_axes((0.09, 0.5 / height, 0.9, (PLOT_HEIGHT - 0.65) / height))
         _points(axes, replace(plot, points=points), scores)
-    said: list[str] = []
-    panels = [figure.add_subplot(grid[0, column]) for column in range(len(shown.GLANCE))]
-    for panel, (title, one) in zip(panels, shown.GLANCE.items(), strict=True):
+    sharpness: list[str] = []
+    panels = [figure.add_subplot(grid[0, column]) for column in range(len(wanted))]
+    for panel, (title, one) in zip(panels, wanted.items(), strict=True):
         if one.column not in columns:
             raise GlanceError(f"{room}: its sheet has no column {one.column!r}, expected one of {', '.join(columns)}")
         panel.imshow(columns[one.column].crop((0, 0, sheet.width, ROWS * sheet.height)), interpolation="nearest")
         panel.set_title(title, fontsize=9)
         below = _below(one, scores, declared.folder, room)
-        said.append(below)
+        sharpness.append(below)
         panel.text(0.5, -0.015, below, transform=panel.transAxes, ha="center", va="top", fontsize=8.5)
         panel.axis("off")
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None, NUMBERS: "; ".join(said)})
+    figure.savefig(picture, format="png", metadata={"Software": None, NUMBERS: "; ".join(sharpness)})
     plt.close(figure)
     return picture.getvalue()
 
@@ -139,8 +144,8 @@ def known(sheet: sheets.Columns, size: int = 32) -> dict[str, Image.Image]:
         distance = np.abs(pixels[:, :, None] - world.PALETTE[None, None].astype(int)).sum(axis=-1)
         if distance.min(axis=-1).any():
             raise GlanceError("a label map of a sample sheet has other colours than world.PALETTE; measure again")
-        of = world.conditional(distance.argmin(axis=-1).astype(np.uint8))
-        for values, picture in zip(strips.values(), (of.mean, of.median), strict=True):
+        best = world.conditional(distance.argmin(axis=-1).astype(np.uint8))
+        for values, picture in zip(strips.values(), (best.mean, best.median), strict=True):
             values.append(
                 Image.fromarray(np.round(255 * picture).astype(np.uint8)).resize((side, side), Image.Resampling.NEAREST)
             )

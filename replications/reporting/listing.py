@@ -36,13 +36,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--study", action="append", help="the study that gives the verdict: root, real, paper")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
-    every = everything(Path())
-    if not every.folders:
+    results = everything(Path())
+    if not results.folders:
         raise ClaimsError("no study here has verdicts; run it in the root of a checkout, after `dvc repro --pull`")
-    unknown = set(arguments.study or ()) - set(every.folders)
+    unknown = set(arguments.study or ()) - set(results.folders)
     if unknown:
-        raise ClaimsError(f"--study {min(unknown)}: no such study has verdicts; there are {', '.join(every.folders)}")
-    listed = choose(every, arguments)
+        raise ClaimsError(f"--study {min(unknown)}: no such study has verdicts; there are {', '.join(results.folders)}")
+    listed = choose(results, arguments)
     if arguments.json:
         print(json.dumps(listed, indent=1, ensure_ascii=False))
     else:

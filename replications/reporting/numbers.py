@@ -62,7 +62,9 @@ def filled(text: str, numbers: Numbers) -> str:
         mean, low, high = (format(scale * value, form) for value in numbers[variant, instrument])
         return f"{mean}{sign} [{low}, {high}]"
 
-    said = PLACE.sub(number, text)
-    if "{" in said or "}" in said:
-        raise NumbersError(f"{said!r}: a place is not understood, expected {{variant.instrument:%}} or :.2f")
-    return said
+    text_with_numbers = PLACE.sub(number, text)
+    if "{" in text_with_numbers or "}" in text_with_numbers:
+        raise NumbersError(
+            f"{text_with_numbers!r}: a place is not understood, expected {{variant.instrument:%}} or :.2f"
+        )
+    return text_with_numbers

@@ -20,7 +20,6 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from PIL import Image
-from ruamel.yaml import YAML
 
 from replications import command, study
 from replications.command import repro
@@ -29,7 +28,7 @@ from replications.errors import ReplicationError
 from replications.judging import claims, ideas, verdicts
 from replications.judging.explanations import EXPLANATIONS, findings
 from replications.measuring import sheets
-from replications.reporting import front, glance, numbers, report
+from replications.reporting import citation, front, glance, numbers, report
 from replications.reporting.glance import GREY, LINES, known, measures
 from replications.results import read_csv, write_bytes, write_text
 from replications.statistics import detectable
@@ -77,13 +76,13 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
 
     `glance` is the picture of the answer, PNG.
     """
-    every = report.everything(root, withdrawn)
-    if not every.verdicts:
+    results = report.everything(root, withdrawn)
+    if not results.verdicts:
         raise PageError(f"{root / 'results/verdicts.json'}: no verdicts there; run {repro(root)} to judge first")
-    found = findings(every.verdicts)
+    found = findings(results.verdicts)
     pictures = {
         f"{room} · {name}": one
-        for name, folder in every.folders.items()
+        for name, folder in results.folders.items()
         for room, one in sheets_of(name, study.load(folder)).items()
     }
     environment = Environment(
@@ -97,24 +96,26 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
     environment.filters["emphasis"] = emphasised
     return environment.get_template("page.html.jinja").render(
         question=QUESTION,
-        ideas=ideas.told(every.verdicts),
+        ideas=ideas.told(results.verdicts),
         said=front.SAID,
-        sure=front.sure(every.verdicts),
+        sure=front.sure(results.verdicts),
         scores=report.numbers_of_answer(root),
         filled=numbers.filled,
         glance=glance and _uri(Image.open(io.BytesIO(glance))),
         explanations=EXPLANATIONS,
         findings=found,
-        totals=every.totals,
-        rows=every.by_claim,
-        studies=list(every.folders),
-        replications=[room for room in study.REPLICATIONS if any(key.startswith(f"{room}/") for key in every.by_claim)],
+        totals=results.totals,
+        rows=results.by_claim,
+        studies=list(results.folders),
+        replications=[
+            room for room in study.REPLICATIONS if any(key.startswith(f"{room}/") for key in results.by_claim)
+        ],
         signs=report.SIGNS,
         means=verdicts.MEANS,
         settled=report.SETTLED,
         decisive=report.DECISIVE,
-        data={name: report.data(name) for name in every.folders},
-        withdrawn=every.withdrawn,
+        data={name: report.data(name) for name in results.folders},
+        withdrawn=results.withdrawn,
         favours=claims.SIGNS,
         effect=report.effect,
         shown=report.shown,
@@ -136,18 +137,19 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
         pipeline=lambda name: "dvc.yaml" if name == "root" else f"{name}/dvc.yaml",
         sheets={name: one["first"] for name, one in pictures.items()},
         pictures=Markup(json.dumps({name: one["columns"] for name, one in pictures.items()}).replace("<", "\\u003c")),
-        curves=curves(every.folders),
-        environments=every.environments,
-        of_code=every.of_code,
-        citation=citation(root),
+        curves=curves(results.folders),
+        environments=results.environments,
+        of_code=results.of_code,
+        citation=(cited := citation.read(root)),
+        bibtex="\n\n".join(citation.entries(cited)),
     )
 
 
 def passed(verdict: Mapping) -> str:
     """How many of a claim's quality checks its arms passed: '3 of 4 checks passed'."""
     n, total = sum(check["passed"] for check in verdict["checks"]), len(verdict["checks"])
-    of = f"{n} of {total}" if n < total else f"all {total}" if total > 1 else "its"
-    return f"{of} check{'s' * (total > 1)} passed"
+    share = f"{n} of {total}" if n < total else f"all {total}" if total > 1 else "its"
+    return f"{share} check{'s' * (total > 1)} passed"
 
 
 def coded(text: str) -> Markup:
@@ -255,7 +257,9 @@ def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
                 points.setdefault(room, {}).setdefault(row["curve"], {}).setdefault(name, []).append(point)
     x_names = {room: {curve.title: curve.x for curve in measures(room).CURVES} for room in points}
     return {
-        room: {title: _curve(axes_of(title, x_names[room].get(title, "")), of) for title, of in titles.items()}
+        room: {
+            title: _curve(axes_of(title, x_names[room].get(title, "")), by_study) for title, by_study in titles.items()
+        }
         for room, titles in points.items()
     }
 
@@ -279,13 +283,13 @@ def _curve(labels: tuple[str, str], by_study: Mapping[str, list[dict]]) -> Marku
     figure, axes = plt.subplots(1, len(by_study), figsize=(width := PANEL * len(by_study), HEIGHT), squeeze=False)
     for panel, (name, rows) in zip(axes[0], by_study.items(), strict=True):
         for i, series in enumerate(dict.fromkeys(row["series"] for row in rows)):
-            of = sorted((row for row in rows if row["series"] == series), key=lambda row: row["x"])
-            x, y, low, high = (np.array([row[key] for row in of]) for key in ("x", "y", "low", "high"))
+            points = sorted((row for row in rows if row["series"] == series), key=lambda row: row["x"])
+            x, y, low, high = (np.array([row[key] for row in points]) for key in ("x", "y", "low", "high"))
             panel.errorbar(
                 x, y, yerr=[y - low, high - y], label=series, color=LINES[i % len(LINES)], marker="o", markersize=3.5
             )
-        every = np.array([row["x"] for row in rows])
-        if (every > 0).all() and 20 < every.max() / every.min() < 1e6:  # beyond that the least is nought, rounded
+        xs = np.array([row["x"] for row in rows])
+        if (xs > 0).all() and 20 < xs.max() / xs.min() < 1e6:  # beyond that the least is nought, rounded
             panel.set_xscale("log")
             panel.xaxis.set_major_formatter("{x:g}")  # a power would be typeset, which takes as long as the curve
             panel.tick_params(axis="x", which="minor", labelbottom=False)
@@ -328,8 +332,3 @@ def _uri(picture: Image.Image) -> str:
     content = io.BytesIO()
     picture.save(content, "WEBP", lossless=True, quality=50, method=3)  # more takes a minute and gains a hundredth
     return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()
-
-
-def citation(root: Path) -> dict:
-    """CITATION.cff."""
-    return YAML(typ="safe", pure=True).load(root / "CITATION.cff")

@@ -382,12 +382,12 @@ def listed() -> str:
     """
     rooms = []
     for name in study.REPLICATIONS:
-        said = (importlib.import_module(f"replications.{name}").__doc__ or "").strip().partition("\n")[0]
+        first_line = (importlib.import_module(f"replications.{name}").__doc__ or "").strip().partition("\n")[0]
         varied = importlib.import_module(f"replications.{name}.claims").VARIED
         rooms.append(
             {
                 "name": name,
-                "source": said.removeprefix(f"{name}: ").removesuffix("."),
+                "source": first_line.removeprefix(f"{name}: ").removesuffix("."),
                 "varied": varied,
             }
         )
@@ -506,39 +506,39 @@ class Everything:
 
 def everything(root: Path, withdrawn: Withdrawn | None = None) -> Everything:
     """Of every study below the repository's root that has verdicts."""
-    every = Everything({}, [], {}, {}, {}, {}, tuple(gone() if withdrawn is None else withdrawn))
+    results = Everything({}, [], {}, {}, {}, {}, tuple(gone() if withdrawn is None else withdrawn))
     for folder in study.STUDIES:
         verdicts = read_verdicts(root / folder)
         if not verdicts:
             continue
         name = verdicts[0]["study"]
-        every.folders[name] = root / folder
-        every.verdicts.extend(verdicts)
-        every.totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}
+        results.folders[name] = root / folder
+        results.verdicts.extend(verdicts)
+        results.totals[name] = {sign: sum(v["verdict"] == sign for v in verdicts) for sign in SIGNS}
         rooms = dict.fromkeys(verdict["replication"] for verdict in verdicts)
-        every.environments[name] = environments(root / folder, rooms)
-        every.of_code[name] = evidence.in_words(root / folder, list(rooms))
+        results.environments[name] = environments(root / folder, rooms)
+        results.of_code[name] = evidence.in_words(root / folder, list(rooms))
         for verdict in verdicts:
-            every.by_claim.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
-    return every
+            results.by_claim.setdefault(f"{verdict['replication']}/{verdict['id']}", {})[name] = verdict
+    return results
 
 
 def table(root: Path, withdrawn: Withdrawn | None = None) -> str:
     """The verdicts of all studies below the repository's root, for results/README.md."""
-    every = everything(root, withdrawn)
-    refuted = [[v for v in rows.values() if v["verdict"] in REFUTED] for rows in every.by_claim.values()]
+    results = everything(root, withdrawn)
+    refuted = [[v for v in rows.values() if v["verdict"] in REFUTED] for rows in results.by_claim.values()]
     return _SUMMARY.render(
-        claims=every.by_claim,
+        claims=results.by_claim,
         refuted=[rows for rows in refuted if rows],
-        untestable=untestable(every.verdicts),
-        unchecked=sum(not verdict["checks"] for verdict in every.verdicts),
-        n_verdicts=len(every.verdicts),
-        written=written(every.verdicts),
+        untestable=untestable(results.verdicts),
+        unchecked=sum(not verdict["checks"] for verdict in results.verdicts),
+        n_verdicts=len(results.verdicts),
+        written=written(results.verdicts),
         few_of=3,
-        withdrawn=every.withdrawn,
-        totals=every.totals,
-        environments=every.environments,
-        of_code=every.of_code,
+        withdrawn=results.withdrawn,
+        totals=results.totals,
+        environments=results.environments,
+        of_code=results.of_code,
         signs=SIGNS,
         means=MEANS,
         settled=SETTLED,
@@ -549,7 +549,7 @@ def table(root: Path, withdrawn: Withdrawn | None = None) -> str:
         bearing=bearing,
         deviations=deviations_in_short,
         explanations=EXPLANATIONS,
-        findings=findings(every.verdicts),
+        findings=findings(results.verdicts),
     )
 
 
@@ -700,8 +700,8 @@ def settling(verdict: Mapping) -> str:
         moved, matters = (f"a factor of {math.exp(x):.3g}" for x in (verdict["moved"], abs(verdict["smallest_effect"])))
     else:
         moved, matters = f"{verdict['moved']:+.3g}", f"{abs(verdict['smallest_effect']):.3g}"
-    said = f"the last doubling of the training changed the effect by {moved}, where {matters} either way would matter"
-    return f"Yes: {said}." if verdict["settled"] else f"No: {said}. With more training the outcome may be another."
+    change = f"the last doubling of the training changed the effect by {moved}, where {matters} either way would matter"
+    return f"Yes: {change}." if verdict["settled"] else f"No: {change}. With more training the outcome may be another."
 
 
 def sure(verdict: Mapping) -> str:
@@ -725,6 +725,6 @@ def chance(verdict: Mapping) -> str:
 
 def written_down(verdict: Mapping) -> str:
     """When the claim was written down, in a sentence or two."""
-    said = verdict["registered"].rstrip(".") or "the register does not say"
-    said = f"{said[0].upper()}{said[1:]}."
-    return f"{said} {POST_HOC}" if verdict["post_hoc"] else said
+    sentence = verdict["registered"].rstrip(".") or "the register does not say"
+    sentence = f"{sentence[0].upper()}{sentence[1:]}."
+    return f"{sentence} {POST_HOC}" if verdict["post_hoc"] else sentence

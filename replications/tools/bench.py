@@ -167,16 +167,16 @@ def one_run(
             "n_train": min(params["n_train"], (STEPS + 40) * params["batch_size"]),
         }
     data = read_arrays(declared, [run])[params["dataset"]]
-    models, told = _captured(room), []
+    models, moments = _captured(room), []
 
     def tell(*seen: int) -> None:
-        told.append((*seen, time.perf_counter()))
+        moments.append((*seen, time.perf_counter()))
         if os.environ.get("ONEDNN_VERBOSE"):
-            print(PROGRESS, *told[-1], flush=True)
+            print(PROGRESS, *moments[-1], flush=True)
 
     images, facts, _ = training.train(room, params, run.seed, data, tell)
     ended, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    (first, _, t_first), (last, _, t_last) = told[0], told[-1]
+    (first, _, t_first), (last, _, t_last) = moments[0], moments[-1]
     rate = (last - first) / (t_last - t_first)
     if short:
         return {"images_per_second": round(rate, 1)}

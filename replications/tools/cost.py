@@ -196,8 +196,8 @@ def hours_of(declared: study.Study, room: str, speed: Speed, epochs: int | None,
 
 
 def _said(declared: study.Study, epochs: dict[str, int]) -> list[str]:
-    said = []
+    lines = []
     for room, variants in declared.variants.items():
-        of = sorted({epochs.get(room, params.epochs) for params in variants.values()})
-        said.append(f"{room}: {len(declared.runs(room))} runs of {' or '.join(map(str, of))} epochs")
-    return said
+        lengths = sorted({epochs.get(room, params.epochs) for params in variants.values()})
+        lines.append(f"{room}: {len(declared.runs(room))} runs of {' or '.join(map(str, lengths))} epochs")
+    return lines

@@ -183,8 +183,11 @@ def _of_scores(declared: study.Study, run: study.Run, others: list[Other]) -> tu
     if not others:
         return True, ", and so are its scores"
     if earlier and all(other.near for other in others):
-        of = f"the code of commit {earlier['measured'][:12]}, which measured those"
-        return True, f", and so are its scores, but for {len(others)} that differ by less than a hundredth from {of}"
+        earlier_code = f"the code of commit {earlier['measured'][:12]}, which measured those"
+        return (
+            True,
+            f", and so are its scores, but for {len(others)} that differ by less than a hundredth from {earlier_code}",
+        )
     return False, f", but not its scores: {'; '.join(other.line for other in others)}"
 
 
@@ -193,10 +196,10 @@ def other_scores(declared: study.Study, finished: runs.Finished) -> Iterator[Oth
     run = finished.run
     measured = measure.scores_of_run(judging(declared, run), finished).scores
     committed = {
-        (share, instrument): of[run.seed]
+        (share, instrument): by_seed[run.seed]
         for share, scores in read_scores(declared, run.replication).snapshots.items()
-        for (variant, instrument), of in scores.values.items()
-        if variant == run.variant and run.seed in of
+        for (variant, instrument), by_seed in scores.values.items()
+        if variant == run.variant and run.seed in by_seed
     }
     ours = {
         (share, instrument): float(f"{score:.6g}")

@@ -640,8 +640,8 @@ def flips(distribution: str, draws: int = DRAWS) -> list[Flip]:
                 found = verdicts(design.predicate, scores, bound)[0].reshape(count, 1 + n_fresh)
                 first = parts_of(design.predicate, {arm: x[:, 0] for arm, x in zip(design.lift, noise, strict=True)})
                 for parts, outcome, fresh in zip(first, found[:, 0].tolist(), found[:, 1:], strict=True):
-                    told = flip_chance(parts, bound, outcome, draws=500)
-                    pairs.append((words[outcome], told, float((fresh != outcome).mean())))
+                    chance = flip_chance(parts, bound, outcome, draws=500)
+                    pairs.append((words[outcome], chance, float((fresh != outcome).mean())))
     return pairs
 
 
@@ -1117,20 +1117,20 @@ def main(argv: list[str] | None = None) -> int:
 
 def calibrate(out: Path, draws: int) -> None:
     """Simulates everything and writes the tables, the plot and the summary."""
-    said = progress(len(DESIGNS) + 3)
+    tell = progress(len(DESIGNS) + 3)
     judged = []
     for name, design in DESIGNS.items():
         judged += [row for shape in DISTRIBUTIONS for n in SEEDS for row in rates(name, shape, n, draws)]
-        said(f"{name}: {design.words}")
+        tell(f"{name}: {design.words}")
     of_families = [families(*cell, draws) for cell in family_cells()]
-    said("families of 100 claims")
+    tell("families of 100 claims")
     of_power = [row for n in POWER_SEEDS for row in powers(n)]
-    said("power")
+    tell("power")
     pairs = {shape: flips(shape, draws) for shape in DISTRIBUTIONS}
     pairs["all"] = [pair for of_shape in pairs.values() for pair in of_shape]
-    of_flips = [row for shape, told in pairs.items() for row in flip_rows(shape, told)]
+    of_flips = [row for shape, flips_of_shape in pairs.items() for row in flip_rows(shape, flips_of_shape)]
     of_flips += flip_rows("all", pairs["all"], tuple(JUDGED))
-    said("flip chance")
+    tell("flip chance")
     write_text(out / "judge.csv", as_csv(COLUMNS, judged))
     write_text(out / "families.csv", as_csv(FAMILY_COLUMNS, of_families))
     write_text(out / "power.csv", as_csv(POWER_COLUMNS, of_power))

@@ -402,15 +402,18 @@ def load_readers(folder: Path) -> Readers:
 def reader_scores(damaged: Sequence[np.ndarray], intact: World, readers: Readers) -> list[dict[str, float]]:
     """What needs a net, for each set of damaged photos, uint8 (N, H, W, 3)."""
     # All at once: a net is built anew for each call.
-    every = np.concatenate(damaged)
-    read, predictions = recognition.read(readers.maps, every), classification.predict(readers.labels, every)
-    features, real = (classification.features(readers.labels, photos) for photos in (every, intact.others))
+    photos_of_all = np.concatenate(damaged)
+    read, predictions = (
+        recognition.read(readers.maps, photos_of_all),
+        classification.predict(readers.labels, photos_of_all),
+    )
+    features, real = (classification.features(readers.labels, photos) for photos in (photos_of_all, intact.others))
     truth = world.mode_probabilities()
     scores, n = [], len(intact.photos)
-    for start in range(0, len(every), n):
+    for start in range(0, len(photos_of_all), n):
         these = slice(start, start + n)
-        said = {head: values[these] for head, values in predictions.items()}
-        shown = modes.mode_numbers(said)
+        of_rung_predictions = {head: values[these] for head, values in predictions.items()}
+        shown = modes.mode_numbers(of_rung_predictions)
         found = recognition.segmentation_scores(recognition.confusion(read[these], intact.labels, intact.n_classes))
         scores.append(
             {
@@ -418,8 +421,8 @@ def reader_scores(damaged: Sequence[np.ndarray], intact: World, readers: Readers
                 "modes_covered": float(modes.modes_covered(shown)),
                 "mode_entropy": modes.mode_entropy(shown),
                 "kl_to_true": modes.kl_to_true(shown, truth),
-                "confidence": modes.confidence(said),
-                "joint_accuracy": classification.accuracy(said, intact.factors)["joint_accuracy"],
+                "confidence": modes.confidence(of_rung_predictions),
+                "joint_accuracy": classification.accuracy(of_rung_predictions, intact.factors)["joint_accuracy"],
                 **found,
             }
         )
@@ -455,19 +458,19 @@ def climb_photographs(wanted: Sequence[Rung]) -> list[dict[str, float]]:
 def climb_world(intact: World, wanted: Sequence[Rung], readers: Readers | None) -> list[dict[str, float]]:
     """The scores of the world's photos on each rung; without readers, those that need none."""
     photos, draws, known = intact.photos / 255, intact.draws / 255, conditional.distributions(intact.labels)
-    scores, every = [], []
+    scores, damaged_sets = [], []
     for i, rung in enumerate(wanted):
         damaged = damage(photos, rung)
         of_rung = image_scores(damaged, photos)
         # Map by map: what averages or drops pictures does it to the answers to one input.
         damaged_draws = np.stack([damage(one, rung) for one in draws])
         of_rung |= known_scores(damaged, damaged_draws, intact, known)
-        every.append(np.rint(damaged * 255).astype(np.uint8))
+        damaged_sets.append(np.rint(damaged * 255).astype(np.uint8))
         scores.append(_told("facade_world", i, wanted, of_rung))
     if readers is None:
         return scores
-    print(f"facade_world: nets read {len(every) * len(photos)} photos", flush=True)
-    return [ours | read for ours, read in zip(scores, reader_scores(every, intact, readers), strict=True)]
+    print(f"facade_world: nets read {len(damaged_sets) * len(photos)} photos", flush=True)
+    return [ours | read for ours, read in zip(scores, reader_scores(damaged_sets, intact, readers), strict=True)]
 
 
 def _told(kind: str, i: int, wanted: Sequence[Rung], scores: dict[str, float]) -> dict[str, float]:
@@ -567,8 +570,15 @@ TITLES = {"facade_world": "Photos of the bundled world", "photographs": "Photogr
 
 def markdown(table: Sequence[Mapping[str, str]]) -> str:
     """The whole of instruments.md, from the rows of instruments.csv and the docstrings of the instruments."""
-    said = answers(climbs(table))
-    return "\n".join([*_introduction(), *_answer_tables(said), *_distortion_table(), *_blind_spot_table(said)])
+    table_of_answers = answers(climbs(table))
+    return "\n".join(
+        [
+            *_introduction(),
+            *_answer_tables(table_of_answers),
+            *_distortion_table(),
+            *_blind_spot_table(table_of_answers),
+        ]
+    )
 
 
 def _introduction() -> list[str]:

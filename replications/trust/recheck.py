@@ -271,7 +271,11 @@ def recheck(
         print(f"{room}: {time_of(declared, fresh, room, arms, n_workers)}", flush=True)
         train(fresh, room, n_workers, arms)
         scores[room] = scores_of(fresh, room, arms, of_room)
-    judged = {one.id: one for room, of in by_room.items() for one in verdicts.judge(of, scores, seeds, declared.name)}
+    judged = {
+        one.id: one
+        for room, claims_of_room in by_room.items()
+        for one in verdicts.judge(claims_of_room, scores, seeds, declared.name)
+    }
     print(f"trained and judged in {(time.monotonic() - started) / 60:.1f} min", flush=True)
     return [Rechecked(committed[claim.id], judged[claim.id]) for claim in claims]
 

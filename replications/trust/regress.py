@@ -123,12 +123,12 @@ def main(argv: list[str] | None = None) -> int:
         write_bytes(arguments.junit, as_junit(declared.name, changes, others))
     failures = [one for one in (*changes, *others) if one.failure]
     if arguments.json:
-        said = {
+        report = {
             "verdicts": [_as_plain(change) for change in changes],
             "declared": [asdict(one) for one in others],
             "not_compared": not_compared,
         }
-        print(json.dumps(said, indent=1, ensure_ascii=False))
+        print(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         show(arguments.against, declared.name, changes)
         for one in others:

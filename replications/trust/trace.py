@@ -141,8 +141,8 @@ def _verdict(declared: study.Study, claim: Claim) -> Link:
 
 
 def _register(declared: study.Study, claim: Claim) -> Link:
-    said = register.registered(declared, [claim])[register.name_of(claim)]
-    return Link("register", (f"{register.FILE}: {said}",), tuple(chain.register_problems(declared, claim)))
+    standing = register.registered(declared, [claim])[register.name_of(claim)]
+    return Link("register", (f"{register.FILE}: {standing}",), tuple(chain.register_problems(declared, claim)))
 
 
 def _scores(declared: study.Study, claim: Claim) -> Link:

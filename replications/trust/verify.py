@@ -265,10 +265,10 @@ def verdict_problems(declared: study.Study) -> Iterator[str]:
     counts = Counter(one.verdict for one in follows.values())
     path = path.with_name("metrics.json")
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        written = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        said = None
-    if said != {name: counts[name] for name in judge.COLOURS}:
+        written = None
+    if written != {name: counts[name] for name in judge.COLOURS}:
         yield f"{path}: does not count the verdicts; run {repro(declared.folder, 'judge')}"
 
 

@@ -79,6 +79,18 @@ def test_each_cell_is_a_point_at_its_means_and_one_that_was_not_measured_is_name
     plt.close(figure)
 
 
+def test_variants_that_the_study_does_not_declare_are_left_out(declared, monkeypatch):
+    """A study of fewer arms than the bundled one: of what it has not trained, nothing can be shown."""
+    drawn = glance.draw(declared, ROOM)
+    undeclared = {"another loss": Shown("nobody", "nobody", "blur")}
+    plot = replace(measures.PLOT, points={"nobody": ("noise", "L2")})
+    monkeypatch.setattr(glance, "measures", lambda room: SimpleNamespace(GLANCE=SHOWN.GLANCE | undeclared, PLOT=plot))
+    alone = glance.draw(declared, ROOM)
+    assert Image.open(io.BytesIO(alone)).width == Image.open(io.BytesIO(drawn)).width
+    monkeypatch.setattr(glance, "measures", lambda room: SimpleNamespace(GLANCE=SHOWN.GLANCE))
+    assert glance.draw(declared, ROOM) == alone, "without a point there is no plot"
+
+
 def test_a_column_that_is_not_there_is_named(declared, monkeypatch):
     wrong = SimpleNamespace(GLANCE={"photograph": Shown("photos")})
     monkeypatch.setattr(glance, "measures", lambda room: wrong)
