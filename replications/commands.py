@@ -43,6 +43,11 @@ COMMANDS = {
         "take in runs that another machine finished",
         "import-runs FOLDER --study paper",
     ),
+    "fill": (
+        "tools.fill",
+        "spend the minutes of a device on the runs that are worth most",
+        "fill --minutes 25 --pack FOLDER",
+    ),
     "mend": ("tools.mend", "set DVC's own files aside that a kill left incomplete, before dvc repro --pull", "mend"),
     "calibration": ("trust.calibration", "how often the judge errs, by simulation", "calibration"),
     "ladder": ("trust.ladder", "what each instrument notices of known damage", "ladder"),

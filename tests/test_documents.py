@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -216,10 +217,13 @@ def test_the_hint_of_an_error_is_understood(folder, stage, options):
 
 
 @of("make")
-def test_a_target_of_make_is_there(document, line):
-    done = subprocess.run(
-        ["make", "-n", *shlex.split(line)[1:]], cwd=tiny.ROOT, capture_output=True, text=True, check=False
-    )
+def test_a_target_of_make_is_there(document, line, tmp_path):
+    driver = tmp_path / "nvidia-smi"  # for GPU=1
+    driver.write_text("#!/bin/sh\necho 'GPU 0: a stand-in'\n", encoding="utf-8")
+    driver.chmod(0o755)
+    words = ["make", "-n", *shlex.split(line, comments=True)[1:]]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(words, cwd=tiny.ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{document}: {done.stderr}"
 
 

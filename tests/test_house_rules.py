@@ -2,7 +2,9 @@
 
 import ast
 import contextlib
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -284,10 +286,10 @@ def test_no_committed_file_is_large():
     assert not [path for path in files if path.stat().st_size > limits.get(path.name, 1_000_000)]
 
 
-@pytest.fixture(scope="module")
-def requirements() -> dict[str, str]:
-    """Package → its lines in requirements.lock."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.fixture(scope="module", params=["requirements.lock", "requirements-gpu.lock"])
+def requirements(request) -> dict[str, str]:
+    """Package → its lines in a lock; for a GPU there are more of them."""
+    text = (ROOT / request.param).read_text(encoding="utf-8")
     entries = re.split(r"\n(?=\S)", text.strip())
     return {normal(re.split(r"[=\s;\[]", entry)[0]): entry for entry in entries}
 
@@ -314,7 +316,7 @@ def test_the_lock_covers_what_the_project_needs(requirements):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for wanted in (*project["dependencies"], *project["optional-dependencies"]["test"]):
         name = normal(re.split(r"[<>=!~\s;\[]", wanted)[0])
-        assert name in requirements, f"{wanted} is missing from requirements.lock"
+        assert name in requirements, f"{wanted} is missing"
 
 
 def test_the_lock_agrees_with_the_bounds(requirements):
@@ -323,7 +325,51 @@ def test_the_lock_agrees_with_the_bounds(requirements):
     for wanted in map(packaging.Requirement, project["dependencies"]):
         entry = requirements[normal(wanted.name)]
         version = re.search(r"==([^\s;]+)", entry).group(1)
-        assert version in wanted.specifier, f"requirements.lock has {wanted.name} {version}, pyproject.toml {wanted}"
+        assert version in wanted.specifier, f"the lock has {wanted.name} {version}, pyproject.toml {wanted}"
+
+
+def test_both_locks_have_the_same_versions_of_what_both_have():
+    """So that an environment for a GPU differs by what computes on it."""
+    pinned = [
+        dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-gpu.lock")
+    ]
+    processor, gpu = pinned
+    assert {name: gpu.get(name) for name in processor} == processor
+    assert {"jax", "jaxlib", "jax-cuda13-plugin"} <= set(gpu) - set(processor)
+
+
+@pytest.mark.parametrize("words", [["repro"], ["test"], ["page"]])
+def test_without_a_gpu_make_says_so_in_a_line_and_installs_nothing(tmp_path, words):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    environment = {**os.environ, "PATH": "/usr/bin:/bin"}
+    if shutil.which("nvidia-smi", path=environment["PATH"]):
+        pytest.skip("there is a GPU here")
+    done = subprocess.run(
+        ["make", *words, "GPU=1"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "GPU=1: no GPU, expected one that `nvidia-smi -L` lists" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+
+
+def test_with_a_gpu_make_takes_an_environment_of_its_own(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    driver = tmp_path / "bin" / "nvidia-smi"
+    driver.parent.mkdir()
+    driver.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA H200 (UUID: GPU-1)'\n", encoding="utf-8")
+    driver.chmod(0o755)
+    (tmp_path / "requirements-gpu.lock").touch()
+    environment = {**os.environ, "PATH": f"{driver.parent}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["make", "-n", "repro", "GPU=1"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "-r requirements-gpu.lock" in done.stdout
+    assert ".venv-gpu/bin/python -m pip install" in done.stdout
+    studies = [line for line in done.stdout.splitlines() if line.startswith("dvc repro")]
+    assert studies == ["dvc repro --pull", "dvc repro --pull real/dvc.yaml", "dvc repro --pull paper/dvc.yaml"]
 
 
 # --- the pipelines -------------------------------------------------------------------------------------------------

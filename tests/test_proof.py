@@ -31,7 +31,7 @@ def declared(tmp_path, monkeypatch) -> study.Study:
     def quiet(seen: int, total: int) -> None:
         pass
 
-    def run_all(client, missing, data, progress) -> Iterator[workers.Outcome]:
+    def run_all(client, missing, data, progress, *_) -> Iterator[workers.Outcome]:
         from replications.training import process
 
         for run in missing:

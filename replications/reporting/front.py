@@ -116,7 +116,7 @@ def headlines(by_claim: Mapping[str, Mapping[str, Mapping]], signs: Mapping[str,
         cells = [_cell(rows[study], signs) if study in rows else "–" for study in studies]
         lines.append(f"| {escaped(verdict['statement'])} *({verdict['replication']})* | {' | '.join(cells)} |")
     refuted = [one for outcome in DECIDED[1:] for one in here if one["verdict"] == outcome]
-    lines += ["", RULE, "", "**What did not replicate** in the bundled study:", ""]
+    lines += ["", RULE, "", f"**What did not replicate** in *{STUDY}*:", ""]
     lines += [f"- {_told(one)}" for one in refuted[:NOT_REPLICATED]]
     more = len(refuted) - NOT_REPLICATED
     if more > 0:

@@ -1,21 +1,31 @@
 """Takes in runs that were finished on another machine: `python -m replications import-runs FOLDER`.
 
 FOLDER is searched for runs (a facts.json beside an images.npz) wherever they lie in it: a copy of a whole runs/, or of
-a single run. A run is taken in if it is undamaged, declared by the study, and was trained with the parameters, by the
+a single run; and for archives that `fill --pack` has written, of whose runs those of the study are looked at. A run is
+taken in if it is undamaged, declared by the study, and was trained with the parameters, by the
 code and on the data that are here; a run that is here already stays as it is. `dvc repro --pull` then trains what is
 still missing, so that short leases of other machines add up. Exits with 1 where a run was refused.
 """
 
+import re
+import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from replications import command, proof, runs, study
 from replications.code import code_hash
 from replications.errors import ReplicationError
 from replications.runs import read_arrays
 from replications.trust import chain
+
+PACKED = r"{}/runs/\w+/\w+/\d+/(facts\.json|images\.npz|weights\.npz)"
+"""The files of a study's runs in an archive of `fill --pack`."""
+LARGEST = 2**28
+"""Bytes that one archive may unpack to; `fill` writes less than a tenth."""
 
 
 class ImportRunsError(ReplicationError):
@@ -38,17 +48,57 @@ def main(argv: list[str] | None = None) -> int:
 
 def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
     """Takes in what it can, a line for each run. Returns how many were `taken in`, `here already` and `refused`."""
-    paths = sorted(path.parent for path in folder.rglob("facts.json") if not path.parent.name.startswith("."))
-    if not paths:
-        raise ImportRunsError(
-            f"{folder}: no run in it, expected folders with facts.json and images.npz; copy runs/ of the other machine"
+    with TemporaryDirectory() as unpacked:
+        counts: Counter[str] = Counter()
+        for archive in sorted(folder.rglob("*.zip")):
+            try:
+                unpack(archive, declared.name, Path(unpacked))
+            except Refused as refused:
+                counts["refused"] += 1
+                print(command.printable(f"{archive}: refused: {refused}"), flush=True)
+        paths = sorted(
+            path.parent
+            for place in (folder, Path(unpacked))
+            for path in place.rglob("facts.json")
+            if not path.parent.name.startswith(".")
         )
+        if not paths and not counts:
+            raise ImportRunsError(
+                f"{folder}: no run of the {declared.name} study in it, expected folders with facts.json and images.npz "
+                "or archives of `fill --pack`; copy runs/ of the other machine"
+            )
+        counts += _take_all(declared, paths)
+    words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("taken in", "here already", "refused"))
+    print(f"{counts.total()} runs: {words}")
+    return counts
+
+
+def unpack(archive: Path, name: str, target: Path) -> None:
+    """Writes the runs of a study out of an archive of `fill --pack`, and nothing else that it may hold.
+
+    Raises:
+        Refused: it is damaged, or promises more than such an archive may hold.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            wanted = [one for one in opened.infolist() if re.fullmatch(PACKED.format(name), one.filename)]
+            if sum(one.file_size for one in wanted) > LARGEST:
+                raise Refused(f"its runs have more than {LARGEST >> 20} MB; copy them as folders")
+            for one in wanted:
+                path = target / one.filename
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(opened.read(one))
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise Refused(f"no archive of runs ({' '.join(str(error).split())})") from None
+
+
+def _take_all(declared: study.Study, paths: Sequence[Path]) -> Counter[str]:
     known = {run.name: run for room in declared.variants for run in declared.runs(room)}
 
     @cache
     def data_hash(arrays_file: Path) -> str:
-        of = next(run for run in known.values() if runs.arrays_file(declared, run) == arrays_file)
-        return runs.sha256(read_arrays(declared, [of])[arrays_file.stem])
+        first_run = next(run for run in known.values() if runs.arrays_file(declared, run) == arrays_file)
+        return runs.sha256(read_arrays(declared, [first_run])[arrays_file.stem])
 
     counts: Counter[str] = Counter()
     for path in paths:
@@ -58,8 +108,6 @@ def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
             outcome, what = "refused", f"refused: {refused}"
         counts[outcome] += 1
         print(command.printable(f"{path}: {what}"), flush=True)
-    words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("taken in", "here already", "refused"))
-    print(f"{len(paths)} runs: {words}")
     return counts
 
 
@@ -74,6 +122,7 @@ def take(
     try:
         facts = runs.read_facts(path)
         content = (path / "images.npz").read_bytes()
+        weights = (path / "weights.npz").read_bytes() if "weights_sha256" in facts else b""
     except (OSError, ValueError, RecursionError) as error:
         raise Refused(f"unreadable ({error})") from None
     name = "/".join(str(facts.get(key)) for key in ("replication", "variant", "seed"))
@@ -81,6 +130,8 @@ def take(
         raise Refused(f"{declared.params_file} declares no run {name}")
     if facts.get("images_sha256") != runs.sha256(content):
         raise Refused("images.npz holds other bytes than the training wrote")
+    if weights and facts["weights_sha256"] != runs.sha256(weights):
+        raise Refused("weights.npz holds other bytes than the training wrote")
     run = known[name]
     expected = runs.identity(run, code_hash(run.replication), data_hash(runs.arrays_file(declared, run)))
     for where, was, is_ in chain.differences({key: facts.get(key) for key in expected}, expected, name):
@@ -101,5 +152,5 @@ def take(
         if not drift:
             raise Refused(f"other bytes than {target}, from the same environment: at most one of the two is right")
         return "here already", f"here already with other bytes, which stay; made elsewhere ({drift})"
-    runs.write(target, content, facts)
+    runs.write(target, content, facts, weights)
     return "taken in", f"taken in as {target}"

@@ -3,9 +3,11 @@
 import csv
 import importlib
 import json
+import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +21,10 @@ from replications.code import code_hash
 from replications.errors import ReplicationError
 from replications.judging import verdicts
 from replications.statistics import detectable
-from replications.training import pictures, workers
+from replications.training import devices, pictures, workers
 
+WORKERS = "REPLICATIONS_WORKERS"
+"""Environment variable: how many runs train at once, where the command line does not say."""
 BENCH = Path("validation", "bench.json")
 """What `bench` measured: the first estimate, until there are runs of this machine."""
 
@@ -34,23 +38,63 @@ def main(argv: list[str] | None = None) -> int:
     parser = command.Parser(prog="python -m replications train", description=__doc__)
     parser.add_argument("replication", help=f"one of {', '.join(study.REPLICATIONS)}")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
-    parser.add_argument("--workers", type=int, help="worker processes on this machine (default: one per core)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help=f"worker processes on this machine (default: {WORKERS}, else one per core; on a GPU as many as pay)",
+    )
     parser.add_argument("--only", metavar="VARIANT", action="append", help="train this variant alone; may be repeated")
     arguments = parser.parse_args(argv)
     if arguments.workers is not None and arguments.workers < 1:
         raise TrainError(f"--workers {arguments.workers}: expected at least 1; leave it out for one per core")
     declared = study.load(arguments.study)
-    train(declared, arguments.replication, arguments.workers, arguments.only)
+    train(declared, arguments.replication, arguments.workers or workers_asked(), arguments.only)
     return 0
 
 
-def train(declared: study.Study, replication: str, n_workers: int | None = None, only: list[str] | None = None) -> None:
-    """Trains what is missing, keeps what is finished, and fails at the end if a run diverged."""
+def workers_asked() -> int | None:
+    """How many workers the environment asks for; None where it does not say.
+
+    Raises:
+        TrainError: that is no such number.
+    """
+    asked = os.environ.get(WORKERS, "")
+    if asked and not (asked.isascii() and asked.isdecimal() and int(asked)):
+        raise TrainError(f"{WORKERS}={asked}: expected a whole number of at least 1; unset it for one per core")
+    return int(asked) if asked else None
+
+
+def train(
+    declared: study.Study,
+    replication: str,
+    n_workers: int | None = None,
+    only: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    until: float = math.inf,
+) -> None:
+    """Trains what is missing, keeps what is finished, and fails at the end if a run diverged.
+
+    Args:
+        declared: the study.
+        replication: one of its rooms.
+        n_workers: worker processes; None: one per core or, on a GPU, as many as pay.
+        only: variants; None: all.
+        seeds: of the declared ones; None: all.
+        until: `time.monotonic()` at which runs that still train are given up; long ones go on from there next time.
+
+    Raises:
+        TrainError: an unknown variant, or runs that diverged or failed.
+        TimeUpError: `until` is reached; what was finished before is kept.
+    """
     known = declared.variants_of(replication)
     unknown = sorted(set(only or ()) - set(known))
     if unknown:
         raise TrainError(f"--only {unknown[0]}: unknown variant of {replication}; known are {', '.join(known)}")
-    wanted = [run for run in declared.runs(replication) if not only or run.variant in only]
+    wanted = [
+        run
+        for run in declared.runs(replication)
+        if (not only or run.variant in only) and (seeds is None or run.seed in seeds)
+    ]
     data = runs.read_arrays(declared, wanted)
     code = code_hash(replication)
     digests = {name: runs.sha256(content) for name, content in data.items()}
@@ -71,11 +115,16 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
     failures, diverged = [], 0
     checkpoints = declared.folder / ".checkpoints"
     os.environ.setdefault(workers.CHECKPOINTS, str(checkpoints.resolve()))  # of workers on this machine
-    with workers.cluster(min(n_workers or workers.CPU_COUNT, len(missing))) as client:  # more would have nothing to do
+    gpus = usable_gpus()
+    most = min(n_workers or workers.CPU_COUNT, len(missing))  # more would have nothing to do
+    ramp = devices.Ramp(len(gpus), most, time.monotonic, devices.memory_used) if gpus and not n_workers else None
+    with workers.cluster(most) as client:
         n_workers = max(1, len(client.scheduler_info()["workers"]))
         estimate = benched(declared, missing)
-        with Reporter(replication, len(wanted), missing, log, n_workers, estimate) as reporter:
-            for outcome in workers.run_all(client, missing, data, reporter.progress):
+        with Reporter(replication, len(wanted), missing, log, n_workers, estimate, ramp) as reporter:
+            at_once = reporter.at_once if ramp else None
+            numbers = [gpu.number for gpu in gpus]
+            for outcome in workers.run_all(client, missing, data, reporter.progress, at_once, numbers, until):
                 run = outcome.run
                 if outcome.facts is not None:
                     wrong = proof.problem({**outcome.facts, **identities[run]}, outcome.images)
@@ -95,8 +144,18 @@ def train(declared: study.Study, replication: str, n_workers: int | None = None,
             f"{len(failures)} of {len(wanted)} runs failed, the others are kept: {'; '.join(failures)}. "
             f"To go on, {' and '.join([*remedies, 'run again'])}"
         )
-    if not only:
+    if not only and seeds is None:
         forget(checkpoints, replication)
+
+
+def usable_gpus() -> tuple[devices.Gpu, ...]:
+    """The GPUs on which runs train here; a line says so where there is one that stays idle."""
+    if dask.config.get("scheduler-address", None):
+        return ()
+    found = devices.gpus()
+    if line := devices.advice(workers.backend(), found):
+        print(line)
+    return found if devices.computes_on_gpus(workers.backend()) else ()
 
 
 def forget(checkpoints: Path, replication: str) -> None:
@@ -194,16 +253,19 @@ class Reporter:
         log: DurationLog,
         n_workers: int,
         benched: float | None = None,
+        ramp: devices.Ramp | None = None,
     ):
         self.replication, self.total, self.done = replication, len(missing), 0
         self.images: dict[str, tuple[int, int]] = {}
+        self.ramp = ramp
         self.started = time.monotonic()
         kept = n_declared - len(missing)
         known = [log.expected[run.variant] for run in missing if run.variant in log.expected]
         expected = f", about {_duration(sum(known) / len(known) * len(missing) / n_workers)}" if known else ""
         if not known and benched:
             expected = f", about {_duration(benched / n_workers)} on a machine like that of {BENCH.with_suffix('.md')}"
-        say = f"{replication}: {len(missing)} runs to train, {kept} finished before, on {n_workers} workers{expected}"
+        on = "on GPUs, as many at once as pay" if ramp else f"on {n_workers} workers"
+        say = f"{replication}: {len(missing)} runs to train, {kept} finished before, {on}{expected}"
         print(say, flush=True)
         self.bar = Progress(
             SpinnerColumn(),
@@ -231,6 +293,16 @@ class Reporter:
         self.images[name] = (seen, total)
         partly = sum(seen / total for seen, total in self.images.values() if seen < total)
         self.bar.update(self.task, completed=self.done + partly, speed=f"{self._speed():.0f} images/s")
+
+    def at_once(self) -> int:
+        """How many runs may train at a time, by the speed of those that do."""
+        if self.ramp is None:
+            return self.total
+        if not self.ramp.settled:
+            self.ramp.told(dict(self.images))
+            if self.ramp.settled:
+                print(f"{self.replication}: {self.ramp}", flush=True)
+        return self.ramp.at_once
 
     def finished(self, outcome: workers.Outcome) -> None:
         """Counts a run as done."""

@@ -30,13 +30,15 @@ The same stands in Dask's own configuration files below `distributed.comm`. Work
 
 import json
 import logging
+import math
 import multiprocessing
 import os
 import platform
 import signal
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -52,6 +54,7 @@ from replications.environment import BACKENDS, check_backend, kernels, settle
 from replications.errors import ReplicationError
 from replications.runs import digest, identity, sha256
 from replications.study import Run
+from replications.training.devices import least_busy
 
 TOPIC = "replications-progress"
 MODULE = "replications.training.process"
@@ -77,6 +80,10 @@ PATIENCE = {"here": 2, "elsewhere": 120}
 
 class WorkerError(ReplicationError):
     """A cluster that cannot be used, or a run whose process died again and again."""
+
+
+class TimeUpError(ReplicationError):
+    """Runs that were still training when the time that was given to them was up."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,13 @@ def kill_trainings() -> None:
 
 
 def run_all(
-    client: Client, runs: list[Run], data: dict[str, bytes], progress: Callable[[str, int, int], None]
+    client: Client,
+    runs: list[Run],
+    data: dict[str, bytes],
+    progress: Callable[[str, int, int], None],
+    at_once: Callable[[], int] | None = None,
+    gpus: Sequence[str] = (),
+    until: float = math.inf,
 ) -> Iterator[Outcome]:
     """Trains the runs, in the given order of priority, and yields each outcome the moment it is there.
 
@@ -157,6 +170,14 @@ def run_all(
         runs: what to train.
         data: the content of an npz file for each dataset that the runs name.
         progress: told (run's name, images seen, images in all) while runs go on.
+        at_once: how many runs may train at a time, asked again and again; None: as many as there are workers.
+        gpus: numbers of this machine's GPUs, of which each run gets the one with the fewest runs; none: the backend
+            takes what it finds.
+        until: `time.monotonic()` at which the runs that still train are given up.
+
+    Raises:
+        WorkerError: nobody is left to train.
+        TimeUpError: `until` is reached.
     """
     client.subscribe_topic(TOPIC, lambda event: progress(*event[1]))
     # Not scattered: a scattered copy is lost with its worker, a task's result is made again.
@@ -176,25 +197,35 @@ def run_all(
         decides = identity(run, codes[run.replication], digests[run.params.dataset])
         return f"run-{run.name}-{sha256(json.dumps(decides, sort_keys=True).encode())}"
 
-    futures: dict[Future, Run] = {
-        client.submit(
-            supervise,
-            run.name,
-            run.replication,
-            run.params.declared(),
-            run.seed,
-            held[run.params.dataset],
-            key(run).replace("/", "-"),
-            key=key(run),
-            priority=-order,
-            retries=2,
-            pure=False,
-        ): run
-        for order, run in enumerate(runs)
-    }
-    done = as_completed(futures)
+    waiting, on = deque(enumerate(runs)), {}
+    futures: dict[Future, Run] = {}
+    done = as_completed()
+
+    def start() -> None:
+        """As many of those that wait as may train now."""
+        while waiting and (at_once is None or len(futures) < at_once()):
+            order, run = waiting.popleft()
+            on[run] = least_busy(gpus, [on[other] for other in futures.values()])
+            future = client.submit(
+                supervise,
+                run.name,
+                run.replication,
+                run.params.declared(),
+                run.seed,
+                held[run.params.dataset],
+                key(run).replace("/", "-"),
+                on[run],
+                key=key(run),
+                priority=-order,
+                retries=2,
+                pure=False,
+            )
+            futures[future] = run
+            done.add(future)
+
+    start()
     while futures:
-        future = _next(client, done)
+        future = _next(client, done, start, until)
         run = futures.pop(future)
         if future.status == "error":  # its process died again and again: the other runs go on
             yield Outcome(run, seconds=0.0, failed=" ".join(str(future.exception()).split()))
@@ -205,20 +236,25 @@ def run_all(
             )
         else:
             yield Outcome(run, **future.result())
+        start()
         future.release()
 
 
-def _next(client: Client, done: as_completed) -> Future:
-    """The next task that is done, as long as there is somebody to do it.
+def _next(client: Client, done: as_completed, begin: Callable[[], None], until: float) -> Future:
+    """The next task that is done, as long as there is somebody to do it; meanwhile starts what may start.
 
     Raises:
         WorkerError: there is no worker, and none comes. Looks are counted and not time, which passes in a machine's
             sleep as well.
+        TimeUpError: none is done before `until`.
     """
     patience = PATIENCE["here" if client.cluster else "elsewhere"]
     looks, end = 0, time.monotonic() + PAUSE
     while not done.has_ready():
         time.sleep(0.05)
+        begin()
+        if time.monotonic() >= until:
+            raise TimeUpError("the time is up")
         if time.monotonic() < end:
             continue
         looks, end = 0 if _workers(client) else looks + 1, time.monotonic() + PAUSE
@@ -245,11 +281,14 @@ def _where(client: Client) -> str:
     return f"the scheduler {client.scheduler.address}"
 
 
-def supervise(name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str) -> dict:
+def supervise(
+    name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str, gpu: str = ""
+) -> dict:
     """On a worker: trains one run in a child process and passes its messages on. Returns an Outcome's fields.
 
     `checkpoint`: begins the name of the file, in the folder that the worker's CHECKPOINTS names if it does, where a run
-    that was cut off goes on, on a machine of the same kind.
+    that was cut off goes on, on a machine of the same kind. `gpu`: the number of the one that it trains on; empty: the
+    backend's choice.
     """
     settle()  # before the fork server imports NumPy and Keras
     # Ctrl-C reaches all processes, and the command alone is to answer it: the fork server inherits this thread's mask.
@@ -262,7 +301,8 @@ def supervise(name: str, replication: str, params: dict, seed: int, data: bytes,
     started = time.monotonic()
     folder = os.environ.get(CHECKPOINTS)
     file = str(Path(folder, f"{checkpoint}-{machine()}.npz")) if folder else ""
-    child = context.Process(target=_train_one, args=(replication, params, seed, data, file, sender), daemon=True)
+    arguments = (gpu, replication, params, seed, data, file, sender)
+    child = context.Process(target=_train_one, args=arguments, daemon=True)
     child.start()
     sender.close()
     try:
@@ -310,9 +350,12 @@ def backend() -> str:
     return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
 
 
-def _train_one(*args) -> None:
+def _train_one(gpu: str, *args) -> None:
     """Imports the training module in the child alone, so that a worker stays small."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; this one ends with its worker
+    if gpu:  # read when a backend looks for its devices, which none of them has done before a fork
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first of several runs takes all of the memory
     from replications.training.process import train_one
 
     train_one(*args)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,8 +27,10 @@ def there(here, tmp_path) -> study.Study:
     data = runs.sha256((declared.folder / "arrays" / "facade_world-tiny.npz").read_bytes())
     for run in declared.runs("pix2pix"):
         facts = {"facts": {}, "environment": tiny.ENVIRONMENT, **tiny.shown(run)}
-        identity = runs.identity(run, code_hash("pix2pix"), data)
-        runs.write(runs.folder(declared, run), tiny.npz(tiny.images(run.variant, run.seed)), {**facts, **identity})
+        facts |= runs.identity(run, code_hash("pix2pix"), data)
+        images = tiny.images(run.variant, run.seed)
+        weights = tiny.npz({"generator/000": images["output"]}) if run.name == "pix2pix/l1_cgan/2" else b""
+        runs.write(runs.folder(declared, run), tiny.npz(images), facts, weights)
     return declared
 
 
@@ -43,6 +47,66 @@ def test_runs_arrive_as_they_left_and_need_no_training(here, there, capsys):
     assert [run.name for run in runs.check(here, "pix2pix")] == [run.name for run in there.runs("pix2pix")]
     for run in here.runs("pix2pix"):
         runs.read(here, run)
+
+
+def test_weights_arrive_with_their_run_and_damaged_ones_do_not(here, there, capsys):
+    """A run whose facts name weights that are not there would be trained again."""
+    weights = there.folder / "runs/pix2pix/l1_cgan/2/weights.npz"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1])
+    assert take_in(here, there, "pix2pix/l1_cgan/2") == 1
+    assert "refused: weights.npz holds other bytes than the training wrote" in capsys.readouterr().out
+    weights.unlink()
+    assert take_in(here, there, "pix2pix/l1_cgan/2") == 1
+    assert "refused: unreadable" in capsys.readouterr().out
+    weights.write_bytes(whole)
+    assert take_in(here, there, "pix2pix/l1_cgan/2") == 0
+    (run,) = [run for run in here.runs("pix2pix") if run.name == "pix2pix/l1_cgan/2"]
+    target = runs.folder(here, run)
+    identity = {key: runs.read_facts(target)[key] for key in ("code_sha256", "data_sha256")}
+    assert runs.is_finished(target, identity)
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda path: path.write_bytes(b""), "no archive of runs"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-200]), "no archive of runs"),
+        (lambda path: path.write_bytes(b"PK" + bytes(100)), "no archive of runs"),
+        (lambda path: zipped(path, "here/runs/pix2pix/l1/1/facts.json", bytes(2**20), 2**29), "more than 256 MB"),
+    ],
+    ids=["empty", "torn", "no zip", "a bomb"],
+)
+def test_a_damaged_archive_is_refused_and_the_others_are_looked_at(here, there, tmp_path, capsys, damage, expected):
+    packed = tmp_path / "packed"
+    shutil.copytree(there.folder / "runs", packed / "here" / "runs")
+    zipped(packed / "a.zip", "here/runs/pix2pix/l1/1/facts.json", b"{}")
+    damage(packed / "a.zip")
+    assert import_runs.main([str(packed), "--study", str(here.folder)]) == 1
+    said = capsys.readouterr().out
+    assert f"a.zip: refused: {expected}" in said.replace("its runs have ", "")
+    assert "5 runs: 4 taken in, 0 here already, 1 refused" in said
+
+
+@pytest.mark.parametrize(
+    "name", ["../../planted", "/planted", "here/runs/pix2pix/l1/../../planted", "other/runs/a/b/1/facts.json"]
+)
+def test_an_archive_writes_nothing_but_runs_of_the_study(here, tmp_path, name):
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    zipped(packed / "a.zip", name, b"planted")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    with pytest.raises(import_runs.ImportRunsError, match="no run of the here study"):
+        import_runs.main([str(packed), "--study", str(here.folder)])
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def zipped(path: Path, name: str, content: bytes, size: int | None = None) -> None:
+    """An archive of one file, which may promise another size."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+        if size:
+            archive.filelist[0].file_size = size
 
 
 def test_leases_add_up_and_what_is_here_stays(here, there, capsys):
@@ -154,7 +218,7 @@ def test_what_a_kill_left_between_two_steps_is_no_run(here, there, capsys):
 
 @pytest.mark.parametrize("folder", ["not there", "arrays"])
 def test_a_folder_without_runs_is_one_line(here, folder):
-    with pytest.raises(import_runs.ImportRunsError, match="no run in it, expected folders with"):
+    with pytest.raises(import_runs.ImportRunsError, match="no run of the here study in it, expected folders with"):
         import_runs.main([str(here.folder / folder), "--study", str(here.folder)])
 
 

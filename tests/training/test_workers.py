@@ -1,5 +1,6 @@
 """Runs over Dask, with a supervisor that trains nothing: what becomes of a run whose process dies."""
 
+import time
 import warnings
 
 import dask
@@ -11,11 +12,13 @@ from distributed import Client, LocalCluster
 from replications.training import workers
 
 
-def supervise(name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str) -> dict:
+def supervise(
+    name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str, gpu: str = ""
+) -> dict:
     """Stands for `workers.supervise`."""
     if "l1/2" in name:
         raise workers.WorkerError("the training process died (SIGKILL); its messages are above")
-    return {"seconds": 0.1, "images": data[:3], "facts": {"facts": {}}}
+    return {"seconds": 0.1, "images": data[:3], "facts": {"facts": {}, "gpu": gpu}}
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +68,43 @@ def test_where_the_scheduler_has_left_the_command_ends_and_says_so(tiny_study, m
         client.loop.call_later(1, lambda: client.loop.add_callback(cluster.scheduler.close))
         with pytest.raises(workers.WorkerError, match=rf"{cluster.scheduler_address} has left, .* are kept"):
             next(outcomes)
+
+
+TRAINING: set[str] = set()
+"""Runs under way in the workers, which are threads of this process."""
+
+
+def slow(name: str, *arguments) -> dict:
+    """Stands for `workers.supervise`, too; its facts say how many trained at once when it began."""
+    TRAINING.add(name)
+    n = len(TRAINING)
+    time.sleep(0.3)
+    TRAINING.discard(name)
+    outcome = supervise(name.replace("l1/2", "l1/1"), *arguments)
+    return {**outcome, "facts": {**outcome["facts"], "at_once": n}}
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_no_more_runs_train_at_once_than_may_and_each_on_the_gpu_with_the_fewest(tiny_study, monkeypatch, at_once):
+    monkeypatch.setattr(workers, "supervise", slow)
+    declared, data = tiny_study.runs("pix2pix"), {"facade_world-tiny": b"data"}
+    nowhere = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
+    with Client(processes=False, n_workers=4, threads_per_worker=1, **nowhere) as client:
+        found = list(workers.run_all(client, declared, data, lambda *_: None, lambda: at_once, ("0", "3")))
+    facts = [outcome.facts for outcome in found]
+    assert len(facts) == 4
+    assert max(one["at_once"] for one in facts) == at_once
+    assert {one["gpu"] for one in facts} == ({"0", "3"} if at_once == 2 else {"0"})
+
+
+def test_what_still_trains_when_the_time_is_up_is_given_up(tiny_study, client, monkeypatch):
+    """One worker, 0.3 s for each of four runs."""
+    monkeypatch.setattr(workers, "supervise", slow)
+    declared, data = tiny_study.runs("pix2pix"), {"facade_world-tiny": b"data"}
+    outcomes = workers.run_all(client, declared, data, lambda *_: None, until=time.monotonic() + 0.8)
+    with pytest.raises(workers.TimeUpError):
+        pytest.fail(f"all {len(list(outcomes))} came")
+    assert next(workers.run_all(client, declared[:1], data, lambda *_: None)).facts, "the workers are still there"
 
 
 def test_a_large_data_set_is_handed_over_without_a_word(tiny_study, client, monkeypatch):

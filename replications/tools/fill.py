@@ -1,0 +1,258 @@
+"""Spends the minutes of a device on the runs that are worth most: `python -m replications fill --minutes 25`.
+
+Many people have a GPU for minutes: a short queue, the quota of a notebook. This command looks through all studies for
+rooms whose claims are still open (untestable, inconclusive, judged by runs of earlier code, or never judged) and whose
+runs are not here. It trains those first that open claims wait for most per minute, all variants of a seed together, so
+that what is there when the time is up can be compared in pairs. A finished run is kept at once; what still trains
+then leaves its state, and the same command goes on from there.
+
+`--pack FOLDER` puts the finished runs into archives below 16 MB each and 64 MB in all, as they finish, for machines
+that give back no more. At home, `python -m replications import-runs FOLDER --study STUDY` takes them in.
+
+Exit status: 0 also where the time was up first; 2 where a run failed.
+"""
+
+import importlib
+import io
+import math
+import time
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from replications import command, evidence, runs, study
+from replications.code import code_hash
+from replications.errors import ReplicationError
+from replications.reporting import report
+from replications.results import write_bytes
+from replications.tools import cost
+from replications.training import devices, train, workers
+
+OPEN = ("untestable", "inconclusive")
+"""Outcomes that other runs might decide."""
+ARCHIVE, ALL = 15 * 2**20, 63 * 2**20
+"""Bytes of one archive and of all of them: a little less than the 16 and 64 MB that may be carried."""
+PARTS = ("facts.json", "images.npz", "weights.npz")
+SPARE = 30
+"""Seconds at the end for what is neither trained nor written yet."""
+
+
+class FillError(ReplicationError):
+    """Minutes that cannot be spent."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Runs of a room that are not here, by seeds, and what is known of their worth and their cost."""
+
+    declared: study.Study
+    room: str
+    missing: Mapping[int, tuple[str, ...]]
+    """Seed → variants that are not here."""
+    n_open: int
+    """Claims of the room that the study has not decided."""
+    seconds: float
+    """Of the clock for a run, with others beside it, as far as such runs have shown; infinite where nobody knows."""
+
+    @property
+    def n_runs(self) -> int:
+        """Of all seeds."""
+        return sum(map(len, self.missing.values()))
+
+    @property
+    def worth(self) -> float:
+        """Open claims per second of training; where nobody knows how long a run takes, an hour is assumed."""
+        return self.n_open / (self.n_runs * min(self.seconds, 3600.0))
+
+    def __str__(self) -> str:
+        each = f"about {self.seconds:.0f} s each" if math.isfinite(self.seconds) else "nobody knows how long each"
+        return f"{self.declared.name}/{self.room}: {self.n_open} open claims, {self.n_runs} runs missing, {each}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = command.Parser(prog="python -m replications fill", description=__doc__)
+    parser.add_argument("--minutes", type=float, required=True, help="how long the device is yours, start included")
+    parser.add_argument("--study", action="append", metavar="FOLDER", help="look here alone; may be repeated")
+    parser.add_argument("--workers", type=int, help="runs at once (default: as many as pay on a GPU, else the cores)")
+    parser.add_argument("--pack", type=Path, metavar="FOLDER", help="put finished runs into small archives there")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be trained, and train nothing")
+    arguments = parser.parse_args(argv)
+    started = time.monotonic()
+    if not 0 < arguments.minutes < 7 * 24 * 60:
+        raise FillError(f"--minutes {arguments.minutes:g}: expected more than 0 and less than a week")
+    if arguments.workers is not None and arguments.workers < 1:
+        raise FillError(f"--workers {arguments.workers}: expected at least 1; leave it out for as many as pay")
+    if arguments.pack and arguments.pack.exists() and not arguments.pack.is_dir():
+        raise FillError(f"--pack {arguments.pack}: a file, expected a folder, or a name that is free")
+    folders = arguments.study or [folder for folder in study.STUDIES if Path(folder, "params.yaml").exists()]
+    n_workers = arguments.workers or train.workers_asked()
+    studies = [study.load(folder) for folder in folders]
+    found = sorted(gaps(studies, n_workers or workers.CPU_COUNT), key=lambda gap: -gap.worth)
+    for gap in found:
+        print(gap)
+    if not found:
+        print("nothing is worth these minutes: every room has its runs here, or has no open claim")
+    if arguments.dry_run or not found:
+        return 0
+    until = started + 60 * arguments.minutes - SPARE
+    return fill(found, until, n_workers, arguments.pack)
+
+
+def gaps(studies: Sequence[study.Study], at_once: int) -> Iterator[Gap]:
+    """What is missing in each room that has open claims; rooms that cannot be trained here are named and left out."""
+    for declared in studies:
+        for room in declared.variants:
+            n_open = open_claims(declared, room)
+            if not n_open:
+                continue
+            try:
+                missing = missing_runs(declared, room)
+            except ReplicationError as error:
+                print(command.printable(f"{declared.name}/{room}: left out: {error}"))
+                continue
+            if missing:
+                yield Gap(declared, room, missing, n_open, seconds_of_run(declared, room, at_once))
+
+
+def open_claims(declared: study.Study, room: str) -> int:
+    """How many of a room's claims in a study have no outcome by runs of today's code."""
+    verdicts = [one for one in report.read_verdicts(declared.folder) or () if one["replication"] == room]
+    known = {claim.id for claim in claims_of(declared, room)}
+    decided = {one["id"] for one in verdicts if one["verdict"] not in OPEN}
+    earlier = evidence.read(declared.folder).get(room, {}).get("trained")
+    return len(known) if earlier else len(known - decided)
+
+
+def claims_of(declared: study.Study, room: str) -> list:
+    """The claims of a room that a study tries."""
+    every = importlib.import_module(f"replications.{room}.claims").CLAIMS
+    return [claim for claim in every if declared.name in claim.studies]
+
+
+def missing_runs(declared: study.Study, room: str) -> dict[int, tuple[str, ...]]:
+    """Seed → variants whose run is not here, trained by today's code on today's data."""
+    wanted = declared.runs(room)
+    data = runs.read_arrays(declared, wanted)
+    train.check_precision(declared, wanted)
+    code, digests = code_hash(room), {name: runs.sha256(content) for name, content in data.items()}
+    found: dict[int, list[str]] = {}
+    for run in wanted:
+        identity = runs.identity(run, code, digests[run.params.dataset])
+        if not runs.is_finished(runs.folder(declared, run), identity):
+            found.setdefault(run.seed, []).append(run.variant)
+    return {seed: tuple(variants) for seed, variants in found.items()}
+
+
+def seconds_of_run(declared: study.Study, room: str, at_once: int) -> float:
+    """What a run took here before, else by the speeds that a GPU had; infinite where neither is known."""
+    known = train.DurationLog(declared.folder / "logs" / f"{room}.csv").expected
+    if known:
+        return sum(known.values()) / len(known) / at_once
+    with suppress(cost.CostError, KeyError):
+        if devices.gpus():
+            speed, wanted = cost.Speeds.load(declared).of[room], declared.runs(room)
+            images = max(run.params.n_train * run.params.epochs for run in wanted)
+            return speed.seconds(len(wanted), speed.at_once(), images) / len(wanted)
+    return math.inf
+
+
+def fill(found: Sequence[Gap], until: float, n_workers: int | None, pack: Path | None) -> int:
+    """Trains gap by gap, some seeds at a time, until `time.monotonic()` is `until`. Returns the exit status.
+
+    Raises:
+        FillError: runs failed; all others are kept.
+    """
+    packer, failed, n_trained = Packer(pack) if pack else None, [], 0
+    for gap in found:
+        for seeds in in_turns(gap, n_workers or workers.CPU_COUNT):
+            n_runs, left = sum(len(gap.missing[seed]) for seed in seeds), until - time.monotonic()
+            if left <= 0 or left < gap.seconds * n_runs < math.inf:  # what nobody knows is tried
+                break
+            variants = sorted({variant for seed in seeds for variant in gap.missing[seed]})
+            try:
+                train.train(gap.declared, gap.room, n_workers, variants, seeds, until)
+            except workers.TimeUpError:
+                print(f"{gap.declared.name}/{gap.room}: the time is up; the same command goes on from here")
+            except ReplicationError as error:
+                failed.append(str(error))
+                print(command.printable(f"{gap.declared.name}/{gap.room}: {error}"))
+            still = missing_runs(gap.declared, gap.room)
+            for seed in seeds:
+                for variant in set(gap.missing[seed]) - set(still.get(seed, ())):
+                    n_trained += 1
+                    if packer:
+                        packer.add(gap.declared, gap.declared.folder / "runs" / gap.room / variant / str(seed))
+    if packer:
+        print(packer)
+    print(f"{n_trained} runs trained; `dvc repro --pull` goes on with them, `import-runs` on another machine")
+    if failed:
+        raise FillError(f"runs of {len(failed)} turns failed, all others are kept: {failed[0]}")
+    return 0
+
+
+def in_turns(gap: Gap, at_once: int) -> Iterator[list[int]]:
+    """Seeds in groups that keep so many workers busy, each with all of its variants, so that arms stay paired."""
+    seeds = list(gap.missing)
+    size = max(1, math.ceil(at_once / max(map(len, gap.missing.values()))))
+    for start in range(0, len(seeds), size):
+        yield seeds[start : start + size]
+
+
+class Packer:
+    """Archives of finished runs, each written anew whenever a run is added, so that a kill loses none."""
+
+    def __init__(self, folder: Path, archive: int = ARCHIVE, all_: int = ALL):
+        """Begins after the archives that are there.
+
+        Raises:
+            FillError: the folder cannot be made.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FillError(f"--pack {folder}: cannot be made ({error.strerror}); name another") from None
+        self.folder, self.archive, self.all = folder, archive, all_
+        self.written = sum(path.stat().st_size for path in folder.glob("runs-*.zip"))
+        self.number = len(list(folder.glob("runs-*.zip")))
+        self.content: list[tuple[str, bytes]] = []
+        self.n_runs = 0
+        self.left_out: list[str] = []
+
+    def add(self, declared: study.Study, path: Path) -> None:
+        """One run; where it does not fit any more, it is left out, and named at the end."""
+        name = f"{declared.name}/{path.relative_to(declared.folder).as_posix()}"
+        files = [(part, (path / part).read_bytes()) for part in PARTS if (path / part).exists()]
+        size = sum(len(content) for _, content in files)
+        if size > self.archive or self.written + self._pending() + size > self.all:
+            self.left_out.append(name)
+            return
+        if self._pending() + size > self.archive:
+            self._close()
+        self.content += [(f"{name}/{part}", content) for part, content in files]
+        self.n_runs += 1
+        self._write()
+
+    def _pending(self) -> int:
+        return sum(len(content) for _, content in self.content)
+
+    def _path(self) -> Path:
+        return self.folder / f"runs-{self.number + 1:02d}.zip"
+
+    def _write(self) -> None:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as opened:  # stored: arrays are compressed already
+            for name, content in self.content:
+                opened.writestr(zipfile.ZipInfo(name), content)
+        write_bytes(self._path(), archive.getvalue())
+
+    def _close(self) -> None:
+        self.written += self._pending()
+        self.number, self.content = self.number + 1, []
+
+    def __str__(self) -> str:
+        size = (self.written + self._pending()) / 2**20
+        left = f"; left out, for they do not fit: {', '.join(self.left_out)}" if self.left_out else ""
+        return f"{self.folder}: {self.n_runs} runs packed, {size:.1f} MB{left}"

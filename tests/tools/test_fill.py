@@ -1,0 +1,195 @@
+"""Minutes of a device: what they are spent on, in which order, and that nothing finished is lost."""
+
+import json
+import shutil
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from replications import runs, study
+from replications.code import code_hash
+from replications.tools import fill, import_runs
+from replications.training import train, workers
+from tests import tiny
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> study.Study:
+    """A small study of two variants and two seeds without a run, in the working directory."""
+    declared = study.load(tiny.write_study(tmp_path / "here"))
+    monkeypatch.chdir(declared.folder)
+    return study.load(".")
+
+
+def finish(declared: study.Study, variant: str, seed: int) -> Path:
+    """A run as training leaves it, with weights."""
+    (run,) = [one for one in declared.runs("pix2pix") if (one.variant, one.seed) == (variant, seed)]
+    data = runs.sha256((declared.folder / "arrays" / "facade_world-tiny.npz").read_bytes())
+    facts = {"facts": {}, "environment": tiny.ENVIRONMENT, **tiny.shown(run)}
+    target = runs.folder(declared, run)
+    identity = runs.identity(run, code_hash("pix2pix"), data)
+    runs.write(
+        target,
+        tiny.npz(tiny.images(variant, seed)),
+        {**facts, **identity},
+        tiny.npz({"a": tiny.images("l1", 1)["output"]}),
+    )
+    return target
+
+
+@pytest.fixture
+def trained(monkeypatch) -> list[tuple[list[str], list[int]]]:
+    """Calls of the training command, which finishes runs at once; the third of all runs finds that the time is up."""
+    calls: list[tuple[list[str], list[int]]] = []
+
+    def at_once(declared, room, n_workers, only, seeds, until) -> None:
+        assert room == "pix2pix"
+        calls.append((list(only), list(seeds)))
+        for seed in seeds:
+            for variant in only:
+                finish(declared, variant, seed)
+
+    monkeypatch.setattr(train, "train", at_once)
+    return calls
+
+
+def test_a_study_that_was_never_judged_is_filled_seed_by_seed(here, trained, capsys):
+    assert fill.main(["--minutes", "5", "--workers", "1"]) == 0
+    assert trained == [(["l1", "l1_cgan"], [1]), (["l1", "l1_cgan"], [2])], "all variants of a seed together"
+    said = capsys.readouterr().out
+    assert "root/pix2pix: " in said
+    assert "4 runs missing, nobody knows how long each" in said
+    assert "4 runs trained" in said
+    assert fill.main(["--minutes", "5"]) == 0
+    assert "nothing is worth these minutes" in capsys.readouterr().out
+
+
+def test_what_the_workers_can_do_at_once_is_given_to_them(here, trained):
+    assert fill.main(["--minutes", "5", "--workers", "4"]) == 0
+    assert trained == [(["l1", "l1_cgan"], [1, 2])]
+
+
+def test_a_dry_run_trains_nothing(here, trained, capsys):
+    assert fill.main(["--minutes", "5", "--dry-run"]) == 0
+    assert "4 runs missing" in capsys.readouterr().out
+    assert trained == []
+
+
+def test_what_does_not_fit_is_not_begun(here, trained):
+    log = train.DurationLog(here.folder / "logs" / "pix2pix.csv")
+    log.add("l1", 1, 100)
+    log.add("l1_cgan", 1, 200)
+    (gap,) = fill.gaps([here], 2)
+    assert gap.seconds == pytest.approx(75), "two at once"
+    assert fill.fill([gap], time.monotonic() + 160, 2, None) == 0
+    assert trained == [(["l1", "l1_cgan"], [1]), (["l1", "l1_cgan"], [2])], "each takes 150 s by the clock"
+    trained.clear()
+    assert fill.fill([gap], time.monotonic() + 140, 2, None) == 0
+    assert trained == []
+
+
+def test_rooms_whose_claims_are_decided_come_last_or_never(here, trained, monkeypatch):
+    every = [claim.id for claim in fill.claims_of(here, "pix2pix")]
+    outcomes = dict(zip(every, ("replicated", "untestable", "inconclusive", "negligible"), strict=False))
+    verdicts = [{"id": name, "replication": "pix2pix", "verdict": outcome} for name, outcome in outcomes.items()]
+    elsewhere = {"id": every[5], "replication": "vq_vae", "verdict": "replicated"}
+    monkeypatch.setattr(fill.report, "read_verdicts", lambda folder: [*verdicts, elsewhere])
+    n_open = fill.open_claims(here, "pix2pix")
+    assert n_open == len(every) - 2
+    (here.folder / "results").mkdir()
+    (here.folder / "results" / "evidence.json").write_text(
+        json.dumps({"pix2pix": {"trained": {"0" * 64: "a" * 40}, "measured": "a" * 40}}), encoding="utf-8"
+    )
+    assert fill.open_claims(here, "pix2pix") == len(every), "runs of earlier code leave all of them open"
+    one, two = (
+        fill.Gap(here, "pix2pix", {1: ("l1",)}, n_open, seconds) for n_open, seconds in ((10, 100.0), (30, 1000.0))
+    )
+    assert one.worth > two.worth
+
+
+def test_the_time_is_up(here, monkeypatch, capsys):
+    def cut_off(declared, room, n_workers, only, seeds, until) -> None:
+        finish(declared, "l1", seeds[0])
+        raise workers.TimeUpError("the time is up")
+
+    monkeypatch.setattr(train, "train", cut_off)
+    (gap,) = fill.gaps([here], 2)
+    assert fill.fill([gap], time.monotonic() + 100, 1, Path("packed")) == 0
+    said = capsys.readouterr().out
+    assert "root/pix2pix: the time is up; the same command goes on from here" in said
+    assert "packed: 2 runs packed" in said
+    assert "2 runs trained" in said
+
+
+def test_runs_that_fail_are_told_at_the_end_and_the_others_are_kept(here, monkeypatch, capsys):
+    def failing(declared, room, n_workers, only, seeds, until) -> None:
+        finish(declared, "l1", seeds[0])
+        raise train.TrainError("l1_cgan diverged")
+
+    monkeypatch.setattr(train, "train", failing)
+    with pytest.raises(fill.FillError, match="runs of 2 turns failed, all others are kept: l1_cgan diverged"):
+        fill.main(["--minutes", "5", "--workers", "1"])
+    assert "2 runs trained" in capsys.readouterr().out
+
+
+def test_what_is_packed_arrives_elsewhere_with_its_weights(here, trained, tmp_path, monkeypatch, capsys):
+    assert fill.main(["--minutes", "5", "--pack", "packed"]) == 0
+    assert "packed: 4 runs packed" in capsys.readouterr().out
+    home, packed = here.folder.resolve(), str(Path("packed").resolve())
+    monkeypatch.chdir(tiny.write_study(tmp_path / "there"))
+    assert import_runs.main([packed]) == 0
+    assert "4 runs: 4 taken in" in capsys.readouterr().out
+    assert tiny.hashes(Path("runs")) == tiny.hashes(home / "runs")
+    assert fill.missing_runs(study.load("."), "pix2pix") == {}, "and none of them is trained again"
+    with pytest.raises(import_runs.ImportRunsError, match=f"no run of the {home.name} study in it"):
+        import_runs.main([packed, "--study", str(home)])
+
+
+def test_archives_stay_small_and_what_does_not_fit_is_named(here, tmp_path):
+    paths = [finish(here, run.variant, run.seed) for run in here.runs("pix2pix")]
+    size = sum((paths[0] / part).stat().st_size for part in fill.PARTS)
+    packer = fill.Packer(tmp_path / "packed", archive=int(2.5 * size), all_=int(3.5 * size))
+    for path in paths:
+        packer.add(here, path)
+    archives = sorted((tmp_path / "packed").iterdir())
+    assert [path.name for path in archives] == ["runs-01.zip", "runs-02.zip"]
+    assert [len(zipfile.ZipFile(path).namelist()) for path in archives] == [6, 3]
+    assert "left out, for they do not fit: root/runs/pix2pix/l1_cgan/2" in str(packer)
+    again = fill.Packer(tmp_path / "packed", archive=int(2.5 * size))
+    again.add(here, paths[3])
+    assert len(list((tmp_path / "packed").iterdir())) == 3, "archives that are there are not written over"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--minutes", "0"], "--minutes 0: expected more than 0"),
+        (["--minutes", "nan"], "--minutes nan: expected more than 0"),
+        (["--minutes", "5", "--workers", "0"], "--workers 0: expected at least 1"),
+        (["--minutes", "5", "--pack", "params.yaml"], "--pack params.yaml: a file"),
+        (["--minutes", "5", "--pack", "params.yaml/x"], "--pack params.yaml/x: cannot be made"),
+    ],
+)
+def test_minutes_and_places_that_are_none(here, trained, words, expected):
+    with pytest.raises(fill.FillError, match=expected):
+        fill.main(words)
+    assert trained == []
+
+
+def test_a_room_without_its_data_is_named_and_left_out(here, trained, capsys):
+    shutil.rmtree(here.folder / "arrays")
+    assert fill.main(["--minutes", "5"]) == 0
+    said = capsys.readouterr().out
+    assert "root/pix2pix: left out: " in said
+    assert "facade_world-tiny.npz" in said
+
+
+@pytest.mark.slow
+def test_the_rehearsal(here, capsys):
+    """The command as on a device, on the processor and with tiny runs."""
+    done = tiny.command("fill", "--minutes", "5", "--pack", "packed", cwd=here.folder)
+    assert done.returncode == 0, done.stderr
+    assert "4 runs trained" in done.stdout
+    assert fill.missing_runs(here, "pix2pix") == {}
