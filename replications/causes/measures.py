@@ -133,7 +133,7 @@ METRICS = {
 LOSSES = {
     "L2": L2_CELLS,
     "L1": ("kl_l1",),
-    "energy score": ("kl_energy",),
+    "energy score": ("codes_energy", "kl_energy"),
     "L2 + adversary": ("lossless_adversary", "codes_adversary", "kl_adversary"),
 }
 CURVES = (
@@ -164,6 +164,7 @@ PLOT = Plot(
         "kl_adversary": ("KL term (VAE)", "L2 + adversary"),
         "codes_l2": ("codebook", "L2"),
         "codes_adversary": ("codebook", "L2 + adversary"),
+        "codes_energy": ("codebook", "energy score"),
         "size_mild_l2": ("small latent", "L2"),
         "noise_mild_l2": ("noise", "L2"),
         "kl_mild_l2": ("KL term (VAE)", "L2"),
