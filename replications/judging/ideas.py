@@ -68,7 +68,7 @@ IDEAS = (
         "A loss that does not merely average is sharper, with an adversary or without one; L2 with an adversary is as "
         "sharp as photographs, at about twice the least possible squared error.",
         "That losses which do not merely average are crisp at about twice the least squared error was not shown.",
-        "Is a loss that does not merely average crisp, at about twice the least possible squared error?",
+        "Is a decoder crisp under a loss that does not merely average, at about twice the least squared error?",
         "The energy score, a loss without an adversary, reaches {kl_energy.laplacian_variance:%} of the sharpness from "
         "the same codes, at {kl_energy.mse_over_mmse:.2f} times the least possible squared error; L2 is at "
         "{kl_l2.mse_over_mmse:.2f}. A photograph drawn from those that share the code has 2.",

@@ -18,6 +18,7 @@ SAID: Mapping[str, str] = {
 }
 """What became of an idea."""
 DECIDED = ("replicated", "contradicted", "negligible")
+OUTCOMES = (*DECIDED, "inconclusive", "untestable")
 DISAGREE = "†"
 """Beside a claim by whose further instruments another outcome would be decided."""
 HEADLINES = 10
@@ -54,17 +55,14 @@ def others(verdicts: Sequence[Mapping], scores: Numbers) -> str:
 def sure(verdicts: Sequence[Mapping]) -> str:
     """How sure the answer is: the outcomes of all claims that decide it, and how much is known of real images."""
     behind = {one["id"]: one for idea in ideas.told(verdicts) for one in idea.verdicts}.values()
-    real = Counter(one["verdict"] for one in verdicts if one["study"] == "real")
+    real = [one for one in verdicts if one["study"] == "real"]
     sentences = []
     if behind:
         seeds = " or ".join(map(str, sorted({one["n_seeds"] for one in behind})))
         sentences.append(f"Numbers are means over {seeds} seeds with 95 % intervals.")
         sentences.append(f"The {len(behind)} claims behind the answer: {_counted(behind)}.")
     if real:
-        sentences.append(
-            f"On real images, of {real.total()} claims: {real['replicated']} *replicated*, {real['untestable']} "
-            "*untestable*, as their networks have not learned enough."
-        )
+        sentences.append(f"On real images, of {len(real)} claims: {_counted(real)} (a network failed a quality check).")
     return " ".join(sentences)
 
 
@@ -92,8 +90,9 @@ def _idea(told: ideas.Told, scores: Numbers) -> str:
 
 
 def _counted(verdicts: Iterable[Mapping]) -> str:
-    """Outcomes, counted: '3 *replicated*, 1 *inconclusive*'."""
-    return ", ".join(f"{n} *{outcome}*" for outcome, n in Counter(one["verdict"] for one in verdicts).items())
+    """Outcomes, counted, those that were not tested last: '3 *replicated*, 1 *inconclusive*, 2 *untestable*'."""
+    counts = Counter(one["verdict"] for one in verdicts)
+    return ", ".join(f"{counts[outcome]} *{outcome}*" for outcome in OUTCOMES if counts[outcome])
 
 
 def _mark(verdict: Mapping) -> str:

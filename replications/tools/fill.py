@@ -1,20 +1,21 @@
 """Spends the minutes of a device on the runs that are worth most: `python -m replications fill --minutes 25`.
 
 Many people have a GPU for minutes: a short queue, the quota of a notebook. This command looks through all studies for
-rooms whose claims are still open (untestable, inconclusive, judged by runs of earlier code, or never judged) and whose
-runs are not here. It trains those first that open claims wait for most per minute, all variants of a seed together, so
-that what is there when the time is up can be compared in pairs. A finished run is kept at once; what still trains
-then leaves its state, and the same command goes on from there.
+rooms with open claims, whose runs are neither here nor, by today's code, among the results. It trains those first for
+which most open claims wait per minute, seed by seed with all variants, so that what is there when the time is up can be
+compared in pairs. A finished run is kept at once. One that is cut off has saved its state in the last half minute, as
+far as an epoch ended in it, and the same command goes on from there.
 
-`--pack FOLDER` puts the finished runs into archives below 16 MB each and 64 MB in all, as they finish, for machines
-that give back no more. At home, `python -m replications import-runs FOLDER --study STUDY` takes them in.
+`--pack FOLDER` puts each run, when it ends, into archives below 16 MB each and 64 MB in all, for machines that give
+back no more. At home, `python -m replications import-runs FOLDER --study STUDY` takes them in.
 
-Exit status: 0 also where the time was up first; 2 where a run failed.
+Exit status: 0 also where the time was up first; 2 where nothing can be trained or a run failed.
 """
 
 import importlib
 import io
 import math
+import os
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,14 +27,16 @@ from replications import command, evidence, runs, study
 from replications.code import code_hash
 from replications.errors import ReplicationError
 from replications.reporting import report
-from replications.results import write_bytes
+from replications.results import read_runs, write_bytes
 from replications.tools import cost
 from replications.training import devices, train, workers
 
 OPEN = ("untestable", "inconclusive")
-"""Outcomes that other runs might decide."""
-ARCHIVE, ALL = 15 * 2**20, 63 * 2**20
+"""Outcomes of claims that wait for other runs than those that were judged."""
+ARCHIVE, ALL = 15_500_000, 63_000_000
 """Bytes of one archive and of all of them: a little less than the 16 and 64 MB that may be carried."""
+SAVED, EVERY = "REPLICATIONS_CHECKPOINT_EVERY", "30"
+"""Environment variable of training/fitting.py, and seconds after which a run saves its state where an epoch ends."""
 PARTS = ("facts.json", "images.npz", "weights.npz")
 SPARE = 30
 """Seconds at the end for what is neither trained nor written yet."""
@@ -90,19 +93,29 @@ def main(argv: list[str] | None = None) -> int:
     folders = arguments.study or [folder for folder in study.STUDIES if Path(folder, "params.yaml").exists()]
     n_workers = arguments.workers or train.workers_asked()
     studies = [study.load(folder) for folder in folders]
-    found = sorted(gaps(studies, n_workers or workers.CPU_COUNT), key=lambda gap: -gap.worth)
-    for gap in found:
-        print(gap)
+    left_out: list[str] = []
+    found = sorted(gaps(studies, n_workers or workers.CPU_COUNT, left_out), key=lambda gap: -gap.worth)
+    for line in (*left_out, *found):
+        print(command.printable(str(line)))
+    if not found and left_out:
+        raise FillError(f"no room can be trained here: {len(left_out)} were left out; the lines above say why")
     if not found:
-        print("nothing is worth these minutes: every room has its runs here, or has no open claim")
+        print("nothing is worth these minutes: every room has its runs, or has no open claim")
     if arguments.dry_run or not found:
         return 0
+    os.environ.setdefault(SAVED, EVERY)
     until = started + 60 * arguments.minutes - SPARE
     return fill(found, until, n_workers, arguments.pack)
 
 
-def gaps(studies: Sequence[study.Study], at_once: int) -> Iterator[Gap]:
-    """What is missing in each room that has open claims; rooms that cannot be trained here are named and left out."""
+def gaps(studies: Sequence[study.Study], at_once: int, left_out: list[str]) -> Iterator[Gap]:
+    """What is missing in each room that has open claims.
+
+    Args:
+        studies: where to look.
+        at_once: how many runs train at a time.
+        left_out: gets a line for each room that has open claims and cannot be trained here.
+    """
     for declared in studies:
         for room in declared.variants:
             n_open = open_claims(declared, room)
@@ -111,7 +124,7 @@ def gaps(studies: Sequence[study.Study], at_once: int) -> Iterator[Gap]:
             try:
                 missing = missing_runs(declared, room)
             except ReplicationError as error:
-                print(command.printable(f"{declared.name}/{room}: left out: {error}"))
+                left_out.append(f"{declared.name}/{room}: left out: {error}")
                 continue
             if missing:
                 yield Gap(declared, room, missing, n_open, seconds_of_run(declared, room, at_once))
@@ -133,15 +146,23 @@ def claims_of(declared: study.Study, room: str) -> list:
 
 
 def missing_runs(declared: study.Study, room: str) -> dict[int, tuple[str, ...]]:
-    """Seed → variants whose run is not here, trained by today's code on today's data."""
+    """Seed → variants whose run is neither here nor among the results, by today's code on today's data."""
     wanted = declared.runs(room)
     data = runs.read_arrays(declared, wanted)
     train.check_precision(declared, wanted)
     code, digests = code_hash(room), {name: runs.sha256(content) for name, content in data.items()}
+    committed = read_runs(declared.folder, room) if (declared.folder / "results" / room / "runs.csv").exists() else {}
     found: dict[int, list[str]] = {}
     for run in wanted:
         identity = runs.identity(run, code, digests[run.params.dataset])
-        if not runs.is_finished(runs.folder(declared, run), identity):
+        row = committed.get((run.variant, run.seed), {})
+        expected = {
+            "params_sha256": runs.digest(identity["params"]),
+            **{name: identity[name] for name in ("code_sha256", "data_sha256")},
+        }
+        if any(row.get(name) != value for name, value in expected.items()) and not runs.is_finished(
+            runs.folder(declared, run), identity
+        ):
             found.setdefault(run.seed, []).append(run.variant)
     return {seed: tuple(variants) for seed, variants in found.items()}
 
@@ -160,45 +181,58 @@ def seconds_of_run(declared: study.Study, room: str, at_once: int) -> float:
 
 
 def fill(found: Sequence[Gap], until: float, n_workers: int | None, pack: Path | None) -> int:
-    """Trains gap by gap, some seeds at a time, until `time.monotonic()` is `until`. Returns the exit status.
+    """Trains gap by gap until `time.monotonic()` is `until`. Returns the exit status.
 
     Raises:
         FillError: runs failed; all others are kept.
     """
-    packer, failed, n_trained = Packer(pack) if pack else None, [], 0
+    packer, failed, trained = Packer(pack) if pack else None, [], []
     for gap in found:
-        for seeds in in_turns(gap, n_workers or workers.CPU_COUNT):
-            n_runs, left = sum(len(gap.missing[seed]) for seed in seeds), until - time.monotonic()
-            if left <= 0 or left < gap.seconds * n_runs < math.inf:  # what nobody knows is tried
-                break
-            variants = sorted({variant for seed in seeds for variant in gap.missing[seed]})
-            try:
-                train.train(gap.declared, gap.room, n_workers, variants, seeds, until)
-            except workers.TimeUpError:
-                print(f"{gap.declared.name}/{gap.room}: the time is up; the same command goes on from here")
-            except ReplicationError as error:
-                failed.append(str(error))
-                print(command.printable(f"{gap.declared.name}/{gap.room}: {error}"))
-            still = missing_runs(gap.declared, gap.room)
-            for seed in seeds:
-                for variant in set(gap.missing[seed]) - set(still.get(seed, ())):
-                    n_trained += 1
-                    if packer:
-                        packer.add(gap.declared, gap.declared.folder / "runs" / gap.room / variant / str(seed))
+        if packer:
+            packer.add_earlier(gap.declared, gap.room)
+        seeds = that_fit(gap, until - time.monotonic())
+        if not seeds:
+            continue
+
+        def finished(run: study.Run, declared: study.Study = gap.declared) -> None:
+            trained.append(run.name)
+            if packer:
+                packer.add(declared, runs.folder(declared, run))
+
+        variants = sorted({variant for seed in seeds for variant in gap.missing[seed]})
+        try:
+            train.train(gap.declared, gap.room, n_workers, variants, seeds, until, finished)
+        except workers.TimeUpError:
+            print(f"{gap.declared.name}/{gap.room}: the time is up; the same command goes on from here")
+        except ReplicationError as error:
+            failed.append(str(error))
+            print(command.printable(f"{gap.declared.name}/{gap.room}: {error}"))
     if packer:
         print(packer)
-    print(f"{n_trained} runs trained; `dvc repro --pull` goes on with them, `import-runs` on another machine")
+    print(f"{len(trained)} runs trained; `dvc repro --pull` goes on with them, `import-runs` on another machine")
     if failed:
-        raise FillError(f"runs of {len(failed)} turns failed, all others are kept: {failed[0]}")
+        raise FillError(f"runs of {len(failed)} rooms failed, all others are kept: {failed[0]}")
     return 0
 
 
-def in_turns(gap: Gap, at_once: int) -> Iterator[list[int]]:
-    """Seeds in groups that keep so many workers busy, each with all of its variants, so that arms stay paired."""
-    seeds = list(gap.missing)
-    size = max(1, math.ceil(at_once / max(map(len, gap.missing.values()))))
-    for start in range(0, len(seeds), size):
-        yield seeds[start : start + size]
+def that_fit(gap: Gap, left: float) -> list[int]:
+    """The first seeds whose runs end within so many seconds; all where nobody knows how long a run takes."""
+    seeds, seconds = [], 0.0
+    for seed, variants in gap.missing.items():
+        seconds += len(variants) * gap.seconds if math.isfinite(gap.seconds) else 0.0
+        if left <= 0 or seconds > left:
+            break
+        seeds.append(seed)
+    return seeds
+
+
+def _names(archive: Path) -> list[str]:
+    """The files in an archive; none where it is torn: then its runs are packed again."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return []
 
 
 class Packer:
@@ -215,15 +249,25 @@ class Packer:
         except OSError as error:
             raise FillError(f"--pack {folder}: cannot be made ({error.strerror}); name another") from None
         self.folder, self.archive, self.all = folder, archive, all_
-        self.written = sum(path.stat().st_size for path in folder.glob("runs-*.zip"))
-        self.number = len(list(folder.glob("runs-*.zip")))
+        there = sorted(folder.glob("runs-*.zip"))
+        self.written = sum(path.stat().st_size for path in there)
+        self.number = max((int(digits) for path in there if (digits := path.stem[5:]).isdecimal()), default=0)
+        self.packed = {name.rpartition("/")[0] for path in there for name in _names(path)}
         self.content: list[tuple[str, bytes]] = []
         self.n_runs = 0
         self.left_out: list[str] = []
 
+    def add_earlier(self, declared: study.Study, room: str) -> None:
+        """The runs of a room that were finished before, as far as no archive here holds them."""
+        for path in sorted((declared.folder / "runs" / room).glob("*/*/facts.json")):
+            if not path.parent.name.startswith("."):
+                self.add(declared, path.parent)
+
     def add(self, declared: study.Study, path: Path) -> None:
         """One run; where it does not fit any more, it is left out, and named at the end."""
         name = f"{declared.name}/{path.relative_to(declared.folder).as_posix()}"
+        if name in self.packed:
+            return
         files = [(part, (path / part).read_bytes()) for part in PARTS if (path / part).exists()]
         size = sum(len(content) for _, content in files)
         if size > self.archive or self.written + self._pending() + size > self.all:
@@ -232,6 +276,7 @@ class Packer:
         if self._pending() + size > self.archive:
             self._close()
         self.content += [(f"{name}/{part}", content) for part, content in files]
+        self.packed.add(name)
         self.n_runs += 1
         self._write()
 

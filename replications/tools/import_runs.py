@@ -9,7 +9,6 @@ still missing, so that short leases of other machines add up. Exits with 1 where
 
 import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -50,9 +49,9 @@ def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
     """Takes in what it can, a line for each run. Returns how many were `taken in`, `here already` and `refused`."""
     with TemporaryDirectory() as unpacked:
         counts: Counter[str] = Counter()
-        for archive in sorted(folder.rglob("*.zip")):
+        for number, archive in enumerate(sorted(folder.rglob("*.zip"))):
             try:
-                unpack(archive, declared.name, Path(unpacked))
+                unpack(archive, declared.name, Path(unpacked, str(number)))  # two may hold the same run
             except Refused as refused:
                 counts["refused"] += 1
                 print(command.printable(f"{archive}: refused: {refused}"), flush=True)
@@ -81,14 +80,16 @@ def unpack(archive: Path, name: str, target: Path) -> None:
     """
     try:
         with zipfile.ZipFile(archive) as opened:
-            wanted = [one for one in opened.infolist() if re.fullmatch(PACKED.format(name), one.filename)]
+            wanted = [one for one in opened.infolist() if re.fullmatch(PACKED.format(re.escape(name)), one.filename)]
+            if any(one.compress_type != zipfile.ZIP_STORED for one in wanted):
+                raise Refused("compressed, expected files as they are: it is not by `fill --pack`")
             if sum(one.file_size for one in wanted) > LARGEST:
                 raise Refused(f"its runs have more than {LARGEST >> 20} MB; copy them as folders")
             for one in wanted:
                 path = target / one.filename
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(opened.read(one))
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise Refused(f"no archive of runs ({' '.join(str(error).split())})") from None
 
 
@@ -130,7 +131,7 @@ def take(
         raise Refused(f"{declared.params_file} declares no run {name}")
     if facts.get("images_sha256") != runs.sha256(content):
         raise Refused("images.npz holds other bytes than the training wrote")
-    if weights and facts["weights_sha256"] != runs.sha256(weights):
+    if "weights_sha256" in facts and facts["weights_sha256"] != runs.sha256(weights):
         raise Refused("weights.npz holds other bytes than the training wrote")
     run = known[name]
     expected = runs.identity(run, code_hash(run.replication), data_hash(runs.arrays_file(declared, run)))

@@ -16,29 +16,31 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from replications.environment import BACKENDS
 from replications.errors import ReplicationError
 
-QUERY = ("nvidia-smi", "--query-gpu=index,name,memory.used,memory.total", "--format=csv,noheader,nounits")
+QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.used,memory.total", "--format=csv,noheader,nounits")
 PACKAGES = {"jax": ("jax_cuda13_plugin", "jax_cuda12_plugin"), "tensorflow": ("nvidia",), "torch": ("nvidia",)}
 """Backend → packages with which it computes on a GPU; one of them is enough."""
 WINDOW = 20.0
-"""Seconds over which the speed of a number of runs is measured, after the last of them has begun."""
-WORTH, KEPT = 1.15, 1.03
-"""So many times as many images a second are worth doubling the runs once more, and keeping what was doubled."""
+"""Seconds for which so many runs have to train, on end or in pieces, until their speed is known."""
+WORTH = 1.15
+"""Runs are doubled once more where the last doubling trained at least so many times as many images a second."""
+KEPT = 1.03
+"""The last doubling is kept where it trained at least so many times as many, and else taken back."""
 FULL = 0.85
 """Share of a GPU's memory that runs may fill: a run takes most when it is compiled, which is before it is measured."""
 
 
 class DeviceError(ReplicationError):
-    """A GPU that is asked for and is not there."""
+    """A GPU that is there and on which nothing trains."""
 
 
 class Gpu(NamedTuple):
-    """A GPU as its driver shows it, memory in MiB."""
+    """A GPU as its driver shows it, memory in MiB; 0 where it does not say, as for a part of a GPU (MIG)."""
 
     number: str
-    """As CUDA_VISIBLE_DEVICES has it."""
+    """As CUDA_VISIBLE_DEVICES may have it."""
+    uuid: str
     name: str
     used: int
     total: int
@@ -52,21 +54,31 @@ def gpus() -> tuple[Gpu, ...]:
         done = subprocess.run(QUERY, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return ()
+    lines = done.stdout.splitlines() if done.returncode == 0 else []
+    listed = [gpu for line in lines if (gpu := _parsed(line))]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    wanted = None if visible is None else [one.strip() for one in visible.split(",")]
-    found = (_parsed(line) for line in done.stdout.splitlines() if done.returncode == 0)
-    return tuple(gpu for gpu in found if gpu and (wanted is None or gpu.number in wanted))
+    if visible is None or not listed:
+        return tuple(listed)
+    wanted = [one.strip() for one in visible.split(",") if one.strip() not in ("", "-1", "NoDevFiles")]
+    return tuple(_named(one, listed) for one in wanted)
+
+
+def _named(name: str, listed: Sequence[Gpu]) -> Gpu:
+    """The GPU of a number or of the beginning of a UUID; a part of a GPU is not listed, and is taken as it is named."""
+    for gpu in listed:
+        if name == gpu.number or gpu.uuid.startswith(name):
+            return gpu._replace(number=name)
+    return Gpu(name, name, listed[0].name, 0, 0)
 
 
 def _parsed(line: str) -> Gpu | None:
-    """One line of `nvidia-smi`; None where it says no numbers: a part of a GPU (MIG) has no memory of its own there."""
-    number, _, rest = line.partition(",")
-    name, _, memory = rest.strip().rpartition(",")
-    name, _, used = name.rpartition(",")
-    try:
-        return Gpu(number.strip(), name.strip(), int(used), int(memory))
-    except ValueError:
+    """One line of `nvidia-smi`; None where it is none."""
+    parts = [part.strip() for part in line.split(",")]
+    if len(parts) < 5 or not parts[0].isdecimal():
         return None
+    number, uuid, *name, used, total = parts
+    memory = [int(one) if one.isdecimal() else 0 for one in (used, total)]
+    return Gpu(number, uuid, ", ".join(name), *memory)
 
 
 def computes_on_gpus(backend: str) -> bool:
@@ -83,17 +95,20 @@ def advice(backend: str, found: Sequence[Gpu]) -> str:
     return f"{found[0].name} is idle: KERAS_BACKEND={backend} has no packages for it; `make repro GPU=1` trains on it"
 
 
-def check(found: Sequence[Gpu], backend: str) -> None:
-    """Raises DeviceError where a GPU is asked for and none can be used."""
-    if not found:
+def check(found: Sequence[Gpu], trained_on: str) -> None:
+    """Whether a run that should be on a GPU was: a backend that cannot use the driver falls back without a word.
+
+    Args:
+        found: the GPUs on which runs should train.
+        trained_on: the device that a run's environment names.
+
+    Raises:
+        DeviceError: it was on a processor.
+    """
+    if trained_on.lower() == "cpu":
         raise DeviceError(
-            "no GPU: expected one that nvidia-smi lists; install NVIDIA's driver, or leave GPU=1 out to train on "
-            "processors"
-        )
-    if backend not in BACKENDS or not computes_on_gpus(backend):
-        raise DeviceError(
-            f"KERAS_BACKEND={backend}: expected a backend with packages for a GPU; install requirements-gpu.lock and "
-            "set KERAS_BACKEND=jax"
+            f"{found[0].name} is there, and runs train on the processor: expected a driver that is new enough for the "
+            "installed CUDA packages; update it, or set CUDA_VISIBLE_DEVICES= to train on the processor"
         )
 
 
@@ -128,26 +143,26 @@ class Ramp:
         self.settled = self.at_once >= most
         self.why = "as many as the processor has cores" if self.settled else ""
         self._now, self._memory, self._window = now, memory, window
-        self._begun: tuple[float, int] | None = None
+        self._last: tuple[float, int] | None = None
+        self._seconds, self._images = 0.0, 0
 
     def told(self, seen: Mapping[str, tuple[int, int]]) -> None:
         """Images seen and images in all of each run so far, finished ones too; each call may raise `at_once`."""
         if self.settled:
             return
-        training = [name for name, (images, total) in seen.items() if 0 < images < total]
-        if len(training) < self.at_once:  # some are still compiled, or runs are running out: no speed of so many
-            self._begun = None
+        n_training = sum(0 < images < total for images, total in seen.values())
+        if n_training < self.at_once:  # some are still compiled, or have ended: this is no speed of so many
+            self._last = None
             return
-        total = sum(images for images, _ in seen.values())
-        if self._begun is None:
-            self._begun = (self._now(), total)
-            return
-        started, before = self._begun
-        if (seconds := self._now() - started) < self._window:
-            return
-        self._begun = None
-        self.speeds[self.at_once] = (total - before) / seconds
-        self._decide()
+        now, images = self._now(), sum(images for images, _ in seen.values())
+        if self._last:
+            self._seconds += now - self._last[0]
+            self._images += images - self._last[1]
+        self._last = now, images
+        if self._seconds >= self._window:
+            self.speeds[self.at_once] = self._images / self._seconds
+            self._last, self._seconds, self._images = None, 0.0, 0
+            self._decide()
 
     def _decide(self) -> None:
         speed, before = self.speeds[self.at_once], self.speeds.get(self._fewer)

@@ -7,8 +7,8 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +71,7 @@ def train(
     only: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     until: float = math.inf,
+    finished: Callable[[study.Run], None] | None = None,
 ) -> None:
     """Trains what is missing, keeps what is finished, and fails at the end if a run diverged.
 
@@ -80,10 +81,13 @@ def train(
         n_workers: worker processes; None: one per core or, on a GPU, as many as pay.
         only: variants; None: all.
         seeds: of the declared ones; None: all.
-        until: `time.monotonic()` at which runs that still train are given up; long ones go on from there next time.
+        until: `time.monotonic()` at which runs that still train are given up; seeds are then trained one after the
+            other, so that variants stay paired. Else the longest runs come first.
+        finished: told of each run when it is written.
 
     Raises:
         TrainError: an unknown variant, or runs that diverged or failed.
+        DeviceError: runs that should be on a GPU train on the processor.
         TimeUpError: `until` is reached; what was finished before is kept.
     """
     known = declared.variants_of(replication)
@@ -111,32 +115,41 @@ def train(
     pictures.check(declared, missing, data)
     print_power(declared, replication)
     log = DurationLog(declared.folder / "logs" / f"{replication}.csv")
-    missing.sort(key=lambda run: -log.expected.get(run.variant, float("inf")))  # stable: else in declared order
+    if until == math.inf:  # stable: else in declared order, seed by seed
+        missing.sort(key=lambda run: -log.expected.get(run.variant, math.inf))
     failures, diverged = [], 0
     checkpoints = declared.folder / ".checkpoints"
-    os.environ.setdefault(workers.CHECKPOINTS, str(checkpoints.resolve()))  # of workers on this machine
     gpus = usable_gpus()
     most = min(n_workers or workers.CPU_COUNT, len(missing))  # more would have nothing to do
     ramp = devices.Ramp(len(gpus), most, time.monotonic, devices.memory_used) if gpus and not n_workers else None
-    with workers.cluster(most) as client:
+    with checkpoints_in(checkpoints), workers.cluster(most) as client:
         n_workers = max(1, len(client.scheduler_info()["workers"]))
         estimate = benched(declared, missing)
         with Reporter(replication, len(wanted), missing, log, n_workers, estimate, ramp) as reporter:
             at_once = reporter.at_once if ramp else None
             numbers = [gpu.number for gpu in gpus]
-            for outcome in workers.run_all(client, missing, data, reporter.progress, at_once, numbers, until):
-                run = outcome.run
-                if outcome.facts is not None:
-                    wrong = proof.problem({**outcome.facts, **identities[run]}, outcome.images)
-                    outcome = replace(outcome, facts=None, failed=wrong) if wrong else outcome
-                diverged += bool(outcome.diverged)
-                if outcome.facts is None:
-                    failures.append(f"{run.variant} seed {run.seed} {_why(outcome)}")
-                else:
-                    described = {**outcome.facts, **identities[run]}
-                    runs.write(runs.folder(declared, run), outcome.images, described, outcome.weights)
-                    log.add(run.variant, run.seed, outcome.seconds)
-                reporter.finished(outcome)
+            outcomes = workers.run_all(client, missing, data, reporter.progress, at_once, numbers, until)
+            try:
+                for outcome in outcomes:
+                    run = outcome.run
+                    if outcome.facts is not None:
+                        if gpus:
+                            devices.check(gpus, outcome.facts["environment"]["device"])
+                        wrong = proof.problem({**outcome.facts, **identities[run]}, outcome.images)
+                        outcome = replace(outcome, facts=None, failed=wrong) if wrong else outcome
+                    diverged += bool(outcome.diverged)
+                    if outcome.facts is None:
+                        failures.append(f"{run.variant} seed {run.seed} {_why(outcome)}")
+                    else:
+                        described = {**outcome.facts, **identities[run]}
+                        runs.write(runs.folder(declared, run), outcome.images, described, outcome.weights)
+                        log.add(run.variant, run.seed, outcome.seconds)
+                        if finished:
+                            finished(run)
+                    reporter.finished(outcome)
+            except workers.TimeUpError:
+                if not failures:
+                    raise
     if failures:
         remedies = ["correct what is named"] if diverged < len(failures) else []
         remedies += [f"change the parameters of what diverged in {declared.params_file}"] if diverged else []
@@ -146,6 +159,19 @@ def train(
         )
     if not only and seeds is None:
         forget(checkpoints, replication)
+
+
+@contextmanager
+def checkpoints_in(folder: Path) -> Iterator[None]:
+    """Where workers of this machine leave the state of long runs, unless the environment says another place."""
+    own = workers.CHECKPOINTS not in os.environ
+    if own:
+        os.environ[workers.CHECKPOINTS] = str(folder.resolve())
+    try:
+        yield
+    finally:
+        if own:
+            del os.environ[workers.CHECKPOINTS]
 
 
 def usable_gpus() -> tuple[devices.Gpu, ...]:

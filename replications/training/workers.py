@@ -354,7 +354,7 @@ def _train_one(gpu: str, *args) -> None:
     """Imports the training module in the child alone, so that a worker stays small."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; this one ends with its worker
     if gpu:  # read when a backend looks for its devices, which none of them has done before a fork
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+        os.environ |= {"CUDA_VISIBLE_DEVICES": gpu, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # the driver's tool counts so
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first of several runs takes all of the memory
     from replications.training.process import train_one
 

@@ -1,10 +1,13 @@
-"""How the suite is cited, and that all that it rests on is cited."""
+"""How the suite is cited, and that it cites the sources of its claims and whatever it names by a number."""
 
+import calendar
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
+from replications import study
 from replications.reporting import citation
 from replications.reporting.citation import Author, CitationError, Work
 from tests import tiny
@@ -31,6 +34,24 @@ def test_every_paper_that_a_text_names_by_its_number_is_cited():
     doi = named(r"doi[ :]*(10\.\d+/[\w./-]*\w)")
     assert doi
     assert [number for number in sorted(doi) if f"https://doi.org/{number}" not in urls] == []
+
+
+def test_the_sources_of_the_claims_are_cited():
+    """'Isola et al. 2017' and 'Dai and Wipf 2019', as claims name where a statement comes from."""
+    cited = {(work.authors[0].family_names, str(work.year)) for work in CITED.references}
+    sources = [
+        claim.source
+        for name in study.REPLICATIONS
+        for claim in importlib.import_module(f"replications.{name}.claims").CLAIMS
+    ]
+    named = {
+        found
+        for source in sources
+        for found in re.findall(r"\b([A-Z][\w-]+)(?: et al\.| and [A-Z][\w-]+|, [A-Z][\w-]+)* (\d{4})\b", source)
+    }
+    assert ("Isola", "2017") in named
+    assert len(named) >= 8
+    assert sorted(one for one in named - cited if one[0] not in calendar.month_name) == []
 
 
 def test_an_entry_of_bibtex():

@@ -10,6 +10,7 @@ import pytest
 
 from replications import runs, study
 from replications.code import code_hash
+from replications.results import RUN
 from replications.tools import fill, import_runs
 from replications.training import train, workers
 from tests import tiny
@@ -41,23 +42,24 @@ def finish(declared: study.Study, variant: str, seed: int) -> Path:
 
 @pytest.fixture
 def trained(monkeypatch) -> list[tuple[list[str], list[int]]]:
-    """Calls of the training command, which finishes runs at once; the third of all runs finds that the time is up."""
+    """Calls of the training command, which finishes runs at once."""
     calls: list[tuple[list[str], list[int]]] = []
 
-    def at_once(declared, room, n_workers, only, seeds, until) -> None:
+    def at_once(declared, room, n_workers, only, seeds, until, finished) -> None:
         assert room == "pix2pix"
         calls.append((list(only), list(seeds)))
-        for seed in seeds:
-            for variant in only:
-                finish(declared, variant, seed)
+        for run in declared.runs(room):
+            if run.seed in seeds and run.variant in only:
+                finish(declared, run.variant, run.seed)
+                finished(run)
 
     monkeypatch.setattr(train, "train", at_once)
     return calls
 
 
-def test_a_study_that_was_never_judged_is_filled_seed_by_seed(here, trained, capsys):
+def test_a_study_that_was_never_judged_is_filled(here, trained, capsys):
     assert fill.main(["--minutes", "5", "--workers", "1"]) == 0
-    assert trained == [(["l1", "l1_cgan"], [1]), (["l1", "l1_cgan"], [2])], "all variants of a seed together"
+    assert trained == [(["l1", "l1_cgan"], [1, 2])]
     said = capsys.readouterr().out
     assert "root/pix2pix: " in said
     assert "4 runs missing, nobody knows how long each" in said
@@ -66,9 +68,28 @@ def test_a_study_that_was_never_judged_is_filled_seed_by_seed(here, trained, cap
     assert "nothing is worth these minutes" in capsys.readouterr().out
 
 
-def test_what_the_workers_can_do_at_once_is_given_to_them(here, trained):
-    assert fill.main(["--minutes", "5", "--workers", "4"]) == 0
-    assert trained == [(["l1", "l1_cgan"], [1, 2])]
+def test_runs_among_the_results_are_not_trained_for_the_same_verdict_again(here):
+    """A clone has results and no runs; other parameters, data or code make other runs."""
+    path = here.folder / "results" / "pix2pix" / "runs.csv"
+    rows = []
+    for run in here.runs("pix2pix"):
+        facts = runs.read_facts(finish(here, run.variant, run.seed))
+        rows.append(
+            {
+                **dict.fromkeys(RUN, "0"),
+                "variant": run.variant,
+                "seed": run.seed,
+                "params_sha256": runs.digest(facts["params"]),
+                **{name: facts[name] for name in ("code_sha256", "data_sha256")},
+            }
+        )
+    shutil.rmtree(here.folder / "runs")
+    path.parent.mkdir(parents=True)
+    tiny.write_rows(path, rows)
+    assert fill.missing_runs(here, "pix2pix") == {}
+    for name in ("params_sha256", "code_sha256", "data_sha256"):
+        tiny.write_rows(path, [{**rows[0], name: "1" * 64}, *rows[1:]])
+        assert fill.missing_runs(here, "pix2pix") == {rows[0]["seed"]: (rows[0]["variant"],)}
 
 
 def test_a_dry_run_trains_nothing(here, trained, capsys):
@@ -81,13 +102,11 @@ def test_what_does_not_fit_is_not_begun(here, trained):
     log = train.DurationLog(here.folder / "logs" / "pix2pix.csv")
     log.add("l1", 1, 100)
     log.add("l1_cgan", 1, 200)
-    (gap,) = fill.gaps([here], 2)
+    (gap,) = fill.gaps([here], 2, [])
     assert gap.seconds == pytest.approx(75), "two at once"
+    assert [fill.that_fit(gap, left) for left in (140, 160, 290, 310, -1)] == [[], [1], [1], [1, 2], []]
     assert fill.fill([gap], time.monotonic() + 160, 2, None) == 0
-    assert trained == [(["l1", "l1_cgan"], [1]), (["l1", "l1_cgan"], [2])], "each takes 150 s by the clock"
-    trained.clear()
-    assert fill.fill([gap], time.monotonic() + 140, 2, None) == 0
-    assert trained == []
+    assert trained == [(["l1", "l1_cgan"], [1])], "all variants of a seed together"
 
 
 def test_rooms_whose_claims_are_decided_come_last_or_never(here, trained, monkeypatch):
@@ -110,28 +129,56 @@ def test_rooms_whose_claims_are_decided_come_last_or_never(here, trained, monkey
 
 
 def test_the_time_is_up(here, monkeypatch, capsys):
-    def cut_off(declared, room, n_workers, only, seeds, until) -> None:
-        finish(declared, "l1", seeds[0])
+    def cut_off(declared, room, n_workers, only, seeds, until, finished) -> None:
+        for run in declared.runs(room)[:3]:
+            finish(declared, run.variant, run.seed)
+            finished(run)
         raise workers.TimeUpError("the time is up")
 
     monkeypatch.setattr(train, "train", cut_off)
-    (gap,) = fill.gaps([here], 2)
+    (gap,) = fill.gaps([here], 2, [])
     assert fill.fill([gap], time.monotonic() + 100, 1, Path("packed")) == 0
     said = capsys.readouterr().out
     assert "root/pix2pix: the time is up; the same command goes on from here" in said
-    assert "packed: 2 runs packed" in said
-    assert "2 runs trained" in said
+    assert "packed: 3 runs packed" in said
+    assert "3 runs trained" in said
+
+
+def test_a_kill_loses_no_packed_run_and_the_next_call_packs_what_no_archive_holds(here, trained, monkeypatch, capsys):
+    def killed(declared, room, n_workers, only, seeds, until, finished) -> None:
+        first, second, *_ = declared.runs(room)
+        finish(declared, first.variant, first.seed)
+        finished(first)
+        finish(declared, second.variant, second.seed)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "train", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fill.main(["--minutes", "5", "--pack", "packed"])
+    assert names("packed/runs-01.zip") == {"root/runs/pix2pix/l1/1"}
+    assert fill.main(["--minutes", "5", "--pack", "packed"]) == 0
+    assert len(names("packed/runs-02.zip")) == 3
+    assert "packed: 3 runs packed" in capsys.readouterr().out
+
+
+def names(archive: str) -> set[str]:
+    """The runs in an archive."""
+    with zipfile.ZipFile(archive) as opened:
+        return {name.rpartition("/")[0] for name in opened.namelist()}
 
 
 def test_runs_that_fail_are_told_at_the_end_and_the_others_are_kept(here, monkeypatch, capsys):
-    def failing(declared, room, n_workers, only, seeds, until) -> None:
-        finish(declared, "l1", seeds[0])
+    def failing(declared, room, n_workers, only, seeds, until, finished) -> None:
+        run = declared.runs(room)[0]
+        finish(declared, run.variant, run.seed)
+        finished(run)
         raise train.TrainError("l1_cgan diverged")
 
     monkeypatch.setattr(train, "train", failing)
-    with pytest.raises(fill.FillError, match="runs of 2 turns failed, all others are kept: l1_cgan diverged"):
+    with pytest.raises(fill.FillError, match="runs of 1 rooms failed, all others are kept: l1_cgan diverged"):
         fill.main(["--minutes", "5", "--workers", "1"])
-    assert "2 runs trained" in capsys.readouterr().out
+    assert "1 runs trained" in capsys.readouterr().out
 
 
 def test_what_is_packed_arrives_elsewhere_with_its_weights(here, trained, tmp_path, monkeypatch, capsys):
@@ -157,9 +204,12 @@ def test_archives_stay_small_and_what_does_not_fit_is_named(here, tmp_path):
     assert [path.name for path in archives] == ["runs-01.zip", "runs-02.zip"]
     assert [len(zipfile.ZipFile(path).namelist()) for path in archives] == [6, 3]
     assert "left out, for they do not fit: root/runs/pix2pix/l1_cgan/2" in str(packer)
+    archives[0].unlink()
     again = fill.Packer(tmp_path / "packed", archive=int(2.5 * size))
+    again.add(here, paths[2])
+    assert again.n_runs == 0, "it is in an archive that is there"
     again.add(here, paths[3])
-    assert len(list((tmp_path / "packed").iterdir())) == 3, "archives that are there are not written over"
+    assert sorted(path.name for path in (tmp_path / "packed").iterdir()) == ["runs-02.zip", "runs-03.zip"]
 
 
 @pytest.mark.parametrize(
@@ -178,9 +228,10 @@ def test_minutes_and_places_that_are_none(here, trained, words, expected):
     assert trained == []
 
 
-def test_a_room_without_its_data_is_named_and_left_out(here, trained, capsys):
+def test_a_room_without_its_data_is_named_and_nothing_else_is_an_error(here, trained, capsys):
     shutil.rmtree(here.folder / "arrays")
-    assert fill.main(["--minutes", "5"]) == 0
+    with pytest.raises(fill.FillError, match="no room can be trained here: 1 were left out"):
+        fill.main(["--minutes", "5"])
     said = capsys.readouterr().out
     assert "root/pix2pix: left out: " in said
     assert "facade_world-tiny.npz" in said

@@ -56,6 +56,9 @@ def test_weights_arrive_with_their_run_and_damaged_ones_do_not(here, there, caps
     weights.write_bytes(whole[:-1])
     assert take_in(here, there, "pix2pix/l1_cgan/2") == 1
     assert "refused: weights.npz holds other bytes than the training wrote" in capsys.readouterr().out
+    weights.write_bytes(b"")
+    assert take_in(here, there, "pix2pix/l1_cgan/2") == 1
+    assert "refused: weights.npz holds other bytes" in capsys.readouterr().out
     weights.unlink()
     assert take_in(here, there, "pix2pix/l1_cgan/2") == 1
     assert "refused: unreadable" in capsys.readouterr().out
@@ -71,39 +74,53 @@ def test_weights_arrive_with_their_run_and_damaged_ones_do_not(here, there, caps
     ("damage", "expected"),
     [
         (lambda path: path.write_bytes(b""), "no archive of runs"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-200]), "no archive of runs"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-20]), "no archive of runs"),
         (lambda path: path.write_bytes(b"PK" + bytes(100)), "no archive of runs"),
-        (lambda path: zipped(path, "here/runs/pix2pix/l1/1/facts.json", bytes(2**20), 2**29), "more than 256 MB"),
+        (lambda path: zipped(path, FACTS, b"{}", size=2**29), "its runs have more than 256 MB"),
+        (lambda path: zipped(path, FACTS, bytes(2**20), zipfile.ZIP_DEFLATED), "compressed"),
+        (lambda path: zipped(path, FACTS, bytes(2**20), zipfile.ZIP_LZMA), "compressed"),
+        (lambda path: zipped(path, FACTS, bytes(2**20), size=10), "no archive of runs"),
     ],
-    ids=["empty", "torn", "no zip", "a bomb"],
+    ids=["empty", "torn", "no zip", "promises much", "deflated", "lzma", "promises little"],
 )
 def test_a_damaged_archive_is_refused_and_the_others_are_looked_at(here, there, tmp_path, capsys, damage, expected):
     packed = tmp_path / "packed"
     shutil.copytree(there.folder / "runs", packed / "here" / "runs")
-    zipped(packed / "a.zip", "here/runs/pix2pix/l1/1/facts.json", b"{}")
+    zipped(packed / "a.zip", FACTS, b"{}")
     damage(packed / "a.zip")
     assert import_runs.main([str(packed), "--study", str(here.folder)]) == 1
     said = capsys.readouterr().out
-    assert f"a.zip: refused: {expected}" in said.replace("its runs have ", "")
+    assert f"a.zip: refused: {expected}" in said
     assert "5 runs: 4 taken in, 0 here already, 1 refused" in said
 
 
 @pytest.mark.parametrize(
-    "name", ["../../planted", "/planted", "here/runs/pix2pix/l1/../../planted", "other/runs/a/b/1/facts.json"]
+    "name",
+    ["../planted", "here/runs/pix2pix/l1/../../../../../planted", "/planted", "other/runs/a/b/1/facts.json", "here/x"],
 )
-def test_an_archive_writes_nothing_but_runs_of_the_study(here, tmp_path, name):
-    packed = tmp_path / "packed"
-    packed.mkdir()
-    zipped(packed / "a.zip", name, b"planted")
-    before = sorted(path for path in tmp_path.rglob("*"))
-    with pytest.raises(import_runs.ImportRunsError, match="no run of the here study"):
-        import_runs.main([str(packed), "--study", str(here.folder)])
-    assert sorted(path for path in tmp_path.rglob("*")) == before
+def test_an_archive_writes_nothing_but_runs_of_the_study(tmp_path, name):
+    target = tmp_path / "a" / "b"
+    zipped(tmp_path / "a.zip", name, b"planted")
+    import_runs.unpack(tmp_path / "a.zip", "here", target)
+    assert not target.exists()
+    assert [path.name for path in tmp_path.rglob("*")] == ["a.zip"]
+    assert not Path("/planted").exists()
 
 
-def zipped(path: Path, name: str, content: bytes, size: int | None = None) -> None:
+def test_a_study_may_be_named_as_no_pattern_may(tmp_path):
+    zipped(tmp_path / "a.zip", "a(b+/runs/pix2pix/l1/1/facts.json", b"{}")
+    import_runs.unpack(tmp_path / "a.zip", "a(b+", tmp_path / "target")
+    assert [path.name for path in (tmp_path / "target").rglob("facts.json")] == ["facts.json"]
+
+
+FACTS = "here/runs/pix2pix/l1/1/facts.json"
+
+
+def zipped(
+    path: Path, name: str, content: bytes, compression: int = zipfile.ZIP_STORED, size: int | None = None
+) -> None:
     """An archive of one file, which may promise another size."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr(name, content)
         if size:
             archive.filelist[0].file_size = size
