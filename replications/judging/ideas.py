@@ -34,7 +34,7 @@ IDEAS = (
     Idea(
         "A picture is blurred where two things meet: its latent code does not identify it, and the loss is minimised "
         "by the average of all pictures that the code leaves possible. A VAE whose decoder has a variance of 1 has "
-        "both. Adding a GAN's discriminator, an adversary, removes the blur, but not the error.",
+        "both. Adding a GAN's discriminator, an adversary, removes the blur and raises the squared error.",
         "That blur needs both lost information and a loss that averages was not shown.",
         "Does blur need both lost information and a loss that averages?",
         "From a unit-variance VAE's codes a decoder trained with L2 reaches {kl_l2.laplacian_variance:%} of the "

@@ -62,7 +62,7 @@ def sure(verdicts: Sequence[Mapping]) -> str:
         sentences.append(f"Numbers are means over {seeds} seeds with 95 % intervals.")
         sentences.append(f"The {len(behind)} claims behind the answer: {_counted(behind)}.")
     if real:
-        sentences.append(f"On real images, of {len(real)} claims: {_counted(real)} (a network failed a quality check).")
+        sentences.append(f"On real images, of {len(real)} claims: {_counted(real)} (networks failed quality checks).")
     return " ".join(sentences)
 
 

@@ -52,8 +52,8 @@ def test_the_answer_is_what_became_of_the_first_idea_and_how_sure_all_of_it_is()
     assert said == f"**{first.holds}**"
     assert sure == (
         "Numbers are means over 5 seeds with 95 % intervals. The 4 claims behind the answer: 3 *replicated*, "
-        "1 *inconclusive*. On real images, of 2 claims: 1 *replicated*, 1 *untestable* (a network failed a quality "
-        "check)."
+        "1 *inconclusive*. On real images, of 2 claims: 1 *replicated*, 1 *untestable* (networks failed quality "
+        "checks)."
     )
     assert front.sure([]) == ""
     for outcome, sentence in {"contradicted": first.fails, "inconclusive": first.open}.items():
