@@ -58,16 +58,16 @@ def stages(folder: Path) -> dict[str, dict]:
     return _read(path, path.read_bytes(), _Lock, remedy)["stages"]
 
 
-def pinned(pin: Path) -> str:
-    """The hash of the data that a file such as data.dvc pins.
+def pinned(pin: Path) -> dict[Path, str]:
+    """Folder → the hash of its data, of all that a file such as data.dvc pins.
 
     Raises:
         LockError: it is damaged.
     """
     outs = _read(pin, pin.read_bytes(), _Pin, "restore it from Git")["outs"]
-    if len(outs) != 1:
-        raise LockError(f"{pin}: pins {len(outs)} folders, expected one; restore it from Git")
-    return outs[0]["md5"]
+    if not outs:
+        raise LockError(f"{pin}: pins nothing, expected a folder; restore it from Git")
+    return {pin.parent / out["path"]: out["md5"] for out in outs}
 
 
 @cache

@@ -72,5 +72,8 @@ def test_a_damaged_pin(tmp_path, content):
 
 
 def test_a_whole_pin(tmp_path):
-    (tmp_path / "data.dvc").write_text("outs:\n- {md5: abc.dir, path: data}\n", encoding="utf-8")
-    assert locks.pinned(tmp_path / "data.dvc") == "abc.dir"
+    (tmp_path / "data.dvc").write_text(
+        "outs:\n- {md5: abc.dir, path: data/a}\n- {md5: b.dir, path: data/b}\n", encoding="utf-8"
+    )
+    pins = {tmp_path / "data" / "a": "abc.dir", tmp_path / "data" / "b": "b.dir"}
+    assert locks.pinned(tmp_path / "data.dvc") == pins

@@ -1,8 +1,8 @@
 """Plain arrays for the training processes: TFDS is read once, here, and written as one .npz per data set.
 
 Keys are `{split}_{feature}`, and `palette` (K, 3) where features are label maps; row i of every array of a split is
-example i of that split. TensorFlow is imported only
-to export, so a process of another backend can load.
+example i of that split. TensorFlow is imported only to export, so a process of another backend
+can load.
 """
 
 import importlib
@@ -18,8 +18,8 @@ import numpy as np
 
 from replications.errors import DataError
 
-BUNDLED = ("facade_world", "enumerable_street")
-"""Builders whose data sets lie in data/, pinned by data.dvc."""
+PINNED = ("facade_world/32",)
+"""Data sets that data.dvc pins, whose bytes come with a clone; the others are built."""
 OURS = ("facade_world", "cmp_facades")
 """Builders of the project's own, whose label maps come with a palette."""
 BATCH = 256
@@ -143,6 +143,6 @@ def prepared_folder(name: str, data_dir: str | os.PathLike) -> Path:
 
 def _remedy(name: str) -> str:
     build = f"`python -m replications datasets build {name} --data-dir …`"
-    if name.split("/")[0] in BUNDLED:
+    if name in PINNED:
         return f"remove that folder if it exists and run `dvc pull data.dvc`, or build it with {build}"
     return f"remove that folder if it exists and build it with {build}"

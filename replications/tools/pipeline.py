@@ -10,13 +10,12 @@ from pathlib import Path
 import jinja2
 
 from replications import command, study
+from replications.datasets.arrays import PINNED
 from replications.needs import dataset_of, reads
 from replications.reporting import glance
 from replications.results import write_text
 
 TEMPLATE = Path(__file__).parent / "dvc.yaml.jinja"
-BUNDLED = Path("data.dvc")
-"""Pins the data of the bundled study; other studies build theirs."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +55,20 @@ def render(declared: study.Study) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    bundled = declared.name == "root"
     datasets = {name: dataset_of(declared, name) for name in declared.variants}
     read = [declared.readers.segmentation.dataset] if declared.readers.segmentation else []
     read += list(declared.readers.classification)
+    data = [DataSet(key) for key in dict.fromkeys([*read, *datasets.values()])]
     return environment.get_template(TEMPLATE.name).render(
         study=declared.name,
-        here="" if declared.name == "root" else f"{declared.folder.as_posix()}/",
-        bundled=declared.name == "root",
+        here="" if bundled else f"{declared.folder.as_posix()}/",
+        bundled=bundled,
         replications=list(declared.variants),
         declared=list(study.unchecked(declared.params_file)),
         datasets=datasets,
-        data=[DataSet(key) for key in dict.fromkeys([*read, *datasets.values()])],
+        data=data,
+        built=[one for one in data if not (bundled and one.name in PINNED)],
         read=list(dict.fromkeys(read)),
         reads={name: reads(name) for name in declared.variants},
         glances=[glance.file_of(room) for room in glance.rooms(declared)],

@@ -24,6 +24,8 @@ from replications.judging.claims import Claim
 from replications.judging.verdicts import Verdict
 from replications.study import Run, Study
 
+PIN = Path("data.dvc")
+"""Pins the bundled data that a clone carries."""
 ROOM_FILES = (
     *("scores.csv", "summary.csv", "curves.csv", "metrics.json", "sheet.png", "columns"),
     *("runs.csv", "environments.json"),
@@ -100,7 +102,7 @@ def code_problems(folder: Path, stages: Collection[str] | None = None) -> Iterat
 
 
 def data_problems(folder: Path, dataset: str) -> Iterator[str]:
-    """The arrays that were trained on are those that were exported, from the data that is pinned."""
+    """The arrays that were trained on are those that were exported, from the data that is pinned or was built."""
     lock = locks.stages(folder)
     path = folder / "arrays" / f"{dataset}.npz"
     exported = {out["path"]: (stage, out["md5"]) for stage, entry in lock.items() for out in entry.get("outs", ())}
@@ -114,13 +116,18 @@ def data_problems(folder: Path, dataset: str) -> Iterator[str]:
                 yield f"{path}: stage {stage} read other arrays than {exporter} exports; run {repro(folder)}"
     if path.exists() and md5(path) != wanted:
         yield f"{path}: its bytes are not those that stage {exporter} exported; delete it and run {repro(folder)}"
+    pins = locks.pinned(PIN) if PIN.exists() else {}
     for dep in lock[exporter]["deps"]:
         source = Path(dep["path"])
-        pin = Path(f"{source}.dvc")
-        if pin.exists() and locks.pinned(pin) != dep["md5"]:
-            yield f"{pin}: pins other data than stage {exporter} read; run {repro(folder)}"
-        if source.is_dir() and source.parts[0] != "replications" and md5_of_folder(source) != dep["md5"]:
-            yield f"{source}: its files are not those that stage {exporter} read; run `dvc checkout {source}`"
+        if source in pins and pins[source] != dep["md5"]:
+            yield f"{PIN}: pins other data than stage {exporter} read; run {repro(folder)}"
+        builder, built = exported.get(dep["path"], ("", dep["md5"]))
+        if built != dep["md5"]:
+            yield f"{source}: stage {exporter} read other data than {builder} built; run {repro(folder)}"
+        if source not in pins and not builder:
+            yield f"{source}: neither {PIN} nor a stage of {folder / 'dvc.lock'} made it; run {repro(folder)}"
+        if source.is_dir() and md5_of_folder(source) != dep["md5"]:
+            yield f"{source}: its files are not those that stage {exporter} read; delete it and run {repro(folder)}"
 
 
 def net_problems(folder: Path) -> Iterator[str]:

@@ -130,11 +130,11 @@ def test_damaged_description(damaged, file):
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"), [("facade_world/64", "dvc pull data.dvc"), ("cmp_facades/64", "build cmp_facades/64")]
+    ("name", "remedy"), [("facade_world/32", "dvc pull data.dvc"), ("cmp_facades/64", "build cmp_facades/64")]
 )
-def test_missing_folder(prepared, tmp_path, capsys, name, remedy):
+def test_missing_folder(tmp_path, capsys, name, remedy):
     out = tmp_path / "out"
-    assert status(["export", "facade_world/32", name, "--data-dir", str(prepared), "--out", str(out)]) == 2
+    assert status(["export", name, "--data-dir", str(tmp_path), "--out", str(out)]) == 2
     message = capsys.readouterr().err
     assert message.startswith("error: ")
     assert remedy in message

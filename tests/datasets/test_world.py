@@ -5,18 +5,20 @@ every combination of those (1,260 walls, 6 windows, …) gives each pixel's exac
 `conditional`.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from itertools import chain, combinations, product
+from pathlib import Path
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 from scipy import ndimage, stats
 
+from replications import locks
 from replications.datasets import facade_world, world
+from replications.datasets.arrays import PINNED
 from replications.datasets.commands import main
+from replications.trust.chain import md5_of_folder
 from tests import tiny
 
 N_SAMPLED = 2001
@@ -467,31 +469,36 @@ def test_a_size_that_is_not_drawn(size):
 # The bytes on disk.
 
 
-DATA = [*(f"facade_world/{size}" for size in facade_world.SPLITS), "enumerable_street/32"]
+REMOTE = tiny.ROOT / ".dvc" / "bundled" / "files" / "md5"
 
 
 @pytest.fixture(scope="module")
 def pinned() -> dict[str, str]:
-    """File → MD5 of all that data.dvc pins: the list that DVC keeps in the bundled remote."""
-    digest = YAML(typ="safe").load(tiny.ROOT / "data.dvc")["outs"][0]["md5"]
-    listed = (tiny.ROOT / ".dvc" / "bundled" / "files" / "md5" / digest[:2] / digest[2:]).read_bytes()
-    assert hashlib.md5(listed).hexdigest() + ".dir" == digest
-    return {entry["relpath"]: entry["md5"] for entry in json.loads(listed)}
+    """Data set → the digest of its folder that data.dvc pins, or that the stage which draws it has left in dvc.lock."""
+    pins = locks.pinned(tiny.ROOT / "data.dvc")
+    drawn = {
+        Path(out["path"]): out["md5"]
+        for stage, entry in locks.stages(tiny.ROOT).items()
+        if stage.startswith("data@")
+        for out in entry["outs"]
+    }
+    return {
+        **{path.relative_to(tiny.ROOT / "data").as_posix(): digest for path, digest in pins.items()},
+        **{path.relative_to("data").as_posix(): digest for path, digest in drawn.items()},
+    }
 
 
-def test_every_pinned_file_is_of_a_data_set_that_is_built_here(pinned):
-    assert {"/".join(file.split("/")[:2]) for file in pinned} == set(DATA)
+def test_a_clone_carries_what_data_dvc_pins_and_draws_the_rest(pinned):
+    assert set(pinned) == {"facade_world/32", "enumerable_street/32"}
+    carried = [path.relative_to(tiny.ROOT / "data").as_posix() for path in locks.pinned(tiny.ROOT / "data.dvc")]
+    assert tuple(carried) == PINNED
+    for name in carried:
+        listed = REMOTE / pinned[name][:2] / pinned[name][2:]
+        assert all((REMOTE / one["md5"][:2] / one["md5"][2:]).is_file() for one in json.loads(listed.read_bytes()))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(one, marks=[] if one.endswith("/tiny") else pytest.mark.slow) for one in DATA]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["facade_world/32", "enumerable_street/32"])
 def test_rebuilding_from_code_gives_the_pinned_bytes(name, pinned, tmp_path):
     assert main(["build", name, "--data-dir", str(tmp_path)]) == 0
-    built = {
-        path.relative_to(tmp_path).as_posix(): hashlib.md5(path.read_bytes()).hexdigest()
-        for path in tmp_path.rglob("*")
-        if path.is_file()
-    }
-    expected = {file: digest for file, digest in pinned.items() if file.startswith(f"{name}/")}
-    assert built == expected, "the code draws another data set than data.dvc pins"
+    assert md5_of_folder(tmp_path / name) == pinned[name], "the code draws another data set than the pinned one"

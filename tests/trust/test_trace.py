@@ -1,5 +1,6 @@
 """Each link from a verdict to its data, broken in a copy of what is committed, is named; and no other link is."""
 
+import copy
 import json
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from replications import code, runs, study
+from replications import code, locks, runs, study
 from replications.errors import ReplicationError
 from replications.judging import register
 from replications.results import read_environments, read_runs
@@ -137,6 +138,31 @@ def test_a_broken_link_is_named_and_no_other(tree, alter, links, words):
     remedies = ("run `dvc ", "dvc checkout", "run `python -m replications register")
     assert all(any(remedy in problem for remedy in remedies) for problem in problems), "each with its remedy"
     assert not any("\n" in problem for problem in problems)
+
+
+def other_drawing(lock: dict) -> None:
+    """As if the stage that draws the street had drawn another one since its arrays were exported."""
+    lock["data@enumerable_street-32"]["outs"][0]["md5"] = "d" * 32 + ".dir"
+
+
+def no_drawing(lock: dict) -> None:
+    del lock["data@enumerable_street-32"]
+
+
+@pytest.mark.parametrize(
+    ("alter", "words"),
+    [
+        (other_drawing, "read other data than data@enumerable_street-32 built; run `dvc repro --pull"),
+        (no_drawing, "neither data.dvc nor a stage of dvc.lock made it; run `dvc repro --pull"),
+    ],
+)
+def test_data_that_a_stage_draws(tree, monkeypatch, alter, words):
+    lock = copy.deepcopy(locks.stages(tree))
+    assert list(chain.data_problems(Path(), "enumerable_street-32")) == []
+    alter(lock)
+    monkeypatch.setattr(locks, "stages", lambda _: lock)
+    (problem,) = chain.data_problems(Path(), "enumerable_street-32")
+    assert words in problem
 
 
 EARLIER = "e" * 64
