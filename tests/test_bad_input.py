@@ -696,7 +696,7 @@ PREPARED_DATA = [
          "expected cmp_facades/64", "build it with"),
     Case("one-of-two-prepared", EXPORT.replace("--data", "facade_world/64 --data"), nothing, "data/facade_world/64",
          "no prepared data set",
-         "run `dvc pull data.dvc`"),
+         "build it with `python -m replications datasets build facade_world/64"),
     Case("export-elsewhere", EXPORT.replace("facade_world/32", "../data"), nothing, "data/../data", "expected ../data",
          "build it with"),
     Case("two-versions", EXPORT, two_versions, "2.0.0, 9.0.0", "expected exactly one", "remove the others"),

@@ -113,7 +113,7 @@ EQUAL_RATE = Check(
     "k512_restarts",
     "at most",
     ("vae", "rate"),
-    "the rate of the continuous latent; a twentieth is what the tuning seed left between them",
+    "the rate of the continuous latent; a twentieth is what the tuning seeds left between them",
     factor=1.05,
 )
 

@@ -393,7 +393,7 @@ def shown_in(browser, text: str, folder: Path, theme: str):
     (folder / "report.html").write_text(text, encoding="utf-8")
     context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900}, offline=True)
     tab, said = context.new_page(), []
-    tab.on("console", lambda message: said.append(message.text))
+    tab.on("console", lambda message: said.append(f"{message.text} {message.location['url']}".strip()))
     tab.on("pageerror", lambda error: said.append(str(error)))
     tab.goto((folder / "report.html").as_uri())
     yield tab
