@@ -3,7 +3,8 @@
 # With an NVIDIA GPU, `make repro GPU=1` trains all three studies on it, in an environment of its own.
 PYTHON ?= python3
 GPU ?=
-ifeq ($(GPU),)
+ON := $(filter-out 0,$(GPU))
+ifeq ($(ON),)
 VENV := .venv
 LOCK := requirements.lock
 else
@@ -21,7 +22,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 repro: mend
 	dvc repro --pull
-ifneq ($(GPU),)
+ifneq ($(ON),)
 	dvc repro --pull real/dvc.yaml
 	dvc repro --pull paper/dvc.yaml
 endif

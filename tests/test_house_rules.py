@@ -372,6 +372,17 @@ def test_with_a_gpu_make_takes_an_environment_of_its_own(tmp_path):
     assert studies == ["dvc repro --pull", "dvc repro --pull real/dvc.yaml", "dvc repro --pull paper/dvc.yaml"]
 
 
+@pytest.mark.parametrize("words", [[], ["GPU="], ["GPU=0"]])
+def test_unless_asked_make_takes_the_processor(tmp_path, words):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.lock").touch()
+    done = subprocess.run(
+        ["make", "-n", "repro", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "-r requirements.lock" in done.stdout
+    assert [line for line in done.stdout.splitlines() if line.startswith("dvc repro")] == ["dvc repro --pull"]
+
+
 # --- the pipelines -------------------------------------------------------------------------------------------------
 
 

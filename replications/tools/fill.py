@@ -57,7 +57,9 @@ class Gap:
     n_open: int
     """Claims of the room that the study has not decided."""
     seconds: float
-    """Of the clock for a run, with others beside it, as far as such runs have shown; infinite where nobody knows."""
+    """How long a run takes with others beside it, as far as such runs have shown; infinite where nobody knows."""
+    at_once: int
+    """Runs at a time."""
 
     @property
     def n_runs(self) -> int:
@@ -67,10 +69,12 @@ class Gap:
     @property
     def worth(self) -> float:
         """Open claims per second of training; where nobody knows how long a run takes, an hour is assumed."""
-        return self.n_open / (self.n_runs * min(self.seconds, 3600.0))
+        known = self.seconds if math.isfinite(self.seconds) else 3600.0
+        return self.n_open / (math.ceil(self.n_runs / self.at_once) * known)
 
     def __str__(self) -> str:
         each = f"about {self.seconds:.0f} s each" if math.isfinite(self.seconds) else "nobody knows how long each"
+        each += f", {self.at_once} at a time" if self.at_once > 1 else ""
         return f"{self.declared.name}/{self.room}: {self.n_open} open claims, {self.n_runs} runs missing, {each}"
 
 
@@ -127,7 +131,7 @@ def gaps(studies: Sequence[study.Study], at_once: int, left_out: list[str]) -> I
                 left_out.append(f"{declared.name}/{room}: left out: {error}")
                 continue
             if missing:
-                yield Gap(declared, room, missing, n_open, seconds_of_run(declared, room, at_once))
+                yield Gap(declared, room, missing, n_open, *seconds_of_run(declared, room, at_once))
 
 
 def open_claims(declared: study.Study, room: str) -> int:
@@ -167,17 +171,20 @@ def missing_runs(declared: study.Study, room: str) -> dict[int, tuple[str, ...]]
     return {seed: tuple(variants) for seed, variants in found.items()}
 
 
-def seconds_of_run(declared: study.Study, room: str, at_once: int) -> float:
-    """What a run took here before, else by the speeds that a GPU had; infinite where neither is known."""
+def seconds_of_run(declared: study.Study, room: str, at_once: int) -> tuple[float, int]:
+    """How long a run takes, and how many train at a time.
+
+    By what a run took here before, else by the speeds that a GPU had; infinite where neither is known.
+    """
     known = train.DurationLog(declared.folder / "logs" / f"{room}.csv").expected
     if known:
-        return sum(known.values()) / len(known) / at_once
+        return sum(known.values()) / len(known), at_once
     with suppress(cost.CostError, KeyError):
         if devices.gpus():
             speed, wanted = cost.Speeds.load(declared).of[room], declared.runs(room)
             images = max(run.params.n_train * run.params.epochs for run in wanted)
-            return speed.seconds(len(wanted), speed.at_once(), images) / len(wanted)
-    return math.inf
+            return speed.seconds(speed.at_once(), speed.at_once(), images), speed.at_once()
+    return math.inf, at_once
 
 
 def fill(found: Sequence[Gap], until: float, n_workers: int | None, pack: Path | None) -> int:
@@ -217,9 +224,10 @@ def fill(found: Sequence[Gap], until: float, n_workers: int | None, pack: Path |
 
 def that_fit(gap: Gap, left: float) -> list[int]:
     """The first seeds whose runs end within so many seconds; all where nobody knows how long a run takes."""
-    seeds, seconds = [], 0.0
+    seeds, n_runs = [], 0
     for seed, variants in gap.missing.items():
-        seconds += len(variants) * gap.seconds if math.isfinite(gap.seconds) else 0.0
+        n_runs += len(variants)
+        seconds = math.ceil(n_runs / gap.at_once) * gap.seconds if math.isfinite(gap.seconds) else 0.0
         if left <= 0 or seconds > left:
             break
         seeds.append(seed)

@@ -46,14 +46,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
-    """Takes in what it can, a line for each run. Returns how many were `taken in`, `here already` and `refused`."""
+    """Takes in what it can, a line for each run.
+
+    Returns how many runs were `taken in`, `here already` and `refused`; an archive that is refused counts as one.
+    """
     with TemporaryDirectory() as unpacked:
-        counts: Counter[str] = Counter()
+        refused_archives = 0
         for number, archive in enumerate(sorted(folder.rglob("*.zip"))):
             try:
                 unpack(archive, declared.name, Path(unpacked, str(number)))  # two may hold the same run
             except Refused as refused:
-                counts["refused"] += 1
+                refused_archives += 1
                 print(command.printable(f"{archive}: refused: {refused}"), flush=True)
         paths = sorted(
             path.parent
@@ -61,14 +64,15 @@ def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
             for path in place.rglob("facts.json")
             if not path.parent.name.startswith(".")
         )
-        if not paths and not counts:
+        if not paths and not refused_archives:
             raise ImportRunsError(
                 f"{folder}: no run of the {declared.name} study in it, expected folders with facts.json and images.npz "
                 "or archives of `fill --pack`; copy runs/ of the other machine"
             )
-        counts += _take_all(declared, paths)
+        counts = _take_all(declared, paths)
     words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("taken in", "here already", "refused"))
-    print(f"{counts.total()} runs: {words}")
+    print(f"{counts.total()} runs: {words}" + (f"; archives refused: {refused_archives}" if refused_archives else ""))
+    counts["refused"] += refused_archives
     return counts
 
 

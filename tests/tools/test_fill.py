@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,8 +104,10 @@ def test_what_does_not_fit_is_not_begun(here, trained):
     log.add("l1", 1, 100)
     log.add("l1_cgan", 1, 200)
     (gap,) = fill.gaps([here], 2, [])
-    assert gap.seconds == pytest.approx(75), "two at once"
+    assert (gap.seconds, gap.at_once) == (pytest.approx(150), 2)
     assert [fill.that_fit(gap, left) for left in (140, 160, 290, 310, -1)] == [[], [1], [1], [1, 2], []]
+    wide = replace(gap, at_once=16)
+    assert [fill.that_fit(wide, left) for left in (140, 160)] == [[], [1, 2]], "no run is shorter for an idle core"
     assert fill.fill([gap], time.monotonic() + 160, 2, None) == 0
     assert trained == [(["l1", "l1_cgan"], [1])], "all variants of a seed together"
 
@@ -123,7 +126,7 @@ def test_rooms_whose_claims_are_decided_come_last_or_never(here, trained, monkey
     )
     assert fill.open_claims(here, "pix2pix") == len(every), "runs of earlier code leave all of them open"
     one, two = (
-        fill.Gap(here, "pix2pix", {1: ("l1",)}, n_open, seconds) for n_open, seconds in ((10, 100.0), (30, 1000.0))
+        fill.Gap(here, "pix2pix", {1: ("l1",)}, n_open, seconds, 1) for n_open, seconds in ((10, 100.0), (30, 1000.0))
     )
     assert one.worth > two.worth
 

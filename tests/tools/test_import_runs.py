@@ -91,7 +91,7 @@ def test_a_damaged_archive_is_refused_and_the_others_are_looked_at(here, there, 
     assert import_runs.main([str(packed), "--study", str(here.folder)]) == 1
     said = capsys.readouterr().out
     assert f"a.zip: refused: {expected}" in said
-    assert "5 runs: 4 taken in, 0 here already, 1 refused" in said
+    assert "4 runs: 4 taken in, 0 here already, 0 refused; archives refused: 1" in said
 
 
 @pytest.mark.parametrize(
