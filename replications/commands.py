@@ -48,6 +48,11 @@ COMMANDS = {
         "spend the minutes of a device on the runs that are worth most",
         "fill --minutes 25 --pack FOLDER",
     ),
+    "keep": (
+        "trust.kept",
+        "keep the first outputs of runs, where the runs cannot stay",
+        "keep pix2pix --study paper",
+    ),
     "mend": ("tools.mend", "set DVC's own files aside that a kill left incomplete, before dvc repro --pull", "mend"),
     "calibration": ("trust.calibration", "how often the judge errs, by simulation", "calibration"),
     "ladder": ("trust.ladder", "what each instrument notices of known damage", "ladder"),

@@ -134,6 +134,7 @@ GRID: dict[str, dict[str, tuple[Damage, ...]]] = {
     "audit --only pix2pix/l1/1": {"params.yaml": TEXT, RUNS: TEXT, ENVIRONMENTS: TEXT, SCORES: TEXT, ARRAYS: ARRAY},
     "sample pix2pix/l1/1": {"params.yaml": TEXT},
     "import-runs elsewhere": {"params.yaml": TEXT, f"elsewhere/{FACTS}": THERE, f"elsewhere/{IMAGES}": ARRAY},
+    "keep pix2pix": {"params.yaml": TEXT, FACTS: THERE, IMAGES: ARRAY},
     "verify --study .": {
         "params.yaml": TEXT,
         "dvc.lock": TEXT,

@@ -32,7 +32,7 @@ from replications.results import read_environments, read_runs
 from replications.runs import read_arrays
 from replications.training import workers
 from replications.training.train import check_precision
-from replications.trust import chain, recheck
+from replications.trust import chain, kept, recheck
 
 CONFIDENCE = 0.999
 """Of the interval, predicted from the committed seeds, that another machine's score must fall into. Wide, since many
@@ -146,7 +146,8 @@ def compare(declared: study.Study, outcome: workers.Outcome, row: dict[str, str]
     differs = "; ".join([*["code: an earlier version's"] * earlier, *chain.drift(environment, facts["environment"])])
     outside = list(outside_the_spread(declared, finished))
     what = f"outside the spread over seeds: {'; '.join(outside)}" if outside else "within the spread over seeds"
-    return Finding(run, not outside, f"{what} (other bytes; what differs: {differs})", outcome.seconds)
+    beside = kept.compared(declared, finished)
+    return Finding(run, not outside, f"{what} (other bytes; what differs: {differs}{beside})", outcome.seconds)
 
 
 def judging(declared: study.Study, run: study.Run) -> study.Study:

@@ -24,7 +24,7 @@ from replications.judging.claims import Claim
 from replications.judging.scores import read_scores
 from replications.reporting import report
 from replications.results import environment_words, read_environments, read_runs
-from replications.trust import chain
+from replications.trust import chain, kept
 
 
 class TraceError(ReplicationError):
@@ -188,7 +188,8 @@ def _runs(declared: study.Study, claim: Claim) -> Link:
         *chain.stored_runs_problems(declared.folder, claim.replication),
         *(problem for run, row in rows for problem in chain.stored_run_problems(declared, run, row)),
     ]
-    return Link("runs", (*shown, f"to train one again: {remake}"), tuple(problems))
+    first = kept.in_words(declared, [run for run, _ in rows])
+    return Link("runs", (*shown, *first, f"to train one again: {remake}"), tuple(problems))
 
 
 def _elsewhere(declared: study.Study, run: study.Run, row: dict[str, str]) -> bool:

@@ -25,7 +25,7 @@ from replications.measuring import measure
 from replications.needs import dataset_of
 from replications.reporting import glance, report
 from replications.results import read_environments, read_runs
-from replications.trust import chain
+from replications.trust import chain, kept
 
 BUNDLED = Path(".dvc/bundled/files/md5")
 PICTURE, BLOCK = 24.0, 8
@@ -121,6 +121,11 @@ def of_study(declared: study.Study) -> list[Checked]:
             "networks that come with the repository against the runs that were measured",
             len(bundled_nets(declared)),
             tuple(net_problems(declared)),
+        ),
+        Checked(
+            "outputs that were kept of runs, against runs and sheets",
+            len(kept.files(declared)),
+            tuple(kept.problems(declared)),
         ),
         Checked(
             "data sets and nets that judge against what was read",
