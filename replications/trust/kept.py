@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.first is not None and arguments.first < 1:
         raise KeptError(f"--first {arguments.first}: expected at least 1; leave it out for as many as fit")
     wanted = finished_here(declared, arguments.replication, arguments.only)
-    folder, content = declared.folder / FOLDER, {}
+    folder, content, n_bytes = declared.folder / FOLDER, {}, 0
     others = {path: path.stat().st_size for path in kept_here(declared)}
     for run in wanted:  # all of them are read before any is written
         path = file_of(declared, run)

@@ -8,6 +8,7 @@ from replications import study
 from replications.tools import cost
 from tests import tiny
 
+ONE = "device: a GPU\npix2pix: [{runs: 1, at_once: 1, images: 10"
 SPEED = cost.Speed(start=10, alone=100, together=250)
 
 
@@ -44,18 +45,50 @@ def test_more_gpus_than_runs_are_of_no_use_and_epochs_may_be_others():
     )
 
 
-def test_the_model_is_within_a_quarter_of_what_was_measured():
-    speeds = cost.Speeds.load(study.load(tiny.ROOT / "paper"))
+def test_another_gpu_is_slower_when_it_is_full():
+    assert SPEED.slower(2) == cost.Speed(start=10, alone=100, together=125)
+    assert SPEED.slower(5) == cost.Speed(start=10, alone=50, together=50)
+    assert SPEED.slower(1) == SPEED
+
+
+@pytest.fixture
+def speeds() -> cost.Speeds:
+    return cost.Speeds.load(study.load(tiny.ROOT / "paper"))
+
+
+def test_the_model_is_within_a_quarter_of_what_was_measured(speeds):
     for room, speed in speeds.of.items():
-        for one in speed.measured:
+        for one in speeds.measured[room]:
             model = speed.seconds(one.runs, one.at_once, one.images)
             assert 0.75 < model / one.seconds < 1.25, f"{room}: {one}, by the model {model:.0f} s"
+
+
+def test_where_there_are_three_others_it_predicts_a_training_that_it_has_not_seen(speeds):
+    for number, one in enumerate(speeds.measured["vq_vae"]):
+        model = cost.predicted(speeds.measured, "vq_vae", number)
+        assert 0.75 < model / one.seconds < 1.35, f"{one}, by the model {model:.0f} s"
+    assert cost.predicted(speeds.measured, "spatial_z_vae", 0) is None, "it is the only one of its replication"
+
+
+def test_a_fit_finds_the_speeds_that_made_its_measurements():
+    true = {name: cost.Speed(10, most / 4, most) for name, most in (("a", 300.0), ("b", 5000.0))}
+    cases = [(1, 1, 40_000), (2, 2, 80_000), (8, 8, 60_000), (12, 6, 9_000)]
+    measured = {
+        name: [cost.Measured(runs=n, at_once=k, images=i, seconds=speed.seconds(n, k, i)) for n, k, i in cases]
+        for name, speed in true.items()
+    }
+    for name, found in cost.fit(measured).items():
+        assert (found.start, found.alone, found.together) == pytest.approx(
+            (10, true[name].alone, true[name].together), rel=1e-3
+        )
+    assert cost.predicted(measured, "b", 2) == pytest.approx(measured["b"][2].seconds, rel=1e-3)
+    assert cost.fit({}) == {}
 
 
 def test_the_command_shows_check_hours_and_money(capsys):
     assert cost.main(["--study", str(tiny.ROOT / "paper"), "--gpus", "1", "8", "--price", "3"]) == 0
     said = capsys.readouterr().out
-    for word in ("off by", "8 GPUs", "hours of GPUs", "at 3 an hour", "15 runs of 150 epochs"):
+    for word in ("unseen", "NVIDIA H200", "8 GPUs", "hours of GPUs", "at 3 an hour", "15 runs of 150 epochs"):
         assert word in said
 
 
@@ -65,6 +98,8 @@ def test_the_command_shows_check_hours_and_money(capsys):
         (["--gpus", "0"], "--gpus 0: expected at least 1"),
         (["--price", "-1"], "--price -1.0: expected what an hour of one GPU costs"),
         (["--price", "nan"], "--price nan: expected what an hour of one GPU costs"),
+        (["--slower", "0"], "--slower 0.0: expected a factor above 0"),
+        (["--slower", "inf"], "--slower inf: expected a factor above 0"),
         (["--epochs", "pix2pix"], "--epochs pix2pix: expected REPLICATION=N"),
         (["--epochs", "nets=3"], "--epochs nets=3: expected REPLICATION=N"),
         (["--epochs", "pix2pix=0"], "--epochs pix2pix=0: expected REPLICATION=N"),
@@ -82,9 +117,11 @@ def test_bad_questions(arguments, expected):
         ("device: a GPU\n", "pix2pix is missing, which the study trains; measure and add it"),
         ("- 1\n", "expected YAML as in paper/speeds.yaml"),
         ("device: [\n", "expected YAML as in paper/speeds.yaml"),
-        ("device: a GPU\npix2pix: {start: 1, alone: -2, together: 3}\n", r"of.pix2pix.alone is -2"),
-        ("device: a GPU\npix2pix: {start: 1, alone: 4, together: 3}\n", "alone = 4 is more than together = 3"),
-        ("device: a GPU\npix2pix: {start: 1, alone: .inf, together: 3}\n", "of.pix2pix.alone is inf"),
+        ("device: a GPU\npix2pix: []\n", "pix2pix is missing, which the study trains; measure and add it"),
+        ("device: a GPU\npix2pix: 3\n", "measured.pix2pix is 3"),
+        (f"{ONE}, seconds: -2}}]\n", r"measured.pix2pix.0.seconds is -2"),
+        (f"{ONE}, seconds: .inf}}]\n", r"measured.pix2pix.0.seconds is inf"),
+        (f"{ONE}}}]\n", r"measured.pix2pix.0.seconds is .*Field required"),
     ],
 )
 def test_bad_speeds(content, expected, tmp_path):
