@@ -34,7 +34,16 @@ COMMENTS = ("clusters/slurm.sh", "clusters/kubernetes.yaml", "replications/train
 """Files whose indented lines of text tell what to type, too."""
 PROGRAMS = ("python -m replications", "dvc", "make", "pytest", "pip", "sbatch")
 ASSIGNED = re.compile(r"^(?:[A-Z][A-Z0-9_]*=\S+ )+")
-FILLED = {"R": "pix2pix", "R=N": "vq_vae=1", "N": "1", "P": "3", "F": "4.8", "VARIANT": "l1", "…": "", "vae_flow": "vq_vae"}
+FILLED = {
+    "R": "pix2pix",
+    "R=N": "vq_vae=1",
+    "N": "1",
+    "P": "3",
+    "F": "4.8",
+    "VARIANT": "l1",
+    "…": "",
+    "vae_flow": "vq_vae",
+}
 """What a reader puts in place of a word; vae_flow is a replication that `new` is about to begin."""
 HERE = (
     "python -m replications trace adversarial_term_sharpens",

@@ -11,6 +11,11 @@ from replications.reporting.numbers import Numbers, filled
 
 STUDY = "root"
 """The study that answers: its distributions are known exactly, and everybody can train it."""
+SETTING = (
+    "The answer comes from networks trained on 32×32 drawings of houses, here called photographs, whose "
+    "distribution is known. Sharpness is the variance of the Laplacian."
+)
+"""What a reader has to know before the answer's numbers."""
 SAID: Mapping[str, str] = {
     "holds": "It holds.",
     "does not hold": "The opposite was expected.",
@@ -31,7 +36,7 @@ RULE = (
 
 
 def answer(verdicts: Sequence[Mapping], scores: Numbers) -> str:
-    """The first idea about what blurs with what was measured, and how sure the whole answer is.
+    """On what, the first idea about what blurs with what was measured, and how sure the whole answer is.
 
     Args:
         verdicts: as in verdicts.json, of all studies.
@@ -40,7 +45,7 @@ def answer(verdicts: Sequence[Mapping], scores: Numbers) -> str:
     first, *_ = ideas.told(verdicts)
     sentences = [f"**{escaped(first.sentence)}**", SAID[first.outcome] * (first.outcome != "holds")]
     sentences.append(escaped(filled(first.measured, scores)) if scores else "")
-    return f"{' '.join(filter(None, sentences))}\n\n{sure(verdicts)}\n"
+    return f"{SETTING}\n\n{' '.join(filter(None, sentences))}\n\n{sure(verdicts)}\n"
 
 
 def others(verdicts: Sequence[Mapping], scores: Numbers) -> str:

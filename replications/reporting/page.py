@@ -98,6 +98,7 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
         question=QUESTION,
         ideas=ideas.told(results.verdicts),
         said=front.SAID,
+        setting=front.SETTING,
         sure=front.sure(results.verdicts),
         scores=report.numbers_of_answer(root),
         filled=numbers.filled,

@@ -48,7 +48,8 @@ def test_the_answer_is_what_became_of_the_first_idea_and_how_sure_all_of_it_is()
     first, second, *_ = IDEAS
     verdicts = causes(*((name, "replicated") for name in first.decided_by), (second.decided_by[0], "inconclusive"))
     verdicts += [verdict("a", "untestable", "real"), verdict("b", "replicated", "real")]
-    said, _, sure = front.answer(verdicts, {}).splitlines()
+    setting, said, sure = front.answer(verdicts, {}).strip().split("\n\n")
+    assert setting == front.SETTING
     assert said == f"**{first.holds}**"
     assert sure == (
         "Numbers are means over 5 seeds with 95 % intervals. The 4 claims behind the answer: 3 *replicated*, "
@@ -57,8 +58,8 @@ def test_the_answer_is_what_became_of_the_first_idea_and_how_sure_all_of_it_is()
     )
     assert front.sure([]) == ""
     for outcome, sentence in {"contradicted": first.fails, "inconclusive": first.open}.items():
-        said, *_ = front.answer(causes((first.decided_by[0], outcome)), {}).splitlines()
-        assert said == f"**{sentence}** {front.SAID['open' if sentence == first.open else 'does not hold']}"
+        _, said, *_ = front.answer(causes((first.decided_by[0], outcome)), {}).split("\n\n")
+        assert said.strip() == f"**{sentence}** {front.SAID['open' if sentence == first.open else 'does not hold']}"
 
 
 def test_the_other_ideas_follow_with_how_their_claims_came_out():
