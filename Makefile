@@ -1,10 +1,13 @@
 # Two commands for a machine with nothing but Python 3.11.4 to 3.13 and make.
 # In an environment of your own, `dvc repro --pull` and `pytest` are all there is.
 # With an NVIDIA GPU, `make repro GPU=1` trains all three studies on it, in an environment of its own.
+# GPU=0, the processor, is the default.
 PYTHON ?= python3
 GPU ?=
-ON := $(filter-out 0,$(GPU))
-ifeq ($(ON),)
+ifneq ($(filter-out 0 1,$(GPU))$(word 2,$(GPU)),)
+$(error GPU=$(GPU): expected 1, or 0 for the processor)
+endif
+ifneq ($(GPU),1)
 VENV := .venv
 LOCK := requirements.lock
 else
@@ -22,7 +25,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 repro: mend
 	dvc repro --pull
-ifneq ($(ON),)
+ifeq ($(GPU),1)
 	dvc repro --pull real/dvc.yaml
 	dvc repro --pull paper/dvc.yaml
 endif

@@ -18,6 +18,10 @@ class LockError(ReplicationError):
     """A file of DVC's that is missing or damaged."""
 
 
+BUNDLED = Path(".dvc/bundled/files/md5")
+"""The DVC remote in the repository: what a clone carries."""
+
+
 class _File(BaseModel):
     model_config = ConfigDict(strict=True)
 
@@ -68,6 +72,11 @@ def pinned(pin: Path) -> dict[Path, str]:
     if not outs:
         raise LockError(f"{pin}: pins nothing, expected a folder; restore it from Git")
     return {pin.parent / out["path"]: out["md5"] for out in outs}
+
+
+def bundled(md5: str) -> Path:
+    """Where an object of the bundled remote is."""
+    return BUNDLED / md5[:2] / md5[2:]
 
 
 @cache

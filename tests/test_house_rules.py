@@ -372,12 +372,23 @@ def test_with_a_gpu_make_takes_an_environment_of_its_own(tmp_path):
     assert studies == ["dvc repro --pull", "dvc repro --pull real/dvc.yaml", "dvc repro --pull paper/dvc.yaml"]
 
 
+@pytest.mark.parametrize("value", ["no", "2", "1 1"])
+def test_another_value_is_refused(tmp_path, value):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    done = subprocess.run(["make", "page", f"GPU={value}"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert f"GPU={value}: expected 1, or 0 for the processor" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("words", [[], ["GPU="], ["GPU=0"]])
 def test_unless_asked_make_takes_the_processor(tmp_path, words):
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "requirements.lock").touch()
+    environment = {name: value for name, value in os.environ.items() if name not in ("GPU", "MAKEFLAGS")}
     done = subprocess.run(
-        ["make", "-n", "repro", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+        ["make", "-n", "repro", *words],
+        **{"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "timeout": 60, "check": True},
     )
     assert "-r requirements.lock" in done.stdout
     assert [line for line in done.stdout.splitlines() if line.startswith("dvc repro")] == ["dvc repro --pull"]

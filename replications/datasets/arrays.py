@@ -1,8 +1,7 @@
 """Plain arrays for the training processes: TFDS is read once, here, and written as one .npz per data set.
 
 Keys are `{split}_{feature}`, and `palette` (K, 3) where features are label maps; row i of every array of a split is
-example i of that split. TensorFlow is imported only to export, so a process of another backend
-can load.
+example i of that split. TensorFlow is imported only to export, so a process of another backend can load.
 """
 
 import importlib

@@ -55,7 +55,7 @@ def write(study: Study, replication: str, results: Path) -> None:
 def save(columns: list[tuple[str, np.ndarray]], folder: Path) -> None:
     """The columns (title, images uint8 (N, H, W, 3)) as files, without loss unless they are larger than `LARGEST`."""
     rows = min(ROWS, *(len(images) for _, images in columns))
-    shown = [small(images[:rows]) for _, images in columns]
+    shown = [halved(images[:rows]) for _, images in columns]
     for i, images in enumerate(shown):
         content = io.BytesIO()
         Image.fromarray(np.concatenate(images)).save(content, format="png", optimize=True)
@@ -104,7 +104,7 @@ def _file(column: int) -> str:
     return f"{column:02}.png"
 
 
-def small(images: np.ndarray) -> np.ndarray:
+def halved(images: np.ndarray) -> np.ndarray:
     """Pictures of at most `LARGEST` pixels a side: means of 2 × 2 pixels, as often as it takes."""
     while max(images.shape[1:3]) > LARGEST and not images.shape[1] % 2 and not images.shape[2] % 2:
         n, height, width, channels = images.shape

@@ -18,7 +18,7 @@ import math
 import os
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +56,8 @@ class Gap:
     """Seed → variants that are not here."""
     n_open: int
     """Claims of the room that the study has not decided."""
-    seconds: float
-    """How long a run takes with others beside it, as far as such runs have shown; infinite where nobody knows."""
-    at_once: int
-    """Runs at a time."""
+    lasts: Callable[[int], float]
+    """Number of runs → seconds of the clock, as far as such runs have shown; infinite where nobody knows."""
 
     @property
     def n_runs(self) -> int:
@@ -69,13 +67,13 @@ class Gap:
     @property
     def worth(self) -> float:
         """Open claims per second of training; where nobody knows how long a run takes, an hour is assumed."""
-        known = self.seconds if math.isfinite(self.seconds) else 3600.0
-        return self.n_open / (math.ceil(self.n_runs / self.at_once) * known)
+        seconds = self.lasts(self.n_runs)
+        return self.n_open / (seconds if math.isfinite(seconds) else 3600.0 * self.n_runs)
 
     def __str__(self) -> str:
-        each = f"about {self.seconds:.0f} s each" if math.isfinite(self.seconds) else "nobody knows how long each"
-        each += f", {self.at_once} at a time" if self.at_once > 1 else ""
-        return f"{self.declared.name}/{self.room}: {self.n_open} open claims, {self.n_runs} runs missing, {each}"
+        seconds = self.lasts(self.n_runs)
+        long = f"about {seconds / 60:.0f} min" if math.isfinite(seconds) else "nobody knows how long that takes"
+        return f"{self.declared.name}/{self.room}: {self.n_open} open claims, {self.n_runs} runs missing, {long}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -98,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     n_workers = arguments.workers or train.workers_asked()
     studies = [study.load(folder) for folder in folders]
     left_out: list[str] = []
-    found = sorted(gaps(studies, n_workers or workers.CPU_COUNT, left_out), key=lambda gap: -gap.worth)
+    found = sorted(gaps(studies, n_workers, left_out), key=lambda gap: -gap.worth)
     for line in (*left_out, *found):
         print(command.printable(str(line)))
     if not found and left_out:
@@ -112,12 +110,12 @@ def main(argv: list[str] | None = None) -> int:
     return fill(found, until, n_workers, arguments.pack)
 
 
-def gaps(studies: Sequence[study.Study], at_once: int, left_out: list[str]) -> Iterator[Gap]:
+def gaps(studies: Sequence[study.Study], n_workers: int | None, left_out: list[str]) -> Iterator[Gap]:
     """What is missing in each room that has open claims.
 
     Args:
         studies: where to look.
-        at_once: how many runs train at a time.
+        n_workers: how many runs train at a time; None: as many as pay on a GPU, else as there are cores.
         left_out: gets a line for each room that has open claims and cannot be trained here.
     """
     for declared in studies:
@@ -131,7 +129,7 @@ def gaps(studies: Sequence[study.Study], at_once: int, left_out: list[str]) -> I
                 left_out.append(f"{declared.name}/{room}: left out: {error}")
                 continue
             if missing:
-                yield Gap(declared, room, missing, n_open, *seconds_of_run(declared, room, at_once))
+                yield Gap(declared, room, missing, n_open, how_long(declared, room, n_workers))
 
 
 def open_claims(declared: study.Study, room: str) -> int:
@@ -171,20 +169,24 @@ def missing_runs(declared: study.Study, room: str) -> dict[int, tuple[str, ...]]
     return {seed: tuple(variants) for seed, variants in found.items()}
 
 
-def seconds_of_run(declared: study.Study, room: str, at_once: int) -> tuple[float, int]:
-    """How long a run takes, and how many train at a time.
+def how_long(declared: study.Study, room: str, n_workers: int | None) -> Callable[[int], float]:
+    """Number of runs of a room → seconds of the clock; infinite where nothing is known.
 
-    By what a run took here before, else by the speeds that a GPU had; infinite where neither is known.
+    On a GPU by the speeds that were measured on one, where there are some: runs share it, and none has a share of its
+    own. Else by how long runs took here, in turns of as many as train at a time.
     """
+    on_a_gpu = bool(devices.gpus())
+    if on_a_gpu:
+        with suppress(cost.CostError, KeyError):
+            speed = cost.Speeds.load(declared).of[room]
+            images = max(run.params.n_train * run.params.epochs for run in declared.runs(room))
+            return lambda n_runs: speed.seconds(n_runs, n_workers or speed.at_once(), images)
     known = train.DurationLog(declared.folder / "logs" / f"{room}.csv").expected
-    if known:
-        return sum(known.values()) / len(known), at_once
-    with suppress(cost.CostError, KeyError):
-        if devices.gpus():
-            speed, wanted = cost.Speeds.load(declared).of[room], declared.runs(room)
-            images = max(run.params.n_train * run.params.epochs for run in wanted)
-            return speed.seconds(speed.at_once(), speed.at_once(), images), speed.at_once()
-    return math.inf, at_once
+    if not known:
+        return lambda n_runs: math.inf
+    seconds = sum(known.values()) / len(known)
+    at_once = n_workers or (1 if on_a_gpu else workers.CPU_COUNT)  # how many pay on a GPU is found out there
+    return lambda n_runs: math.ceil(n_runs / at_once) * seconds
 
 
 def fill(found: Sequence[Gap], until: float, n_workers: int | None, pack: Path | None) -> int:
@@ -227,8 +229,8 @@ def that_fit(gap: Gap, left: float) -> list[int]:
     seeds, n_runs = [], 0
     for seed, variants in gap.missing.items():
         n_runs += len(variants)
-        seconds = math.ceil(n_runs / gap.at_once) * gap.seconds if math.isfinite(gap.seconds) else 0.0
-        if left <= 0 or seconds > left:
+        seconds = gap.lasts(n_runs)
+        if left <= 0 or (math.isfinite(seconds) and seconds > left):
             break
         seeds.append(seed)
     return seeds

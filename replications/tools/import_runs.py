@@ -42,21 +42,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     arguments = parser.parse_args(argv)
     counts = import_runs(study.load(arguments.study), arguments.folder)
-    return 1 if counts["refused"] else 0
+    return 1 if counts["refused"] or counts["archives refused"] else 0
 
 
 def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
     """Takes in what it can, a line for each run.
 
-    Returns how many runs were `taken in`, `here already` and `refused`; an archive that is refused counts as one.
+    Returns how many runs were `taken in`, `here already` and `refused`, and how many `archives refused`.
     """
     with TemporaryDirectory() as unpacked:
-        refused_archives = 0
+        archives: Counter[str] = Counter()
         for number, archive in enumerate(sorted(folder.rglob("*.zip"))):
             try:
                 unpack(archive, declared.name, Path(unpacked, str(number)))  # two may hold the same run
             except Refused as refused:
-                refused_archives += 1
+                archives["archives refused"] += 1
                 print(command.printable(f"{archive}: refused: {refused}"), flush=True)
         paths = sorted(
             path.parent
@@ -64,16 +64,15 @@ def import_runs(declared: study.Study, folder: Path) -> Counter[str]:
             for path in place.rglob("facts.json")
             if not path.parent.name.startswith(".")
         )
-        if not paths and not refused_archives:
+        if not paths and not archives:
             raise ImportRunsError(
                 f"{folder}: no run of the {declared.name} study in it, expected folders with facts.json and images.npz "
                 "or archives of `fill --pack`; copy runs/ of the other machine"
             )
         counts = _take_all(declared, paths)
     words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("taken in", "here already", "refused"))
-    print(f"{counts.total()} runs: {words}" + (f"; archives refused: {refused_archives}" if refused_archives else ""))
-    counts["refused"] += refused_archives
-    return counts
+    print(f"{counts.total()} runs: {words}" + "".join(f"; {name}: {n}" for name, n in archives.items()))
+    return counts + archives
 
 
 def unpack(archive: Path, name: str, target: Path) -> None:

@@ -46,6 +46,7 @@ def remove(root: Path, name: str, committed: bool = False) -> list[Path]:
         RemoveError: before anything is deleted.
     """
     places = [Path("replications", name), Path("tests", name), Path("results", name), Path("runs", name)]
+    places.append(Path("outputs", name))
     if name not in study.REPLICATIONS:
         raise RemoveError(f"{name!r}: no such replication; there are {', '.join(study.REPLICATIONS)}")
     elsewhere = [path.parent.name for path in sorted(root.glob("*/params.yaml")) if name in YAML(typ="safe").load(path)]

@@ -113,17 +113,25 @@ def audit(declared: study.Study, picked: list[study.Run], n_workers: int | None 
         read_environments(declared.folder, replication)
     check_precision(declared, picked)
     data = read_arrays(declared, picked)
+    outputs = {run.name: kept.of_run(declared, run) for run in picked}
     findings = []
     n_workers = min(n_workers or workers.CPU_COUNT, len(picked))  # more would have nothing to do
     with workers.cluster(n_workers) as client:
         for outcome in workers.run_all(client, picked, data, lambda *_: None):
-            findings.append(compare(declared, outcome, committed[outcome.run.name], data))
+            name = outcome.run.name
+            findings.append(compare(declared, outcome, committed[name], data, outputs[name]))
             print(f"[{len(findings)}/{len(picked)}] {outcome.run.name}: {findings[-1].what}", flush=True)
     return findings
 
 
-def compare(declared: study.Study, outcome: workers.Outcome, row: dict[str, str], data: dict[str, bytes]) -> Finding:
-    """A run that was trained again, against the committed one."""
+def compare(
+    declared: study.Study,
+    outcome: workers.Outcome,
+    row: dict[str, str],
+    data: dict[str, bytes],
+    outputs: np.ndarray | None = None,
+) -> Finding:
+    """A run that was trained again, against the committed one, and the first outputs that were kept of that."""
     run = outcome.run
     if outcome.facts is None:
         return Finding(run, False, f"ended with {outcome.diverged or outcome.failed}", outcome.seconds)
@@ -138,7 +146,8 @@ def compare(declared: study.Study, outcome: workers.Outcome, row: dict[str, str]
         return Finding(run, passed, f"byte for byte the same{what}", outcome.seconds)
     earlier = row["code_sha256"] != now["code_sha256"]  # a commit is named for it, else nothing was trained
     if now["environment"] == row["environment"] and not earlier:
-        return Finding(run, False, "other bytes on the same kind of machine with the same packages", outcome.seconds)
+        what = "other bytes on the same kind of machine with the same packages"
+        return Finding(run, False, f"{what}{kept.compared(outputs, finished)}", outcome.seconds)
     environment = read_environments(declared.folder, run.replication)[row["environment"]]
     if runs.environment_id(environment) != row["environment"]:
         what = f"its environment is not the one that {row['environment']} is the name of"
@@ -146,8 +155,8 @@ def compare(declared: study.Study, outcome: workers.Outcome, row: dict[str, str]
     differs = "; ".join([*["code: an earlier version's"] * earlier, *chain.drift(environment, facts["environment"])])
     outside = list(outside_the_spread(declared, finished))
     what = f"outside the spread over seeds: {'; '.join(outside)}" if outside else "within the spread over seeds"
-    beside = kept.compared(declared, finished)
-    return Finding(run, not outside, f"{what} (other bytes; what differs: {differs}{beside})", outcome.seconds)
+    what = f"{what} (other bytes; what differs: {differs}){kept.compared(outputs, finished)}"
+    return Finding(run, not outside, what, outcome.seconds)
 
 
 def judging(declared: study.Study, run: study.Run) -> study.Study:

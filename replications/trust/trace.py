@@ -188,8 +188,8 @@ def _runs(declared: study.Study, claim: Claim) -> Link:
         *chain.stored_runs_problems(declared.folder, claim.replication),
         *(problem for run, row in rows for problem in chain.stored_run_problems(declared, run, row)),
     ]
-    first = kept.in_words(declared, [run for run, _ in rows])
-    return Link("runs", (*shown, *first, f"to train one again: {remake}"), tuple(problems))
+    outputs, wrong = kept.in_words(declared, [run for run, _ in rows])
+    return Link("runs", (*shown, *outputs, f"to train one again: {remake}"), (*problems, *wrong))
 
 
 def _elsewhere(declared: study.Study, run: study.Run, row: dict[str, str]) -> bool:

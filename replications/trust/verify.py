@@ -2,8 +2,9 @@
 
 Nothing is trained, nothing is written, and it takes seconds: bundled objects against their digests, results against
 dvc.lock, runs against parameters, code, data and environments, networks that come with the repository against their
-runs, summaries and curves against scores, verdicts against scores and the register, texts and pictures against
-verdicts. Exits with 1 where something does not follow. What only a training can show is for `audit`.
+runs, kept outputs against pins and sheets, summaries and curves against scores, verdicts against scores and the
+register, texts and pictures against verdicts. Exits with 1 where something does not follow. What only a training can
+show is for `audit`.
 """
 
 import csv
@@ -21,13 +22,13 @@ from replications import command, locks, nets, runs, study
 from replications.command import repro
 from replications.errors import ReplicationError
 from replications.judging import judge, register
+from replications.locks import BUNDLED
 from replications.measuring import measure
 from replications.needs import dataset_of
 from replications.reporting import glance, report
 from replications.results import read_environments, read_runs
 from replications.trust import chain, kept
 
-BUNDLED = Path(".dvc/bundled/files/md5")
 PICTURE, BLOCK = 24.0, 8
 """Difference, of 255, in the mean of a square of so many pixels, up to which a picture that is drawn again is the same:
 fonts are rendered a little differently elsewhere."""
@@ -123,8 +124,8 @@ def of_study(declared: study.Study) -> list[Checked]:
             tuple(net_problems(declared)),
         ),
         Checked(
-            "outputs that were kept of runs, against runs and sheets",
-            len(kept.files(declared)),
+            "files of kept outputs against pin, runs and sample sheets",
+            len(kept_files(declared)),
             tuple(kept.problems(declared)),
         ),
         Checked(
@@ -139,6 +140,14 @@ def of_study(declared: study.Study) -> list[Checked]:
         Checked("text of verdicts.md against the verdicts", 1, tuple(text_problems(declared))),
         Checked("pictures against the results", len(pictures(declared)), tuple(picture_problems(declared))),
     ]
+
+
+def kept_files(declared: study.Study) -> list[kept.Kept]:
+    """What is kept of runs; nothing where the list of it is damaged, which `kept.problems` says."""
+    try:
+        return kept.every(declared)
+    except ReplicationError:
+        return []
 
 
 def object_problems(objects: list[Path]) -> Iterator[str]:

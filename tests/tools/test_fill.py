@@ -4,7 +4,6 @@ import json
 import shutil
 import time
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +62,7 @@ def test_a_study_that_was_never_judged_is_filled(here, trained, capsys):
     assert trained == [(["l1", "l1_cgan"], [1, 2])]
     said = capsys.readouterr().out
     assert "root/pix2pix: " in said
-    assert "4 runs missing, nobody knows how long each" in said
+    assert "4 runs missing, nobody knows how long that takes" in said
     assert "4 runs trained" in said
     assert fill.main(["--minutes", "5"]) == 0
     assert "nothing is worth these minutes" in capsys.readouterr().out
@@ -104,9 +103,9 @@ def test_what_does_not_fit_is_not_begun(here, trained):
     log.add("l1", 1, 100)
     log.add("l1_cgan", 1, 200)
     (gap,) = fill.gaps([here], 2, [])
-    assert (gap.seconds, gap.at_once) == (pytest.approx(150), 2)
+    assert [gap.lasts(n) for n in (1, 2, 3)] == pytest.approx([150, 150, 300]), "two at a time"
     assert [fill.that_fit(gap, left) for left in (140, 160, 290, 310, -1)] == [[], [1], [1], [1, 2], []]
-    wide = replace(gap, at_once=16)
+    (wide,) = fill.gaps([here], 16, [])
     assert [fill.that_fit(wide, left) for left in (140, 160)] == [[], [1, 2]], "no run is shorter for an idle core"
     assert fill.fill([gap], time.monotonic() + 160, 2, None) == 0
     assert trained == [(["l1", "l1_cgan"], [1])], "all variants of a seed together"
@@ -126,9 +125,22 @@ def test_rooms_whose_claims_are_decided_come_last_or_never(here, trained, monkey
     )
     assert fill.open_claims(here, "pix2pix") == len(every), "runs of earlier code leave all of them open"
     one, two = (
-        fill.Gap(here, "pix2pix", {1: ("l1",)}, n_open, seconds, 1) for n_open, seconds in ((10, 100.0), (30, 1000.0))
+        fill.Gap(here, "pix2pix", {1: ("l1",)}, n_open, lambda n_runs, seconds=seconds: n_runs * seconds)
+        for n_open, seconds in ((10, 100.0), (30, 1000.0))
     )
     assert one.worth > two.worth
+
+
+@pytest.mark.parametrize("n_workers", [None, 8])
+def test_on_a_gpu_runs_last_as_measured_there(monkeypatch, n_workers):
+    """Within a quarter; by turns of whole runs it would be up to twice as long."""
+    paper = study.load(tiny.ROOT / "paper")
+    monkeypatch.setattr(fill.devices, "gpus", lambda: ("a GPU",))
+    monkeypatch.setattr(fill.train, "DurationLog", lambda path: pytest.fail("what a run took on another device"))
+    for room, n_runs, seconds in (("beta_vae", 21, 171), ("spatial_z_vae", 35, 125), ("pix2pix", 15, 723)):
+        assert fill.how_long(paper, room, n_workers)(n_runs) == pytest.approx(seconds, rel=0.25), room
+    alone = fill.how_long(paper, "pix2pix", 1)(15)
+    assert alone > 2 * 723, "one at a time does not fill it"
 
 
 def test_the_time_is_up(here, monkeypatch, capsys):
