@@ -94,6 +94,7 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
     )
     environment.filters["code"] = coded
     environment.filters["emphasis"] = emphasised
+    environment.filters["unbroken"] = unbroken
     return environment.get_template("page.html.jinja").render(
         question=QUESTION,
         ideas=ideas.told(results.verdicts),
@@ -156,6 +157,11 @@ def passed(verdict: Mapping) -> str:
 def coded(text: str) -> Markup:
     """What stands between backticks as code."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
+def unbroken(text: str) -> str:
+    """No line ends between a number and its per-cent sign."""
+    return text.replace(" %", "\u00a0%")
 
 
 def emphasised(text: str) -> Markup:

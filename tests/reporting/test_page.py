@@ -108,6 +108,13 @@ def test_the_curve_has_a_point_for_each_snapshot_and_a_dotted_line_at_the_smalle
     assert all(0 < y < 28 for y in (*heights, float(dotted)))
 
 
+def test_no_line_ends_between_a_number_and_its_per_cent_sign(text):
+    front = text.partition("<header>")[2].partition("</header>")[0]
+    told = re.sub(r"<[^>]*>", "", front)
+    assert len(re.findall(r"[0-9]\u00a0%", told)) > 3
+    assert re.findall(r"[0-9] %", told) == []
+
+
 def test_there_is_no_curve_where_the_end_alone_was_measured():
     only = test_report.verdicts("root")[0]
     assert len(only["snapshots"]) == 1
