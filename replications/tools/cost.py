@@ -173,7 +173,7 @@ def main(argv: list[str] | None = None) -> int:
     device = speeds.device if arguments.slower == 1 else f"GPU {arguments.slower:g} times as slow as {speeds.device}"
     console = Console()
     console.print(checked(speeds))
-    console.print(estimated(declared, by_room, epochs, device, arguments.price))
+    console.print(estimated(declared, by_room, epochs, arguments.gpus, device, arguments.price))
     return 0
 
 
@@ -219,11 +219,11 @@ def estimated(
     declared: study.Study,
     by_room: Mapping[str, Mapping[int, float]],
     epochs: dict[str, int],
+    gpus: list[int],
     device: str,
     price: float | None,
 ) -> Table:
     """Hours from the first run's start to the last one's end, and the hours of all GPUs meanwhile."""
-    gpus = list(next(iter(by_room.values())))
     totals = {n: sum(hours[n] for hours in by_room.values()) for n in gpus}
     table = Table(title=f"{declared.params_file}, on {device}", caption=", ".join(_said(declared, epochs)))
     table.add_column("replication")

@@ -14,7 +14,7 @@ import argparse
 import io
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,8 +98,8 @@ def main(argv: list[str] | None = None) -> int:
             )
     for path, picture in content.items():
         write_bytes(path, picture)
-    numbers = sorted({len(read(path)) for path in content})
-    print(f"the first {_either(numbers)} outputs of {len(wanted)} runs kept, {n_bytes / 1e6:.1f} MB in {folder}")
+    numbers = " or ".join(map(str, sorted({len(read(path)) for path in content})))
+    print(f"the first {numbers} outputs of {len(wanted)} runs kept, {n_bytes / 1e6:.1f} MB in {folder}")
     print(f"now: dvc add {folder} && dvc push {pin} && git add {pin} {locks.BUNDLED}")
     return 0
 
@@ -168,15 +168,12 @@ def as_webp(run: study.Run, finished: runs.Finished, first: int | None = None) -
         KeptError: its arrays are no such pictures, or WebP cannot hold so many.
     """
     name, pictures = kept_array(finished)
-    if pictures is None or pictures.dtype != np.uint8 or pictures.ndim != 4 or not len(pictures):
-        pictures, shape = None, "nothing" if pictures is None else f"{pictures.dtype} {pictures.shape}"
-    else:
-        shape = str(pictures.shape)
-    if pictures is None or pictures.shape[3] != 3 or not 0 < pictures.shape[1] == pictures.shape[2] <= LONGEST:
+    n, side, *others = (*pictures.shape, 0, 0)[:4] if pictures is not None and pictures.dtype == np.uint8 else (0, 0)
+    if pictures is None or pictures.ndim != 4 or not n or not 0 < side <= LONGEST or others != [side, 3]:
+        found = "not there" if pictures is None else f"{pictures.dtype} {pictures.shape}"
         raise KeptError(
-            f"{run.name}: {name} is {shape}, expected square pictures of three colours; leave its variant out by --only"
+            f"{run.name}: {name} is {found}, expected square pictures of three colours; leave its variant out by --only"
         )
-    side = pictures.shape[1]
     most = LONGEST // side
     if first is not None and min(first, len(pictures)) > most:
         raise KeptError(f"--first {first}: a WebP holds at most {most} pictures of {side} pixels; ask for no more")
@@ -352,7 +349,3 @@ def compared(outputs: np.ndarray | None, finished: runs.Finished) -> str:
     if not error:
         return f"; its first {len(outputs)} outputs are the kept ones"
     return f"; PSNR of its first {len(outputs)} outputs against the kept ones: {-10 * np.log10(error):.1f} dB"
-
-
-def _either(numbers: Mapping[int, int] | Sequence[int]) -> str:
-    return " or ".join(map(str, numbers))
