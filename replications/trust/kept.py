@@ -168,12 +168,12 @@ def as_webp(run: study.Run, finished: runs.Finished, first: int | None = None) -
         KeptError: its arrays are no such pictures, or WebP cannot hold so many.
     """
     name, pictures = kept_array(finished)
-    n, side, *others = (*pictures.shape, 0, 0)[:4] if pictures is not None and pictures.dtype == np.uint8 else (0, 0)
-    if pictures is None or pictures.ndim != 4 or not n or not 0 < side <= LONGEST or others != [side, 3]:
+    if pictures is None or not are_pictures(pictures):
         found = "not there" if pictures is None else f"{pictures.dtype} {pictures.shape}"
         raise KeptError(
             f"{run.name}: {name} is {found}, expected square pictures of three colours; leave its variant out by --only"
         )
+    side = pictures.shape[1]
     most = LONGEST // side
     if first is not None and min(first, len(pictures)) > most:
         raise KeptError(f"--first {first}: a WebP holds at most {most} pictures of {side} pixels; ask for no more")
@@ -183,6 +183,14 @@ def as_webp(run: study.Run, finished: runs.Finished, first: int | None = None) -
     strip = Image.fromarray(np.concatenate(shown))
     strip.save(content, format="webp", lossless=True, quality=100, method=6, exif=exif)
     return content.getvalue()
+
+
+def are_pictures(array: np.ndarray) -> bool:
+    """Whether an array holds square pictures in bytes that WebP can hold: uint8 (N, S, S, 3)."""
+    if array.dtype != np.uint8 or array.ndim != 4 or not len(array):
+        return False
+    _, height, width, channels = array.shape
+    return 0 < height == width <= LONGEST and channels == 3
 
 
 def kept_array(finished: runs.Finished) -> tuple[str, np.ndarray | None]:
