@@ -5,7 +5,6 @@ Ratios of sharpness are relative to real photographs unless two variants are com
 the reporting runs: a quarter in sharpness, 1 dB, five nats, a tenth in probe accuracy.
 """
 
-from dataclasses import replace
 from math import log
 
 from replications.beta_vae.params import BETAS
@@ -24,7 +23,9 @@ OTHER_SHARPNESS = {
     "-edge_width": log(1.1),
 }
 EVERYWHERE = ("root", "real", "paper")
-"""The studies of claims whose arms are declared at the paper's own size, too."""
+"""The studies of claims about the arms that real/ has: no KL term, β = 0.001 and 1, calibrated variance."""
+ALL_WEIGHTS = ("root", "paper")
+"""The studies of claims about further weights, which take longer to train on real photographs than there was time."""
 SHORT = Deviation(
     "steps",
     "a small net and few epochs (params.yaml)",
@@ -57,8 +58,8 @@ KID = Deviation(
 
 AUTOENCODER = learned("autoencoder", "linear_autoencoder")
 SMALL_BETA = learned("beta_0001", "linear_autoencoder")
-BETA_1 = replace(learned("beta_1", "linear_beta_1"), studies=("real", "paper"))
-OBJECTIVE = learned_by_its_loss("beta_1", "linear_beta_1")
+BETA_1 = learned("beta_1", "linear_beta_1", studies=("paper",))
+OBJECTIVE = learned_by_its_loss("beta_1", "linear_beta_1", ("root", "real"), on="the same test photographs")
 SIGMA = learned("sigma", "linear_autoencoder")
 FIFTYFOLD = Deviation(
     "method",
@@ -80,7 +81,7 @@ CLAIMS = (
         also={"-psnr": 1.0, "l1": 0.02, "mse_sampled": 0.005},
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
-        studies=EVERYWHERE,
+        studies=ALL_WEIGHTS,
         checks=(
             SMALL_BETA,
             BETA_1,
@@ -98,7 +99,7 @@ CLAIMS = (
         unit="nats per image from β = 0.001 to 10, along a fitted line",
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
-        studies=EVERYWHERE,
+        studies=ALL_WEIGHTS,
         checks=(
             SMALL_BETA,
             BETA_1,
@@ -117,7 +118,7 @@ CLAIMS = (
         also=OTHER_SHARPNESS,
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
-        studies=EVERYWHERE,
+        studies=ALL_WEIGHTS,
         checks=(
             SMALL_BETA,
             BETA_1,
@@ -207,7 +208,7 @@ CLAIMS = (
         unit="probe accuracy lost from β = 0.001 to 10, along a fitted line",
         deviations=HARDER,
         deviations_in={"paper": HARDER_AT_SIZE},
-        studies=EVERYWHERE,
+        studies=ALL_WEIGHTS,
         checks=(
             SMALL_BETA,
             BETA_1,
@@ -245,7 +246,7 @@ CLAIMS = (
         unit="dB lost by sampling",
         deviations=TRAINING,
         deviations_in={"paper": AT_SIZE},
-        studies=EVERYWHERE,
+        studies=ALL_WEIGHTS,
         checks=(SMALL_BETA,),
     ),
     Claim(
@@ -326,7 +327,7 @@ CLAIMS = (
         published="FID 28.3 (β = 0.1) against 44.5 (0.001) and 219 (10)",
         deviations=(KID, *TRAINING),
         deviations_in={"paper": (KID, *AT_SIZE)},
-        studies=EVERYWHERE,
+        studies=ALL_WEIGHTS,
         checks=(
             SMALL_BETA,
             like_photographs("beta_01"),

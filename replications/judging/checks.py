@@ -24,8 +24,15 @@ def learned(variant: str, linear: str, studies: tuple[str, ...] = ()) -> Check:
     )
 
 
-def learned_by_its_loss(variant: str, linear: str) -> Check:
-    """A VAE may trade error for rate, so its error alone does not tell whether it has learned (the street alone)."""
+def learned_by_its_loss(variant: str, linear: str, studies: tuple[str, ...] = ("root",), on: str = "") -> Check:
+    """A VAE may trade error for rate, so its error alone does not tell whether it has learned.
+
+    Args:
+        variant: an arm of unit variance.
+        linear: the control that has the loss of the best linear VAE of its size and weight of the KL term.
+        studies: those that ask.
+        on: the photographs that both losses are of, where it is not the training photographs.
+    """
     return Check(
         f"{variant} has learned: its loss, error and weighed rate together, is at most that of the best linear VAE of "
         "the same size and weight of the KL term",
@@ -33,8 +40,9 @@ def learned_by_its_loss(variant: str, linear: str) -> Check:
         variant,
         "at most",
         (linear, "objective"),
-        "principal components of the training photographs; beside the error alone it counts the nats that a VAE saves",
-        studies=("root",),
+        f"principal components of the training photographs{on and f', on {on}'}; beside the error alone it counts the "
+        "nats that a VAE saves",
+        studies=studies,
     )
 
 

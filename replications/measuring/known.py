@@ -4,7 +4,8 @@ A replication's measures have them scored by the instruments that judge its runs
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from scipy import linalg, ndimage
@@ -75,55 +76,72 @@ def linear(
         beta: weight of the KL term in nats, for intensities in [0, 1].
         patch: side of the squares that are coded one by one with the same components; None: the whole picture.
     """
+    return through(test, components(train, n_values, patch), n_values, beta)
+
+
+@dataclass(frozen=True)
+class Components:
+    """The first principal components of photos, or of the squares that photos are cut into."""
+
+    mean: np.ndarray
+    """Of the squares, intensities in [0, 1]; (D,)."""
+    variances: np.ndarray
+    """λᵢ, the largest last; (n,)."""
+    axes: np.ndarray
+    """Orthonormal; (D, n)."""
+    side: int
+    """Of a square in pixels; the whole picture is one, too."""
+
+    def largest(self, n: int, above: float = 0.0) -> "Components":
+        """The n largest alone, and of them those whose variance exceeds a value."""
+        kept = self.variances[-n:] > above
+        return replace(self, variances=self.variances[-n:][kept], axes=self.axes[:, -n:][:, kept])
+
+
+def components(train: np.ndarray, n_values: int, patch: int | None = None) -> Components:
+    """The n largest components of photos uint8 (M, H, W, 3), or of their squares of `patch` pixels.
+
+    There are no more of them than squares, or than values in a square.
+    """
     side = patch or train.shape[1]
-    return _through(test, *_components(train, n_values, side), n_values, beta, side)
-
-
-def _components(train: np.ndarray, n_values: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean (D,) of the squares of photos, and their first components: variances (n,), the largest last, axes (D, n)."""
     x = _cut(train, side) / 255.0
-    mean, n = x.mean(axis=0), min(n_values, *x.shape)  # no more say anything of so few squares, or of so small ones
+    mean, n = x.mean(axis=0), min(n_values, *x.shape)
     if len(x) < x.shape[1]:
         _, lengths, directions = linalg.svd(x - mean, full_matrices=False)
-        return mean, lengths[:n][::-1] ** 2 / len(x), directions[:n][::-1].T
+        return Components(mean, lengths[:n][::-1] ** 2 / len(x), directions[:n][::-1].T, side)
     covariance = np.cov((x - mean).T, bias=True)
     variances, axes = linalg.eigh(covariance, subset_by_index=(x.shape[1] - n, x.shape[1] - 1))
-    return mean, variances, axes
+    return Components(mean, variances, axes, side)
 
 
-def _through(
-    test: np.ndarray, mean: np.ndarray, variances: np.ndarray, axes: np.ndarray, n_values: int, beta: float, side: int
-) -> np.ndarray:
-    """Test photos through the first components."""
-    variances, axes = variances[-n_values:], axes[:, -n_values:]
-    kept = np.clip(1 - beta / np.maximum(variances, np.finfo(float).tiny), 0, 1)
-    output = mean + ((_cut(test, side) / 255.0 - mean) @ axes * kept) @ axes.T
-    return _joined(np.rint(255 * np.clip(output, 0, 1)).astype(np.uint8), test.shape, side)
+def through(photos: np.ndarray, principal: Components, n_values: int, beta: float) -> np.ndarray:
+    """Photos uint8 (N, H, W, 3) through the n largest components, each shrunk as `linear` says."""
+    first = principal.largest(n_values, -np.inf)
+    kept = np.clip(1 - beta / np.maximum(first.variances, np.finfo(float).tiny), 0, 1)
+    output = first.mean + ((_cut(photos, first.side) / 255.0 - first.mean) @ first.axes * kept) @ first.axes.T
+    return _joined(np.rint(255 * np.clip(output, 0, 1)).astype(np.uint8), photos.shape, first.side)
 
 
-def linear_objective(train: np.ndarray, n_values: int, beta: float) -> float:
-    """What the best *linear* VAE of a size minimises: ½ E Σ (x − x̂)² + β KL, nats per image, x̂ of a sampled code.
+def linear_objective(photos: np.ndarray, principal: Components, n_values: int, beta: float) -> float:
+    """What the best *linear* VAE of a size comes to on some photos: ½ E Σ (x − x̂)² + β KL, nats per image.
 
-    With component i of variance λᵢ it is ½ Σ λᵢ over what is left out and β / 2 · (1 + log(λᵢ / β)) for each that is
-    kept, the n largest above β (Lucas et al. 2019, section 4, for a decoder of unit variance). A net that comes to more
-    has not learned: it could have been linear.
+    x̂ is of a sampled code. With component i of variance λᵢ in the training photos, the n largest above β are kept
+    (Lucas et al. 2019, section 4, for a decoder of unit variance). With tᵢ the mean square of the component in these
+    photos, each that is kept comes to β / 2 · (tᵢ / λᵢ + log(λᵢ / β)), each that is left out to tᵢ / 2; on the training
+    photos, tᵢ is λᵢ. A net that comes to more on the same photos has not learned: it could have been linear.
 
     Args:
-        train: photos uint8 (M, H, W, 3), intensities in [0, 1] once divided by 255.
+        photos: uint8 (N, H, W, 3), intensities in [0, 1] once divided by 255.
+        principal: components of whole training photos, at least n.
         n_values: n.
         beta: weight of the KL term in nats; 0: half the squared error that PCA leaves.
     """
-    mean, variances, _ = _components(train, n_values, train.shape[1])
-    return _objective(train, mean, variances, n_values, beta)
-
-
-def _objective(train: np.ndarray, mean: np.ndarray, variances: np.ndarray, n_values: int, beta: float) -> float:
-    """The same, from the mean and the variances of at least so many components, the largest last."""
-    total = np.square(train / 255.0 - mean.reshape(train.shape[1:])).sum(axis=(1, 2, 3)).mean()
-    largest = variances[-n_values:]
-    kept = largest[largest > beta]
-    price = beta * (1 + np.log(kept / beta)).sum() if beta else 0.0
-    return float((total - kept.sum() + price) / 2)
+    kept = principal.largest(n_values, beta)
+    centred = _cut(photos, kept.side) / 255.0 - kept.mean
+    squares = np.square(centred @ kept.axes).mean(axis=0)
+    left_out = np.square(centred).sum(axis=1).mean() - squares.sum()
+    price = beta * (squares / kept.variances + np.log(kept.variances / beta)).sum() if beta else 0.0
+    return float((left_out + price) / 2)
 
 
 def linear_arms(
@@ -132,6 +150,7 @@ def linear_arms(
     names: Iterable[str],
     weight: Callable[[Any], float] = lambda params: params.beta,
     objectives: Container[str] = (),
+    objective_on: Literal["test_photo", "train_photo"] = "test_photo",
 ) -> dict[str, Mapping[str, float]]:
     """`linear_NAME` → scores of the best linear autoencoder of an arm's size and KL weight, and `photos_blurred`.
 
@@ -140,20 +159,20 @@ def linear_arms(
         variants: a study's, whose parameters say `latent_size`.
         names: of them those that quality checks ask about; undeclared ones are left out.
         weight: an arm's parameters → how much a nat weighs beside ½ Σ (x − x̂)².
-        objectives: of the names those that get, as `objective`, what the best linear VAE minimises.
+        objectives: of the names those that get, as `objective`, what the best linear VAE of their β comes to.
+        objective_on: the photos on which it does: those on which the net's own loss is computed.
     """
     any_arm = next(iter(variants.values()))
-    photos, side = data["test_photo"][: any_arm.n_test], data["test_photo"].shape[1]
+    photos = {"test_photo": data["test_photo"][: any_arm.n_test], "train_photo": data["train_photo"][: any_arm.n_train]}
     arms: dict[str, Any] = {name: variants[name] for name in names if name in variants}
     largest = max((params.latent_size for params in arms.values()), default=1)
-    train = data["train_photo"][: any_arm.n_train]
-    mean, variances, axes = _components(train, largest, side)
-    scores = dict(reconstructions(photos))
+    principal = components(photos["train_photo"], largest)
+    test = photos["test_photo"]
+    scores = dict(reconstructions(test))
     for name, params in arms.items():
-        output = _through(photos, mean, variances, axes, params.latent_size, weight(params), side)
-        of_arm = dict(of_pictures(output, photos))
+        of_arm = dict(of_pictures(through(test, principal, params.latent_size, weight(params)), test))
         if name in objectives:
-            of_arm["objective"] = _objective(train, mean, variances, params.latent_size, params.beta)
+            of_arm["objective"] = linear_objective(photos[objective_on], principal, params.latent_size, params.beta)
         scores[f"linear_{name}"] = of_arm
     return scores
 

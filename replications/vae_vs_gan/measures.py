@@ -70,9 +70,9 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     """Control → instrument → score of known pictures that no net judges.
 
     These are blurred photographs, and what the best linear autoencoder of an arm's size and KL weight puts out; of a
-    linear VAE also the loss, `objective`.
+    linear VAE also the loss, `objective`, on training photographs: a run's own has its distortion from them.
     """
-    return known.linear_arms(data, variants, ("autoencoder", "vae"), objectives=("vae",))
+    return known.linear_arms(data, variants, ("autoencoder", "vae"), objectives=("vae",), objective_on="train_photo")
 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:

@@ -56,8 +56,8 @@ def test_few_photos_have_the_components_of_the_same_photos_many_times():
     for n_values, beta in ((5, 0.0), (5, 0.02), (99, 0.0)):
         difference = known.linear(few, test, n_values, beta).astype(int) - known.linear(many, test, n_values, beta)
         assert np.abs(difference).max() <= 1, "but for rounding"
-        assert known.linear_objective(few, n_values, beta) == pytest.approx(
-            known.linear_objective(many, n_values, beta)
+        assert known.linear_objective(test, known.components(few, n_values), n_values, beta) == pytest.approx(
+            known.linear_objective(test, known.components(many, n_values), n_values, beta)
         )
 
 
@@ -76,8 +76,11 @@ def test_arms_of_several_sizes_are_scored_as_each_by_itself():
     for name, arm in arms.items():
         expected = known.of_pictures(known.linear(train, test, arm.latent_size, arm.beta), test)
         assert scores[f"linear_{name}"]["mse"] == pytest.approx(expected["mse"], rel=1e-6)
-    assert scores["linear_small"]["objective"] == pytest.approx(known.linear_objective(train, 2, 0.02))
+    of_two = known.components(train, 2)
+    assert scores["linear_small"]["objective"] == pytest.approx(known.linear_objective(test, of_two, 2, 0.02))
     assert "objective" not in scores["linear_large"]
+    trained_on = known.linear_arms(data, arms, ("small",), objectives=("small",), objective_on="train_photo")
+    assert trained_on["linear_small"]["objective"] == pytest.approx(known.linear_objective(train, of_two, 2, 0.02))
     assert scores.keys() == {"photos_blurred", "linear_small", "linear_large"}
 
 
@@ -95,7 +98,8 @@ def test_a_weight_of_the_kl_term_shrinks_by_what_lucas_et_al_say():
 def test_no_linear_vae_has_less_of_a_loss_than_the_closed_form(beta):
     """Against an optimiser that knows nothing of it: a gain, a variance and a weight for each of three components."""
     train, n = on_a_plane(200, 4, seed=3), 3
-    mean, variances, _ = known._components(train, 4, 8)
+    first = known.components(train, 4)
+    mean, variances = first.mean, first.variances
     total = np.square(train / 255.0 - mean.reshape(train.shape[1:])).sum(axis=(1, 2, 3)).mean()
 
     def loss(free: np.ndarray) -> float:
@@ -109,15 +113,33 @@ def test_no_linear_vae_has_less_of_a_loss_than_the_closed_form(beta):
     found = optimize.minimize(
         loss, start, method="L-BFGS-B", bounds=[(None, None)] * n + [(-40, 5)] * n + [(None, None)] * n
     )
-    assert known.linear_objective(train, n, beta) == pytest.approx(found.fun, rel=1e-3, abs=1e-5)
+    assert known.linear_objective(train, first, n, beta) == pytest.approx(found.fun, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.01, 0.05])
+def test_the_loss_of_a_linear_vae_is_that_on_the_photos_it_is_compared_on(beta):
+    """Other photos through the same optimum, whose gains, variances and weights Lucas et al. write down."""
+    train, test, n = on_a_plane(200, 4, seed=3), on_a_plane(100, 4, seed=4), 3
+    first = known.components(train, n)
+    x = test.reshape(100, -1) / 255.0 - first.mean
+    errors, rates = np.square(x).sum(axis=1), np.zeros(100)
+    for variance, axis in zip(first.variances, first.axes.T, strict=True):
+        if variance <= beta:
+            continue
+        weight, spread = np.sqrt(variance - beta), beta / variance  # of the decoder; of the posterior
+        y = x @ axis
+        z = weight * y / variance
+        errors += (y - weight * z) ** 2 - y**2 + weight**2 * spread
+        rates += (z**2 + spread - (np.log(spread) if beta else 0) - 1) / 2
+    expected = errors.mean() / 2 + (beta * rates.mean() if beta else 0)
+    assert known.linear_objective(test, first, n, beta) == pytest.approx(expected)
+    assert known.linear_objective(train, first, n, beta) != pytest.approx(expected), "as on the training photos"
 
 
 def test_squares_are_coded_one_by_one():
     train = np.repeat(np.repeat(photos(50, size=2), 4, axis=1), 4, axis=2)  # squares of one colour each
     assert error(known.linear(train, train, 3, patch=4), train) < (1 / 255) ** 2, "three numbers say a colour"
     assert error(known.linear(train, train, 3), train) > 0.01, "and not four of them"
-    rows = known._cut(train, 4)
-    np.testing.assert_array_equal(known._joined(rows, train.shape, 4), train)
 
 
 def test_the_blur_is_a_thirty_second_of_the_picture():
@@ -155,7 +177,7 @@ def test_every_replication_has_controls_that_no_net_judges(trained, room):
     assert all(np.isfinite(score) for of_control in scores.values() for score in of_control.values())
 
 
-def test_where_the_distribution_is_known_its_exact_mean_is_the_floor(trained):
+def test_where_the_distribution_is_firstits_exact_mean_is_the_floor(trained):
     from replications.pix2pix import measures
 
     declared = study.load(trained("pix2pix"))
