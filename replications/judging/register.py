@@ -32,6 +32,7 @@ from replications import command, study
 from replications.errors import ReplicationError
 from replications.judging.claims import Claim
 from replications.judging.predicates import Predicate
+from replications.needs import reads
 from replications.results import read_runs, write_text
 
 FILE = Path("register.jsonl")
@@ -611,7 +612,8 @@ def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
     key = ("runs", name, claim.replication)
     ever = arms.union(*(_arms_of(state.get(("claims", name_of(claim)))) for state in book.states))
     runs = _of_arms(own.get(key), ever)
-    history = [_said(state, name, name_of(claim), arms) for state in book.states]
+    nets = reads(claim.replication)
+    history = [_said(state, name, name_of(claim), arms, nets) for state in book.states]
     first = next((number for number, known_claim in enumerate(history) if known_claim is not None), None)
     if first is None:
         return Standing()
@@ -629,7 +631,7 @@ def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
         if reason and number >= there:
             reasons.append(book.entries[number])
     now = {**own, ("claims", name_of(claim)): content(claim)}
-    told, words, reason = _told(history[-1], _said(now, name, name_of(claim), arms))
+    told, words, reason = _told(history[-1], _said(now, name, name_of(claim), arms, nets))
     return Standing(
         first=book.entries[first],
         before=first < there,
@@ -662,8 +664,11 @@ def _of_arms(known: Mapping[str, Any] | None, arms: set[str]) -> dict[str, str]:
     return {run: digest for run, digest in runs.items() if run.partition("/")[0] in arms}
 
 
-def _said(state: State, name: str, claim: str, arms: set[str]) -> dict[str, Any] | None:
-    """All that a verdict rests on, as a state declares it: the claim as it is in a study, the study, and its arms."""
+def _said(state: State, name: str, claim: str, arms: set[str], nets: bool) -> dict[str, Any] | None:
+    """All that a verdict rests on, as a state declares it: the claim as it is in a study, the study, and its arms.
+
+    Nets of the study belong to it where they judge this replication's pictures (`nets`).
+    """
     if not _tries(state, name, claim):
         return None
     said, section = state["claims", claim], state["studies", name, claim.partition("/")[0]]
@@ -675,7 +680,18 @@ def _said(state: State, name: str, claim: str, arms: set[str]) -> dict[str, Any]
         "checks": [one for one in said.get("checks", []) if name in one.get("studies", [name])],
         "reason": said.get("does_not_hold", {}).get(name),
         **{part: state.get(("studies", name, part)) for part in HEAD},
+        "readers": _readers_of(section.get("dataset"), state.get(("studies", name, "readers"))) if nets else None,
         "parameters": {arm: {**shared, **(variants[arm] or {})} for arm in sorted(arms & variants.keys())},
+    }
+
+
+def _readers_of(dataset: str | None, readers: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Those of a study's nets that judge pictures of a data set: the others move none of its numbers."""
+    declared: dict[str, Any] = {"segmentation": None, "classification": {}, **(readers or {})}
+    segmentation, classification = declared["segmentation"], declared["classification"]
+    return {
+        "segmentation": segmentation if segmentation and segmentation["dataset"] == dataset else None,
+        "classification": {name: net for name, net in classification.items() if name == dataset},
     }
 
 

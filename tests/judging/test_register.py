@@ -336,6 +336,18 @@ STUDIES = {
 }
 
 
+LABELS = {
+    "heads": ["digit"],
+    "n_train": 8,
+    "epochs": 1,
+    "batch_size": 4,
+    "learning_rate": 1e-3,
+    "channels": 4,
+    "seed": 0,
+}
+"""A net that reads digits."""
+
+
 def of(forgery: str) -> str:
     """The claim that a forgery is about."""
     return OTHER if forgery == "post_hoc_turned_off" else NAME
@@ -406,6 +418,20 @@ def test_a_change_of_arms_that_a_claim_does_not_read_is_not_told_of_it(place, mo
     assert checked(capsys) == [
         'not registered: study root: pix2pix.variants.gan nothing → {"lambda_l1": 0.0}',
     ]
+    assert said_of().startswith("registered before its runs (entry 0")
+
+
+def test_a_change_of_nets_that_judge_other_pictures_is_not_told_of_a_claim(place, monkeypatch, capsys):
+    changed_params(".", lambda c: c["readers"].update(classification={"stacked_mnist-32": LABELS}))(monkeypatch)
+    assert len(checked(capsys)) == 1, "of the study it is told"
+    assert said_of().startswith("registered before its runs (entry 0")
+
+
+def test_a_change_of_nets_is_not_told_of_a_claim_that_no_net_judges(place, monkeypatch, capsys):
+    forge, words = STUDIES["reader_trained_longer"]
+    forge(monkeypatch)
+    assert words in said_of()
+    monkeypatch.setattr(register, "reads", lambda replication: False)
     assert said_of().startswith("registered before its runs (entry 0")
 
 
