@@ -56,6 +56,10 @@ FOLDER = Path(".recheck")
 SETS = Path("recheck.yaml")
 """Name of a set → its claims."""
 FRESH = 5
+"""How many seeds, where none are asked for."""
+FOR_TUNING = 100
+"""How many seeds from a declared tuning seed on are kept for tuning (CONTRIBUTING.md): params.yaml declares 101, and
+vq_vae's β was tuned on 101 to 103."""
 
 
 class RecheckError(ReplicationError):
@@ -205,7 +209,8 @@ def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again
         fresh: how many that are not used, or None.
         again: whether used ones may be listed.
     """
-    used = {*declared.all_seeds, *declared.tuning_seeds}
+    for_tuning = {seed for first in declared.tuning_seeds for seed in range(first, first + FOR_TUNING)}
+    used = {*declared.all_seeds, *for_tuning}
     if listed is None:
         n = FRESH if fresh is None else fresh
         if n < 1:
@@ -227,8 +232,8 @@ def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again
     taken = sorted(used & set(seeds))
     if taken and not again:
         raise RecheckError(
-            f"--seeds {listed}: seed {taken[0]} is a tuning or a reporting seed of the {declared.name} study, so that "
-            "it says nothing new; name others, or allow it by --again"
+            f"--seeds {listed}: seed {taken[0]} is a reporting seed of the {declared.name} study, or kept for tuning; "
+            "it says nothing new: name others, or allow it by --again"
         )
     return tuple(seeds)
 
@@ -237,7 +242,7 @@ def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again
 
 
 def folder_of(declared: study.Study, seeds: Sequence[int]) -> Path:
-    """Where a study's runs with these seeds lie: .recheck/102-106/root."""
+    """Where a study's runs with these seeds lie: .recheck/201-205/root."""
     ends = (
         f"{seeds[0]}-{seeds[-1]}" if list(seeds) == list(range(seeds[0], seeds[-1] + 1)) else "-".join(map(str, seeds))
     )
