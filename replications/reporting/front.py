@@ -67,7 +67,9 @@ def sure(verdicts: Sequence[Mapping]) -> str:
         sentences.append(f"Numbers are means over {seeds} seeds with 95 % intervals.")
         sentences.append(f"The {len(behind)} claims behind the answer: {_counted(behind)}.")
     if real:
-        sentences.append(f"On real images, of {len(real)} claims: {_counted(real)} (networks failed quality checks).")
+        untestable = any(one["verdict"] == "untestable" for one in real)
+        why = " (networks failed quality checks)" * untestable
+        sentences.append(f"On real images, of {len(real)} claims: {_counted(real)}{why}.")
     return " ".join(sentences)
 
 

@@ -375,8 +375,8 @@ _PAGE = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=T
 # How fast it trains
 
 Written by `python -m replications bench` on {{ date }}: {{ machine }}, {{ cores }} cores. One run is one process on one
-thread; times are of the clock, one table after the other: where a machine is not quiet, or changes its speed, compare
-within a table alone. A run that is trained by `dvc repro --pull` shares its import with
+thread. Times are wall-clock times. The tables were measured one after another, so on a busy machine compare only within
+a table. A run that is trained by `dvc repro --pull` shares its import with
 all others of the stage.
 
 | replication | images/s | imports | start | training | after | measuring | memory | per verdict |

@@ -586,8 +586,9 @@ def _introduction() -> list[str]:
         "# What the instruments see",
         "",
         "Made by `python -m replications ladder` from [instruments.csv](instruments.csv), drawn in "
-        "[instruments.png](instruments.png); do not edit. Images are damaged in known ways, more and more, and every "
-        "instrument is asked: no instrument judges a claim whose answers are not known here.",
+        "[instruments.png](instruments.png); do not edit. Images are damaged in known ways, with growing strength, and "
+        "every instrument below scores them. Not tried here: searches of the list and of latents, probes, rates and "
+        "bounds, whose tests are in tests/instruments and in the replications' tests.",
         "",
         f"The images are {N_WORLD} photos (32 pixels) of the test set of the bundled world, and the six photographs "
         f"({PHOTOGRAPH_SIDE} pixels) that come with scikit-image. Nets read the world's photos alone; KID compares "
