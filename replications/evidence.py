@@ -185,7 +185,10 @@ def hashes_at(commit: str) -> dict[str, str]:
             [sys.executable, "-c", AT_A_COMMIT, *names], cwd=folder, capture_output=True, text=True, check=False
         )
     if done.returncode:
-        raise EvidenceError(f"commit {commit}: its code gives no digest ({' '.join(done.stderr.split())[-200:]})")
+        raise EvidenceError(
+            f"commit {commit}: its code gives no digest ({' '.join(done.stderr.split())[-200:]}), expected one whose "
+            "package `replications.code` runs here; name fewer commits by --last"
+        )
     return json.loads(done.stdout)
 
 

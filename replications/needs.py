@@ -1,5 +1,8 @@
 """What of a study a replication needs: the data set that it trains on, and whether nets read its pictures."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from replications import code, study
 
 
@@ -22,3 +25,13 @@ def reads(replication: str) -> bool:
     """Whether a replication is measured with nets of the study: whether its measures import an instrument with one."""
     nets = {"recognition.py", "classification.py"}
     return any(path.name in nets for path in code.imported(f"{replication}.measures"))
+
+
+def readers_of(dataset: str | None, readers: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Those of a study's nets that judge pictures of a data set: the others move none of its numbers."""
+    declared: dict[str, Any] = {"segmentation": None, "classification": {}, **(readers or {})}
+    segmentation, classification = declared["segmentation"], declared["classification"]
+    return {
+        "segmentation": segmentation if segmentation and segmentation["dataset"] == dataset else None,
+        "classification": {name: net for name, net in classification.items() if name == dataset},
+    }

@@ -145,12 +145,19 @@ def main(argv: list[str] | None = None) -> int:
     if named is None:
         raise NetsError(f"{arguments.run}: expected the name of a run; say vae_vs_gan/gan/6, for example")
     model = load(named[1], named[2], int(named[3]) if named[3] else None, arguments.study)
-    if not hasattr(model, "decode") or not hasattr(model.p, "latent_size"):
+    if not draws(model):
         raise NetsError(f"{arguments.run}: its net has no prior to draw from; take a VAE or a GAN, vae_vs_gan/gan/6")
     pictures = samples(model, arguments.n, arguments.seed)
     write_bytes(arguments.out, sheet(pictures))
     print(f"{arguments.out}: {arguments.n} samples of {arguments.run}")
     return 0
+
+
+def draws(model: Any) -> bool:
+    """Whether a model decodes codes from N(0, I): a GAN, or a VAE, whose KL term has drawn its codes there."""
+    encoder, regime = getattr(model.p, "encoder", "gaussian"), getattr(model.p, "regime", "vae")
+    decodes = hasattr(model, "decode") and hasattr(model.p, "latent_size")
+    return decodes and encoder != "deterministic" and regime == "vae"
 
 
 def samples(model: Any, n: int, seed: int) -> np.ndarray:

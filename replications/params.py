@@ -72,12 +72,15 @@ class RunParams(BaseModel):
         for share in self.snapshots:
             if not math.isclose(share * self.epochs, max(1, round(share * self.epochs))):
                 raise ValueError(
-                    f"snapshots: {share:g} of {self.epochs} epochs is no whole number of them; choose others"
+                    f"snapshots: {share:g} × {self.epochs} epochs = {share * self.epochs:g}, expected whole epochs; "
+                    f"choose multiples of 1/{self.epochs}"
                 )
         return self
 
     @model_validator(mode="after")
     def _one_batch(self):
         if self.n_train < self.batch_size:
-            raise ValueError(f"n_train = {self.n_train} is less than one batch of {self.batch_size}")
+            raise ValueError(
+                f"n_train = {self.n_train}: expected at least one batch, {self.batch_size}; raise it or lower that"
+            )
         return self

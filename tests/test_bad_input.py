@@ -425,9 +425,7 @@ PARAMS = [
     Case("no-number", "judge", section(learning_rate=float("nan")), "learning_rate = nan", "finite number", IT),
     Case("infinite", "judge", section(lambda_l1=float("inf")), "lambda_l1 = inf", "finite number", IT),
     Case("choice", "judge", section(direction="up"), "direction = 'up'", "'labels_to_photo' or", IT),
-    Case(
-        "half-a-batch", "judge", section(n_train=2), "n_train = 2", "less than one batch of 4", "params.yaml: pix2pix"
-    ),
+    Case("half-a-batch", "judge", section(n_train=2), "n_train = 2", "at least one batch, 4", "params.yaml: pix2pix"),
     Case("data-elsewhere", "judge", section(dataset="../a"), "dataset = '../a'", "such as facade_world-32", IT),
     Case("seedless", "judge", params(seeds=[]), "seeds = []", "at least 1 item", IT),
     Case("seed-twice", "judge", params(seeds=[1, 2, 2]), "seed 2 is declared twice", "each seed is one run", "once"),

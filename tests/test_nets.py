@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,25 @@ def kept(request, trained) -> tuple[study.Study, study.Run]:
     return declared, declared.runs(request.param)[0]
 
 
+@pytest.mark.parametrize(
+    ("of_params", "expected"),
+    [
+        ({"encoder": "gaussian"}, True),  # beta_vae, vae_vs_gan
+        ({"encoder": "none"}, True),  # a GAN
+        ({"encoder": "deterministic"}, False),
+        ({}, True),  # spatial_z_vae: always a VAE
+        ({"regime": "vae"}, True),  # causes
+        ({"regime": "levels"}, False),
+        ({"regime": "noise"}, False),
+    ],
+)
+def test_nets_draw_samples_where_their_codes_were_drawn_to_a_prior(of_params, expected):
+    """An autoencoder decodes any code, too, but its samples would say nothing."""
+    params = SimpleNamespace(latent_size=4, **of_params)
+    assert nets.draws(SimpleNamespace(p=params, decode=None)) == expected
+    assert not nets.draws(SimpleNamespace(p=params)), "nothing decodes"
+
+
 def load(declared: study.Study, run: study.Run):
     return nets.load(run.replication, run.variant, run.seed, declared.folder)
 
@@ -34,7 +54,7 @@ def test_the_nets_of_every_replication_come_back_with_the_weights_that_they_ende
     assert [*again] == [*weights]
     for name, values in weights.items():
         np.testing.assert_array_equal(again[name], values, err_msg=name)
-    if hasattr(model, "decode") and hasattr(model.p, "latent_size"):  # it has a prior
+    if nets.draws(model):
         first, same, other = (nets.samples(model, 5, seed) for seed in (1, 1, 2))
         assert first.shape == (5, 32, 32, 3)
         np.testing.assert_array_equal(first, same)

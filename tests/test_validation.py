@@ -10,6 +10,7 @@ from replications import locks, study
 from replications.results import read_runs
 from replications.trust import chain
 from tests import tiny
+from tests.slow import record
 from tests.test_claims import ROOT, there
 
 FOLDER = Path("validation")
@@ -83,3 +84,18 @@ def test_the_second_machine_changed_the_verdicts_that_the_text_shows():
     assert f" {len(rows) - len(changed)} of its {len(rows)} claims " in readme()
     moved = [row for row in rows if any(row[name] != row[f"committed_{name}"] for name in ("effect", "low", "high"))]
     assert f" of the {len(moved)} claims that moved at all, {len(moved) - len(changed)}\n" in text()
+
+
+def test_the_table_of_slow_tests_names_those_that_there_are():
+    known = json.loads((ROOT / FOLDER / "slow.json").read_text(encoding="utf-8"))
+    gone = [name for name in known if not record.is_there(name)]
+    assert not gone, "run `pytest -m slow --record` on any slow test: it forgets them"
+    assert (ROOT / FOLDER / "slow.md").read_text(encoding="utf-8") == "\n".join(record.table(known)) + "\n"
+
+
+def test_a_slow_test_that_was_moved_or_renamed_is_not_there():
+    here = "tests/test_validation.py::test_a_slow_test_that_was_moved_or_renamed_is_not_there"
+    assert record.is_there(here)
+    assert record.is_there(f"{here}[a case]")
+    assert not record.is_there(f"{here}_any_more")
+    assert not record.is_there(here.replace("validation", "valuation"))

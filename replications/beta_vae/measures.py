@@ -12,8 +12,8 @@ import numpy as np
 
 from replications.beta_vae.params import BETAS, Params
 from replications.datasets import street, world
-from replications.instruments import classification, distribution, diversity, fidelity, probing, sharpness
-from replications.measuring import known, street_scores
+from replications.instruments import diversity, fidelity, probing, sharpness
+from replications.measuring import known, priors, street_scores
 from replications.measuring.curves import Curve
 
 PROBED = ("wall_colour", "sky_shade", "door_colour", "mullion", "label")
@@ -31,8 +31,8 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
         readers: the folder with the study's trained readers.
     """
     target = images["target"] / 255.0
+    # Without noise there is no rate.
     scores: dict[str, float] = {name: facts[name] for name in ("rate", "active_units") if name in facts}
-    # There is no rate without noise.
     for name, ending in (("output", ""), ("sampled", "_sampled")):
         pictures = images[name] / 255.0
         relative = sharpness.relative(pictures, target) | fidelity.scores(pictures, target)
@@ -44,7 +44,7 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     if params.variance == "unit":
         scores["objective"] = facts["distortion"] + params.beta * facts.get("rate", 0.0)
     scores |= street_scores.scores(params.dataset, images)
-    return scores | _prior_scores(images, params, readers) | _probe_scores(images, facts, params.dataset)
+    return scores | priors.scores(images, params.dataset, readers) | _probe_scores(images, facts, params.dataset)
 
 
 def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> known.Scores:
@@ -56,7 +56,7 @@ def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> know
         readers: the folder with the nets of one seed.
     """
     samples = known.samples(data, params.n_test, params.n_samples)
-    return {name: _prior_scores(images, params, readers) for name, images in samples.items()}
+    return {name: priors.scores(images, params.dataset, readers) for name, images in samples.items()}
 
 
 def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
@@ -66,15 +66,6 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     linear VAE also the loss, `objective`.
     """
     return known.linear_arms(data, variants, ("autoencoder", "beta_1"), objectives=("beta_1",))
-
-
-def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
-    prior, target = images["prior"] / 255.0, images["target"] / 255.0
-    scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
-    reader = classification.load_reader(readers / f"classification-{params.dataset}.npz")
-    ours, real = (classification.features(reader, images[name]) for name in ("prior", "target"))
-    scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
-    return scores | {"kid_prior": distribution.kid(ours, real)}
 
 
 def _probe_scores(images: dict[str, np.ndarray], facts: dict, dataset: str) -> dict[str, float]:

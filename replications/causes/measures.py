@@ -94,11 +94,6 @@ def _of_the_code(images: dict[str, np.ndarray], mmse: float, blur: float, overla
     return scores
 
 
-def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> known.Scores:
-    """None: no net of the study's judges this room."""
-    return {}
-
-
 def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
     """Control → instrument → score of known pictures.
 

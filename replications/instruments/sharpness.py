@@ -158,11 +158,11 @@ def relative(output: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """
     scores = {}
     for name, (instrument, _) in SHARPNESS.items():
-        ours, truth = instrument(output).mean(), instrument(real).mean()
+        of_output, of_real = instrument(output).mean(), instrument(real).mean()
         if name == "spectral_slope":
-            scores[name], scores[f"{name}_distance"] = ours - truth, abs(ours - truth)
+            scores[name], scores[f"{name}_distance"] = of_output - of_real, abs(of_output - of_real)
         else:
-            scores[name], scores[f"{name}_distance"] = ours / truth, abs(np.log(ours / truth))
+            scores[name], scores[f"{name}_distance"] = of_output / of_real, abs(np.log(of_output / of_real))
     return scores
 
 

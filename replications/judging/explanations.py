@@ -102,11 +102,13 @@ def direction(verdict: Mapping, name: Cause) -> str:
     return "for" if speaks[outcome] == (name in verdict["explanation"]) else "against"
 
 
-def _conclusion(told: Mapping[str, Sequence[Mapping]]) -> str:
+def _conclusion(by_way: Mapping[str, Sequence[Mapping]]) -> str:
     sentences = [
-        f"{words}: {_named(told[way])}." for way, words in (("for", "For it"), ("against", "Against it")) if told[way]
+        f"{words}: {_named(by_way[way])}."
+        for way, words in (("for", "For it"), ("against", "Against it"))
+        if by_way[way]
     ]
-    open_ = [f"{len(told[way])} {way}" for way in ("inconclusive", "untestable") if told[way]]
+    open_ = [f"{len(by_way[way])} {way}" for way in ("inconclusive", "untestable") if by_way[way]]
     if not sentences:
         sentences = ["No decisive claim could show anything yet" + (":" if open_ else ".")]
         return f"{sentences[0]} {', '.join(open_)}." if open_ else sentences[0]

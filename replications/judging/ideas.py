@@ -53,9 +53,10 @@ IDEAS = (
         "tenth of the sharpness.",
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
-        "A small latent costs {size_l2.blur:%} of the sharpness, noise {noise_l2.blur:%}, the KL term "
-        "{kl_l2.blur:%}, a codebook {codes_l2.blur:%}; the best possible decoders of these codes lose "
-        "{size_l2.overlap_blur:%}, {noise_l2.overlap_blur:%}, {kl_l2.overlap_blur:%} and {codes_l2.overlap_blur:%}.",
+        "The four strong codes lose unequal amounts, so their blur differs: a small latent costs {size_l2.blur:%} of "
+        "the sharpness, noise {noise_l2.blur:%}, the KL term {kl_l2.blur:%}, a codebook {codes_l2.blur:%}. The best "
+        "possible decoders of these codes lose {size_l2.overlap_blur:%}, {noise_l2.overlap_blur:%}, "
+        "{kl_l2.overlap_blur:%} and {codes_l2.overlap_blur:%}.",
         (
             "one_curve_for_the_best_decoders",
             "one_curve_for_trained_decoders",
@@ -81,7 +82,7 @@ IDEAS = (
     ),
     Idea(
         "A VAE of calibrated variance, whose code here identifies the photograph, does not blur its "
-        "reconstructions; its samples are poor, mostly because its prior is not where its codes are.",
+        "reconstructions; its samples are poor, mostly because its prior does not match the distribution of its codes.",
         "The blur of a VAE's samples is not the prior's doing alone.",
         "Is the blur of a calibrated VAE's samples the prior's doing?",
         "What it reconstructs has {sigma_l2.laplacian_variance:%} of the sharpness; decoded draws from "
@@ -100,7 +101,7 @@ Outcome = Literal["holds", "does not hold", "open"]
 
 
 @dataclass(frozen=True)
-class Told:
+class Judged:
     """What became of an idea."""
 
     outcome: Outcome
@@ -112,17 +113,17 @@ class Told:
     """Likewise of those that decide nothing of it."""
 
 
-def told(verdicts: Sequence[Mapping]) -> tuple[Told, ...]:
+def judged(verdicts: Sequence[Mapping]) -> tuple[Judged, ...]:
     """What the verdicts, as in verdicts.json, of any study, make of each idea."""
     here = {one["id"]: one for one in verdicts if one["replication"] == ROOM and one["study"] == STUDY}
-    return tuple(_told(idea, here) for idea in IDEAS)
+    return tuple(_judged(idea, here) for idea in IDEAS)
 
 
-def _told(idea: Idea, by_id: Mapping[str, Mapping]) -> Told:
+def _judged(idea: Idea, by_id: Mapping[str, Mapping]) -> Judged:
     found, beside = (tuple(by_id[name] for name in names if name in by_id) for names in (idea.decided_by, idea.beside))
     outcomes = {one["verdict"] for one in found}
     if outcomes & {"contradicted", "negligible"}:
-        return Told("does not hold", idea.fails, idea.measured, found, beside)
+        return Judged("does not hold", idea.fails, idea.measured, found, beside)
     if len(found) == len(idea.decided_by) and outcomes == {"replicated"}:
-        return Told("holds", idea.holds, idea.measured, found, beside)
-    return Told("open", idea.open, idea.measured, found, beside)
+        return Judged("holds", idea.holds, idea.measured, found, beside)
+    return Judged("open", idea.open, idea.measured, found, beside)

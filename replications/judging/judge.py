@@ -34,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
     judged = judge(declared)
+    for warning in warnings(declared):
+        print(f"warning: {warning}")
     results = declared.folder / "results"
     write_text(
         results / "verdicts.json",
@@ -53,16 +55,22 @@ def judge(declared: study.Study) -> list[verdicts.Verdict]:
             f"{declared.params_file}: no claim is about a study called {declared.name!r}; studies are named by their "
             "folder, the bundled one by `--study .` in the repository's folder"
         )
-    by_room: dict[str, list[Claim]] = {}
-    for claim in of_rooms:
-        by_room.setdefault(claim.replication, []).append(claim)
-    for room, claims in by_room.items():
-        for warning in verdicts.preflight(claims, len(declared.seeds_of(room))):
-            print(f"warning: {room}: {warning}")
     scores = {name: read_scores(declared, name) for name in declared.variants}
     standing = register.registered(declared, of_rooms)
     seeds = {name: declared.seeds_of(name) for name in declared.variants}
     return verdicts.judge(of_rooms, scores, seeds, declared.name, standing)
+
+
+def warnings(declared: study.Study) -> list[str]:
+    """What the declared numbers of seeds cannot decide, replication by replication."""
+    by_room: dict[str, list[Claim]] = {}
+    for claim in claims_of(declared):
+        by_room.setdefault(claim.replication, []).append(claim)
+    return [
+        f"{room}: {warning}"
+        for room, claims in by_room.items()
+        for warning in verdicts.preflight(claims, len(declared.seeds_of(room)))
+    ]
 
 
 def claims_of(declared: study.Study) -> list[Claim]:

@@ -32,7 +32,7 @@ from replications import command, study
 from replications.errors import ReplicationError
 from replications.judging.claims import Claim
 from replications.judging.predicates import Predicate
-from replications.needs import reads
+from replications.needs import readers_of, reads
 from replications.results import read_runs, write_text
 
 FILE = Path("register.jsonl")
@@ -185,13 +185,13 @@ def read(content: bytes, name: str = str(FILE)) -> Book:
     return Book(tuple(entries), tuple(problems))
 
 
-def _follows(said: _Line, number: int, before: str | None) -> None:
+def _follows(line: _Line, number: int, before: str | None) -> None:
     """Raises ValueError where a line is not the one that was written after the line before."""
-    if said.entry != number:
-        raise ValueError(f"it is entry {said.entry}, expected {number}: a line was taken out, put in or moved")
-    if said.previous != before:
+    if line.entry != number:
+        raise ValueError(f"it is entry {line.entry}, expected {number}: a line was taken out, put in or moved")
+    if line.previous != before:
         raise ValueError(
-            f"it follows a line with SHA-256 {str(said.previous)[:12]}, the one before it has {str(before)[:12]}: "
+            f"it follows a line with SHA-256 {str(line.previous)[:12]}, the one before it has {str(before)[:12]}: "
             "a line was edited, taken out, put in or moved"
         )
 
@@ -340,12 +340,12 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def parts(said: Mapping[str, Any]) -> dict[str, Any]:
+def parts(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a params.yaml as plain JSON, with the one part that early entries have.
 
     Snapshots were of a study once, and nobody asked for any; now they are among a replication's parameters.
     """
-    return json.loads(json.dumps({"snapshots": [1.0], **said}))
+    return json.loads(json.dumps({"snapshots": [1.0], **content}))
 
 
 def runs_of(folder: Path, replication: str) -> dict[str, Any] | None:
@@ -443,18 +443,18 @@ def needs_reason(book: Book, state: State) -> list[str]:
 def trials(state: State) -> dict[tuple[str, str], dict]:
     """(claim, study) → the claim, for every study that tries it: it names the study, which declares its replication."""
     return {
-        (claim, name): said
-        for (group, claim, *_), said in state.items()
-        if group == "claims" and said is not None
-        for name in said.get("studies", ())
+        (claim, name): known
+        for (group, claim, *_), known in state.items()
+        if group == "claims" and known is not None
+        for name in known.get("studies", ())
         if _tries(state, name, claim)
     }
 
 
 def _tries(state: State, name: str, claim: str) -> bool:
     """Whether a state has the claim on trial in a study."""
-    said, section = state.get(("claims", claim)), state.get(("studies", name, claim.partition("/")[0]))
-    return bool(said) and name in said.get("studies", ()) and section is not None
+    known, section = state.get(("claims", claim)), state.get(("studies", name, claim.partition("/")[0]))
+    return bool(known) and name in known.get("studies", ()) and section is not None
 
 
 def _by_claim(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -613,7 +613,7 @@ def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
     ever = arms.union(*(_arms_of(state.get(("claims", name_of(claim)))) for state in book.states))
     runs = _of_arms(own.get(key), ever)
     nets = reads(claim.replication)
-    history = [_said(state, name, name_of(claim), arms, nets) for state in book.states]
+    history = [_rests_on(state, name, name_of(claim), arms, nets) for state in book.states]
     first = next((number for number, known_claim in enumerate(history) if known_claim is not None), None)
     if first is None:
         return Standing()
@@ -621,17 +621,17 @@ def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
     there = next((n for n, known in enumerate(of_entries) if runs.items() & known.items()), len(history))
     changed, reworded, reasons, written = [], [], [], first
     for number in range(first + 1, len(history)):
-        told, words, reason = _told(history[number - 1], history[number])
-        if told and number < there:
+        changes, words, reason = _changes(history[number - 1], history[number])
+        if changes and number < there:
             written = number
-        elif told:
-            changed.append((book.entries[number], told))
+        elif changes:
+            changed.append((book.entries[number], changes))
         if words and number >= there:
             reworded.append((book.entries[number], words))
         if reason and number >= there:
             reasons.append(book.entries[number])
     now = {**own, ("claims", name_of(claim)): content(claim)}
-    told, words, reason = _told(history[-1], _said(now, name, name_of(claim), arms, nets))
+    changes, words, reason = _changes(history[-1], _rests_on(now, name, name_of(claim), arms, nets))
     return Standing(
         first=book.entries[first],
         before=first < there,
@@ -640,13 +640,13 @@ def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
         changed=tuple(changed),
         reasons=tuple(reasons),
         reworded=tuple(reworded),
-        unregistered=(*told, *words, *reason),
+        unregistered=(*changes, *words, *reason),
     )
 
 
-def _arms_of(said: Mapping[str, Any] | None) -> set[str]:
+def _arms_of(known: Mapping[str, Any] | None) -> set[str]:
     """The arms that a registered claim reads, among other words of its predicate and checks."""
-    words, pending = set(), [said.get("predicate"), said.get("checks")] if said else []
+    words, pending = set(), [known.get("predicate"), known.get("checks")] if known else []
     while pending:
         match pending.pop():
             case str() as word:
@@ -664,45 +664,35 @@ def _of_arms(known: Mapping[str, Any] | None, arms: set[str]) -> dict[str, str]:
     return {run: digest for run, digest in runs.items() if run.partition("/")[0] in arms}
 
 
-def _said(state: State, name: str, claim: str, arms: set[str], nets: bool) -> dict[str, Any] | None:
+def _rests_on(state: State, name: str, claim: str, arms: set[str], nets: bool) -> dict[str, Any] | None:
     """All that a verdict rests on, as a state declares it: the claim as it is in a study, the study, and its arms.
 
     Nets of the study belong to it where they judge this replication's pictures (`nets`).
     """
     if not _tries(state, name, claim):
         return None
-    said, section = state["claims", claim], state["studies", name, claim.partition("/")[0]]
+    known, section = state["claims", claim], state["studies", name, claim.partition("/")[0]]
     shared = {key: value for key, value in section.items() if key != "variants"}
     variants = section.get("variants", {})
     return {
-        **{key: value for key, value in said.items() if key not in ("deviations_in", "does_not_hold")},
-        "deviations": said.get("deviations_in", {}).get(name, said.get("deviations", [])),
-        "checks": [one for one in said.get("checks", []) if name in one.get("studies", [name])],
-        "reason": said.get("does_not_hold", {}).get(name),
+        **{key: value for key, value in known.items() if key not in ("deviations_in", "does_not_hold")},
+        "deviations": known.get("deviations_in", {}).get(name, known.get("deviations", [])),
+        "checks": [one for one in known.get("checks", []) if name in one.get("studies", [name])],
+        "reason": known.get("does_not_hold", {}).get(name),
         **{part: state.get(("studies", name, part)) for part in HEAD},
-        "readers": _readers_of(section.get("dataset"), state.get(("studies", name, "readers"))) if nets else None,
+        "readers": readers_of(section.get("dataset"), state.get(("studies", name, "readers"))) if nets else None,
         "parameters": {arm: {**shared, **(variants[arm] or {})} for arm in sorted(arms & variants.keys())},
     }
 
 
-def _readers_of(dataset: str | None, readers: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Those of a study's nets that judge pictures of a data set: the others move none of its numbers."""
-    declared: dict[str, Any] = {"segmentation": None, "classification": {}, **(readers or {})}
-    segmentation, classification = declared["segmentation"], declared["classification"]
-    return {
-        "segmentation": segmentation if segmentation and segmentation["dataset"] == dataset else None,
-        "classification": {name: net for name, net in classification.items() if name == dataset},
-    }
-
-
-def _told(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tuple[str, ...], ...]:
+def _changes(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tuple[str, ...], ...]:
     """What differs between two such, in words.
 
     Three parts: what a verdict rests on, the words that its effect is told in, the reason why it is known not to hold.
     """
     if old is None or new is None:
         return ((() if old == new else ("withdrawn",) if new is None else ("taken up again",)), (), ())
-    told, words, reason = [], [], []
+    changes, words, reason = [], [], []
     arms: dict[str, list[str]] = {}
     for field, was, is_ in differing(old, new):
         group, _, rest = field.partition(".")
@@ -711,9 +701,9 @@ def _told(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tuple
             pair = in_pair(was, is_) if parameter else f"{'declared' if was is None else 'no longer declared'}"
             arms.setdefault(f"{parameter or 'arm'} {pair}", []).append(arm)
         else:
-            {"reason": reason, "unit": words}.get(field, told).append(f"{field} {in_pair(was, is_)}")
-    told += [f"{change} in {', '.join(names)}" for change, names in arms.items()]
-    return tuple(told), tuple(words), tuple(reason)
+            {"reason": reason, "unit": words}.get(field, changes).append(f"{field} {in_pair(was, is_)}")
+    changes += [f"{change} in {', '.join(names)}" for change, names in arms.items()]
+    return tuple(changes), tuple(words), tuple(reason)
 
 
 @dataclass(frozen=True)

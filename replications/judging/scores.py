@@ -93,18 +93,18 @@ class Scores:
         return f"no scores of variant '{variant}'; there are scores of {sorted({v for v, _ in self.values})}"
 
 
-def _add(values: dict[tuple[str, str], dict[int, float]], row: Mapping[str, Any], of: str, where: str) -> None:
+def _add(values: dict[tuple[str, str], dict[int, float]], row: Mapping[str, Any], kind: str, where: str) -> None:
     """One row, where it is whole and the first of its kind."""
     try:
-        variant, instrument = str(row[of]), str(row["instrument"])
+        variant, instrument = str(row[kind]), str(row["instrument"])
         seed, score = int(row["seed"]), float(row["score"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ScoreError(f"{where}: needs {of}, seed, instrument, score ({error!r})") from error
+        raise ScoreError(f"{where}: needs {kind}, seed, instrument, score ({error!r})") from error
     if not math.isfinite(score):
         raise ScoreError(f"{where}: the score is {score}; did the run diverge?")
     arm = values.setdefault((variant, instrument), {})
     if seed in arm:
-        raise ScoreError(f"{where}: the second score of this {of}, seed and instrument")
+        raise ScoreError(f"{where}: the second score of this {kind}, seed and instrument")
     arm[seed] = score
 
 

@@ -205,8 +205,9 @@ def judge(
     seeds: Sequence[int] | Mapping[str, Sequence[int]],
     study: str,
     registered: Mapping[str, str] | None = None,
+    others: Sequence[float] = (),
 ) -> list[Verdict]:
-    """The verdicts on all claims of a study, in their order.
+    """The verdicts on claims of a study, in their order.
 
     Args:
         claims: those that do not list the study are left out.
@@ -214,15 +215,16 @@ def judge(
         seeds: the declared seeds, of all replications or by replication.
         study: its name.
         registered: claim (replication/id) → what the register says of it.
+        others: `p_claim` of the study's claims that are not among these.
 
     Returns:
-        One verdict per claim. Multiplicity is controlled over all of them together, so judge a study at once.
+        One verdict per claim. Multiplicity is controlled over all claims of the study, these and the others.
     """
     claims = [claim for claim in claims if study in claim.studies]
     _check_unique(claims)
     readings = [_read(claim, scores, seeds, study) for claim in claims]
-    p = np.array([1.0 if reading.failed else float(reading.evidence.p_claim) for reading in readings])
-    family = zip(claims, readings, p, benjamini_hochberg(p), benjamini_hochberg_levels(p), strict=True)
+    p = np.array([1.0 if reading.failed else float(reading.evidence.p_claim) for reading in readings] + [*others])
+    family = zip(claims, readings, p, benjamini_hochberg(p), benjamini_hochberg_levels(p), strict=False)
     standing = registered or {}
     return [
         _verdict(claim, reading, study, standing.get(f"{claim.replication}/{claim.id}", ""), *map(float, numbers))
@@ -283,11 +285,10 @@ class _Reading:
 
     def deciding(self, outcome: int) -> tuple[int, Array]:
         """The part whose numbers are shown, and its effects [S]: the one that decides."""
-        match outcome:
-            case -1:
-                return int(self.evidence.part_against), self.evidence.effects_against
-            case 2:
-                return int(self.evidence.part_negligible), self.evidence.effects_negligible
+        if outcome == CONTRADICTED:
+            return int(self.evidence.part_against), self.evidence.effects_against
+        if outcome == NEGLIGIBLE:
+            return int(self.evidence.part_negligible), self.evidence.effects_negligible
         return int(self.evidence.part), self.evidence.effects
 
 
@@ -312,8 +313,13 @@ def _read(
             checks=tuple(examine(check, own, declared) for check in claim.checks_of(study)),
         )
     except ScoreError as error:
-        remedy = f"to make the scores again: dvc repro --pull measure@{claim.replication} controls@{claim.replication}"
-        raise ScoreError(f"claim {claim.replication}/{claim.id}: {error}; {remedy}") from error
+        raise _of_claim(claim, str(error)) from error
+
+
+def _of_claim(claim: Claim, error: str) -> ScoreError:
+    """What is wrong with the scores that a claim reads, and the remedy."""
+    remedy = f"to make the scores again: dvc repro --pull measure@{claim.replication} controls@{claim.replication}"
+    return ScoreError(f"claim {claim.replication}/{claim.id}: {error}; {remedy}")
 
 
 def _read_by(predicate: Predicate, smallest: float, scores: Scores, seeds: tuple[int, ...]) -> _Reading:
@@ -357,10 +363,12 @@ def _summary(effects: Array) -> dict[str, Any]:
 def _snapshots(claim: Claim, reading: _Reading, part: int) -> dict[str, Any]:
     """The effect of one part at each snapshot, and what the last doubling of the training did to it."""
     label, smallest = reading.labels[part], abs(claim.smallest_effect)
-    effects = {
-        share: claim.predicate.effects(scores, reading.seeds)[label]
-        for share, scores in sorted(reading.scores.snapshots.items())
-    }
+    effects = {}
+    for share, scores in sorted(reading.scores.snapshots.items()):
+        try:
+            effects[share] = claim.predicate.effects(scores, reading.seeds)[label]
+        except ScoreError as error:
+            raise _of_claim(claim, f"at snapshot {share:g}: {error}") from error
     moved = float((effects[1.0] - effects[0.5]).mean()) if 0.5 in effects else None
     return {
         "snapshots": tuple(Snapshot(share, **_summary(at_share)) for share, at_share in effects.items()),
@@ -413,7 +421,7 @@ def _verdict(
         flip_chance=_flip_chance(reading.parts.tobytes(), reading.parts.shape, claim.smallest_effect, if_tested, level),
         instruments=instruments,
         disagreement=len({row["verdict"] for row in instruments}) > 1,
-        reason=reason and told(reason, reading, number(summary["effect"], claim.predicate.scale)),
+        reason=reason and with_numbers(reason, reading, number(summary["effect"], claim.predicate.scale)),
     )
 
 
@@ -421,14 +429,15 @@ ASKED_FOR = re.compile(r"\{(?:(effect)|(\w+)\.(\w+?)(?:\.(min|max))?(?::([^}]+))
 """A number that a written reason asks for: `{effect}`, `{variant.instrument}`, `{variant.instrument.max:.0%}`."""
 
 
-def told(reason: str, reading: _Reading, effect: str) -> str:
+def with_numbers(reason: str, reading: _Reading, effect: str) -> str:
     """A reason with the numbers that it asks for, of the scores that are judged."""
 
     def number_of(found: re.Match) -> str:
         if found[1]:
             return effect
         arm = reading.scores.arm(found[2], found[3], reading.seeds)
-        return format(float({"min": np.min, "max": np.max}.get(found[4], np.mean)(arm)), found[5] or ".3g")
+        text = format(float({"min": np.min, "max": np.max}.get(found[4], np.mean)(arm)), found[5] or ".3g")
+        return text.replace("%", " %")
 
     text = ASKED_FOR.sub(number_of, reason)
     if "{" in text or "}" in text:

@@ -9,6 +9,7 @@ from: runs.csv (a row of hashes per run) and environments.json (the machines and
 import importlib
 import json
 import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -62,23 +63,12 @@ def measure(declared: study.Study, replication: str) -> None:
     rows: list[dict] = []
     provenance: list[dict] = []
     environments: dict[str, dict] = {}
-    n_workers = CPU_COUNT
-    settle()  # before a process of the pool imports NumPy
-    with ProcessPoolExecutor(n_workers, mp_context=get_context("forkserver")) as pool:
-        pending = [pool.submit(scores_of, declared, run) for run in wanted]
-        for done, (run, future) in enumerate(zip(wanted, pending, strict=True), start=1):
-            try:
-                measured = future.result()
-            except BrokenProcessPool:
-                raise MeasureError(
-                    f"{run.name}: a measuring process died (killed, or out of memory); nothing was written, run "
-                    f"{repro(declared.folder, f'measure@{replication}')} again"
-                ) from None
-            provenance.append(measured.provenance)
-            environments[runs.environment_id(measured.environment)] = measured.environment
-            rows += rows_of(declared, run, measured)
-            if done % 10 == 0 or done == len(wanted):
-                print(f"[{done}/{len(wanted)}] {run.variant} seed {run.seed}", flush=True)
+    for done, (run, measured) in enumerate(each(declared, wanted), start=1):
+        provenance.append(measured.provenance)
+        environments[runs.environment_id(measured.environment)] = measured.environment
+        rows += rows_of(declared, run, measured)
+        if done % 10 == 0 or done == len(wanted):
+            print(f"[{done}/{len(wanted)}] {run.variant} seed {run.seed}", flush=True)
     results = declared.folder / "results" / replication
     write_text(results / "scores.csv", as_csv(SCORES, rows))
     write_text(results / "runs.csv", as_csv(tuple(provenance[0]), provenance))
@@ -87,6 +77,33 @@ def measure(declared: study.Study, replication: str) -> None:
         write_text(results / name, text)
     sheets.write(declared, replication, results)
     print(f"{replication}: {len(rows)} scores in {results / 'scores.csv'}, sample sheet in {results / 'sheet.png'}")
+
+
+def each(
+    declared: study.Study, wanted: Sequence[study.Run], ended: bool = False
+) -> Iterator[tuple[study.Run, Measured]]:
+    """Finished runs and what they came to, in their order; one process per core.
+
+    Args:
+        declared: their study.
+        wanted: the runs.
+        ended: whether they are measured at the end of their training alone, and not at each snapshot.
+
+    Raises:
+        MeasureError: a run cannot be measured, or a process died.
+    """
+    settle()  # before a process of the pool imports NumPy
+    with ProcessPoolExecutor(CPU_COUNT, mp_context=get_context("forkserver")) as pool:
+        pending = [pool.submit(scores_of, declared, run, ended) for run in wanted]
+        for run, future in zip(wanted, pending, strict=True):
+            try:
+                measured = future.result()
+            except BrokenProcessPool:
+                raise MeasureError(
+                    f"{run.name}: a measuring process died (killed, or out of memory); nothing was written, run the "
+                    "same command again"
+                ) from None
+            yield run, measured
 
 
 def derived(declared: study.Study, replication: str, rows: list[dict]) -> dict[str, str]:
@@ -123,18 +140,18 @@ def rows_of(declared: study.Study, run: study.Run, measured: Measured) -> list[d
     return rows
 
 
-def scores_of(declared: study.Study, run: study.Run) -> Measured:
+def scores_of(declared: study.Study, run: study.Run, ended: bool = False) -> Measured:
     """One run of a study's, measured; in a process of the pool."""
-    return scores_of_run(declared, runs.read(declared, run))
+    return scores_of_run(declared, runs.read(declared, run), ended)
 
 
-def scores_of_run(declared: study.Study, finished: runs.Finished) -> Measured:
-    """A finished run by the instruments of its room, at each of its snapshots."""
+def scores_of_run(declared: study.Study, finished: runs.Finished, ended: bool = False) -> Measured:
+    """A finished run by the instruments of its room, at each of its snapshots, or as it ended."""
     run = finished.run
     room = importlib.import_module(f"replications.{run.replication}.measures")
     scores = {}
     try:
-        for share in run.params.snapshots:
+        for share in (1.0,) if ended else run.params.snapshots:
             images, facts = runs.at(finished, share)
             of_share = room.measure(images, facts, run.params, declared.nets_of(run.replication, run.seed))
             scores[share] = {name: float(score) for name, score in of_share.items()}

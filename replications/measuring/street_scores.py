@@ -28,9 +28,9 @@ def scores(dataset: str, images: Mapping[str, np.ndarray]) -> dict[str, float]:
     if not dataset.startswith("enumerable_street"):
         return found
     if "output" in images:
-        ours, real = (all_photos().nearest(images[name]) for name in ("output", "target"))
-        found["listed_distance"] = float(ours.distance.mean())
-        found["right_photo_share"] = float((ours.numbers == real.numbers).mean())
+        of_output, of_target = (all_photos().nearest(images[name]) for name in ("output", "target"))
+        found["listed_distance"] = float(of_output.distance.mean())
+        found["right_photo_share"] = float((of_output.numbers == of_target.numbers).mean())
     if "prior" in images:
         found |= {f"{name}_prior": score for name, score in of_samples(images["prior"]).items()}
     return found

@@ -80,10 +80,10 @@ def _photo_scores(images: dict[str, np.ndarray]) -> dict[str, float]:
     output, target, draws = (images[name] / 255.0 for name in ("output", "target", "draws"))
     scores = sharpness.relative(output, target) | fidelity.scores(output, target)
     overlap = colour.lab_histogram_intersection(output, target)
-    ours, real = colour.lab_spread(output), colour.lab_spread(target)
+    of_output, of_photos = colour.lab_spread(output), colour.lab_spread(target)
     for channel in ("L", "a", "b"):
         scores[f"lab_intersection_{channel}"] = overlap[channel]
-        scores[f"lab_spread_{channel}"] = ours[channel] / real[channel]
+        scores[f"lab_spread_{channel}"] = of_output[channel] / of_photos[channel]
     scores["lab_intersection"] = float(np.mean(list(overlap.values())))
     scores["lab_spread_ab"] = (scores["lab_spread_a"] + scores["lab_spread_b"]) / 2
     scores["conditional_diversity"] = diversity.conditional_diversity(draws).mean()
@@ -99,8 +99,8 @@ def _reader_scores(photos: np.ndarray, labels: np.ndarray, n_classes: int, reade
 
 def _label_scores(images: dict[str, np.ndarray], palette: np.ndarray) -> dict[str, float]:
     """Photo → labels: the output's nearest class against the true one; no reader needed."""
-    said, true = (nearest_class(images[name], palette) for name in ("output", "target"))
-    scores = recognition.segmentation_scores(recognition.confusion(said, true, len(palette)))
+    read, true = (nearest_class(images[name], palette) for name in ("output", "target"))
+    scores = recognition.segmentation_scores(recognition.confusion(read, true, len(palette)))
     return scores | {"l1": fidelity.l1(images["output"] / 255.0, images["target"] / 255.0).mean()}
 
 

@@ -29,6 +29,8 @@ def train(
         images: input, target, output (N, H, W, 3) and draws (M, n_draws, H, W, 3), uint8; `draws` are further outputs
             for the first M test inputs, which differ by dropout alone; palette as given.
         facts: what only the model knows.
+        nets: generator and, where there is one, discriminator as they ended.
+        Images and facts of earlier snapshots come beside those of the end (`fitting.Fitted`).
 
     Raises:
         Diverged: a loss or an output was not finite, or all outputs are one flat colour.

@@ -16,7 +16,7 @@ SETTING = (
     "distribution is known. Sharpness is the variance of the Laplacian."
 )
 """What a reader has to know before the answer's numbers."""
-SAID: Mapping[str, str] = {
+BECAME: Mapping[str, str] = {
     "holds": "It holds.",
     "does not hold": "The opposite was expected.",
     "open": "Open.",
@@ -30,8 +30,8 @@ HEADLINES = 10
 PER_EXPLANATION = 2
 NOT_REPLICATED = 5
 RULE = (
-    f"Chosen by rule: each explanation's {PER_EXPLANATION} settled claims of smallest p that precede their scores, "
-    "decisive ones first; then the next."
+    f"Chosen by rule: for each explanation the {PER_EXPLANATION} claims of smallest p, decisive ones first, then by p "
+    "alone. They have settled, and were written down before their scores."
 )
 
 
@@ -42,15 +42,15 @@ def answer(verdicts: Sequence[Mapping], scores: Numbers) -> str:
         verdicts: as in verdicts.json, of all studies.
         scores: the scores of the room that answers; none: then no numbers are told.
     """
-    first, *_ = ideas.told(verdicts)
-    sentences = [f"**{escaped(first.sentence)}**", SAID[first.outcome] * (first.outcome != "holds")]
+    first, *_ = ideas.judged(verdicts)
+    sentences = [f"**{escaped(first.sentence)}**", BECAME[first.outcome] * (first.outcome != "holds")]
     sentences.append(escaped(filled(first.measured, scores)) if scores else "")
     return f"{SETTING}\n\n{' '.join(filter(None, sentences))}\n\n{sure(verdicts)}\n"
 
 
 def others(verdicts: Sequence[Mapping], scores: Numbers) -> str:
     """What became of each of the other ideas, what was measured, and how the claims that decide it came out."""
-    all_ideas = ideas.told(verdicts)
+    all_ideas = ideas.judged(verdicts)
     lines = [f"- {_idea(one, scores)}" for one in all_ideas[1:]]
     if any(verdict["disagreement"] for one in all_ideas for verdict in (*one.verdicts, *one.beside)):
         lines += ["", f"{DISAGREE} the instruments of sharpness disagree about it"]
@@ -59,7 +59,7 @@ def others(verdicts: Sequence[Mapping], scores: Numbers) -> str:
 
 def sure(verdicts: Sequence[Mapping]) -> str:
     """How sure the answer is: the outcomes of all claims that decide it, and how much is known of real images."""
-    behind = {one["id"]: one for idea in ideas.told(verdicts) for one in idea.verdicts}.values()
+    behind = {one["id"]: one for idea in ideas.judged(verdicts) for one in idea.verdicts}.values()
     real = [one for one in verdicts if one["study"] == "real"]
     sentences = []
     if behind:
@@ -76,23 +76,23 @@ def sure(verdicts: Sequence[Mapping]) -> str:
 def deciding(verdicts: Sequence[Mapping]) -> str:
     """A Markdown table: each idea, the claims that decide it and those that stand beside it, with their outcomes."""
     lines = ["| part of the answer | claims that decide it | beside them |", "|---|---|---|"]
-    for idea in ideas.told(verdicts):
+    for idea in ideas.judged(verdicts):
         cells = [
             ", ".join(f"`{one['id']}` *{one['verdict']}*{_mark(one)}" for one in group) or "–"
             for group in (idea.verdicts, idea.beside)
         ]
-        lines.append(f"| {escaped(idea.sentence)} {SAID[idea.outcome]} | {' | '.join(cells)} |")
+        lines.append(f"| {escaped(idea.sentence)} {BECAME[idea.outcome]} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
-def _idea(told: ideas.Told, scores: Numbers) -> str:
-    parts = [f"**{escaped(told.sentence)}** {SAID[told.outcome]}"]
+def _idea(idea: ideas.Judged, scores: Numbers) -> str:
+    parts = [f"**{escaped(idea.sentence)}** {BECAME[idea.outcome]}"]
     if scores:
-        parts.append(escaped(filled(told.measured, scores)))
-    if told.verdicts:
-        disagree = sum(one["disagreement"] for one in told.verdicts)
-        parts.append(f"Claims: {_counted(told.verdicts)}{f' ({disagree}{DISAGREE})' if disagree else ''}")
-        parts[-1] += f"; beside: {_counted(told.beside)}." if told.beside else "."
+        parts.append(escaped(filled(idea.measured, scores)))
+    if idea.verdicts:
+        disagree = sum(one["disagreement"] for one in idea.verdicts)
+        parts.append(f"Claims: {_counted(idea.verdicts)}{f' ({disagree}{DISAGREE})' if disagree else ''}")
+        parts[-1] += f"; further ones, which do not decide: {_counted(idea.beside)}." if idea.beside else "."
     return " ".join(parts)
 
 
@@ -123,7 +123,7 @@ def headlines(by_claim: Mapping[str, Mapping[str, Mapping]], signs: Mapping[str,
         lines.append(f"| {escaped(verdict['statement'])} *({verdict['replication']})* | {' | '.join(cells)} |")
     refuted = [one for outcome in DECIDED[1:] for one in here if one["verdict"] == outcome]
     lines += ["", RULE, "", f"**What did not replicate** in *{STUDY}*:", ""]
-    lines += [f"- {_told(one)}" for one in refuted[:NOT_REPLICATED]]
+    lines += [f"- {_refuted(one)}" for one in refuted[:NOT_REPLICATED]]
     more = len(refuted) - NOT_REPLICATED
     if more > 0:
         lines.append(f"- and {more} more: [results/README.md](results/README.md)")
@@ -148,11 +148,9 @@ def _p(verdict: Mapping) -> float:
     return verdict[key_of[verdict["verdict"]]] if verdict["verdict"] in key_of else 1.0
 
 
-def _told(verdict: Mapping) -> str:
+def _refuted(verdict: Mapping) -> str:
     """A claim, what came out and how much."""
-    effect = _effect(verdict)
-    effect = f"({effect})" if verdict["verdict"] == "untestable" else effect
-    return f'"{escaped(verdict["statement"])}" *{verdict["verdict"]}*{_mark(verdict)}, {effect}.'
+    return f'"{escaped(verdict["statement"])}" *{verdict["verdict"]}*{_mark(verdict)}, {_effect(verdict)}.'
 
 
 def _cell(verdict: Mapping, signs: Mapping[str, str]) -> str:

@@ -112,7 +112,8 @@ def _points(axes: Axes, plot: Plot, scores: Numbers) -> None:
     for variant, (way, loss) in plot.points.items():
         if not {(variant, plot.x), (variant, plot.y)} <= set(scores):
             raise GlanceError(
-                f"{variant}: no {plot.x} and {plot.y} in the summary, expected both; measure its room again"
+                f"summary.csv of causes: no {plot.x} and {plot.y} of {variant}, expected both; run "
+                "`dvc repro --pull measure@causes`"
             )
         x, y = scores[variant, plot.x], scores[variant, plot.y]
         x_error, y_error = ([[one.mean - one.low], [one.high - one.mean]] for one in (x, y))
@@ -143,7 +144,10 @@ def known(sheet: sheets.Columns, size: int = 32) -> dict[str, Image.Image]:
         pixels = np.asarray(labels)[row * side + centres][:, centres].astype(int)
         distance = np.abs(pixels[:, :, None] - world.PALETTE[None, None].astype(int)).sum(axis=-1)
         if distance.min(axis=-1).any():
-            raise GlanceError("a label map of a sample sheet has other colours than world.PALETTE; measure again")
+            raise GlanceError(
+                "results/pix2pix/columns: a label map has other colours than world.PALETTE, expected those alone; run "
+                "`dvc repro --pull measure@pix2pix`"
+            )
         best = world.conditional(distance.argmin(axis=-1).astype(np.uint8))
         for values, picture in zip(strips.values(), (best.mean, best.median), strict=True):
             values.append(

@@ -50,12 +50,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def choose(every: Everything, arguments: argparse.Namespace) -> list[dict]:
+def choose(results: Everything, arguments: argparse.Namespace) -> list[dict]:
     """The claims that the options ask for, in the order of the replications' own lists."""
-    studies = arguments.study or list(every.folders)
+    studies = arguments.study or list(results.folders)
     outcomes = arguments.outcome or list(MEANS)
     listed = []
-    for by_study in every.by_claim.values():
+    for by_study in results.by_claim.values():
         any_verdict = next(iter(by_study.values()))
         explains = {*any_verdict["explanation"], *any_verdict["against"]}
         if (

@@ -97,8 +97,8 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
     environment.filters["unbroken"] = unbroken
     return environment.get_template("page.html.jinja").render(
         question=QUESTION,
-        ideas=ideas.told(results.verdicts),
-        said=front.SAID,
+        ideas=ideas.judged(results.verdicts),
+        said=front.BECAME,
         setting=front.SETTING,
         sure=front.sure(results.verdicts),
         scores=report.numbers_of_answer(root),

@@ -349,16 +349,16 @@ def of_study(declared: study.Study, verdicts: list[dict], withdrawn: Withdrawn |
 
 def generated(root: Path, withdrawn: Withdrawn | None = None) -> dict[Path, dict[str, str]]:
     """README → block → what stands between its markers, for the suite and for each replication."""
-    every, scores = everything(root, withdrawn), numbers_of_answer(root)
+    results, scores = everything(root, withdrawn), numbers_of_answer(root)
     of_front = {
-        ANSWER: front.answer(every.verdicts, scores),
-        IDEAS: front.others(every.verdicts, scores),
-        HEADLINES: front.headlines(every.by_claim, SIGNS),
+        ANSWER: front.answer(results.verdicts, scores),
+        IDEAS: front.others(results.verdicts, scores),
+        HEADLINES: front.headlines(results.by_claim, SIGNS),
     }
     texts = {
         root / "README.md": {**of_front, REPLICATIONS: listed()},
         root / "results" / "README.md": {
-            DECIDING: front.deciding(every.verdicts),
+            DECIDING: front.deciding(results.verdicts),
             RESULTS: table(root, withdrawn),
         },
     }

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from replications.instruments import classification, distribution, diversity, fidelity, sharpness
-from replications.measuring import known, street_scores
+from replications.instruments import fidelity, sharpness
+from replications.measuring import known, priors, street_scores
 from replications.measuring.curves import Curve
 from replications.spatial_z_vae.params import FLAT, FLAT_MEAN, REDUCTION, SPATIAL, SPATIAL_MEAN, Params, cell_values
 
@@ -38,7 +38,7 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     scores["active_share"] = facts["active_units"] / params.latent_size
     scores["parameters"] = facts["encoder_parameters"] + facts["decoder_parameters"]
     scores |= street_scores.scores(params.dataset, images)
-    return scores | _prior_scores(images, params, readers)
+    return scores | priors.scores(images, params.dataset, readers)
 
 
 def distance_to_mean(output: np.ndarray, target: np.ndarray, mean_image: np.ndarray) -> float:
@@ -60,7 +60,7 @@ def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> know
         readers: the folder with the nets of one seed.
     """
     samples = known.samples(data, params.n_test, params.n_samples)
-    return {name: _prior_scores(images, params, readers) for name, images in samples.items()}
+    return {name: priors.scores(images, params.dataset, readers) for name, images in samples.items()}
 
 
 def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
@@ -90,15 +90,6 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
 def weight_of_a_nat(params: Params) -> float:
     """β or, where the KL term is a mean over the latent, what it then comes to for each nat."""
     return params.beta * (params.mean_counts_as / params.latent_size if params.kl == "mean" else 1)
-
-
-def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
-    prior, target = images["prior"] / 255.0, images["target"] / 255.0
-    scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
-    reader = classification.load_reader(readers / f"classification-{params.dataset}.npz")
-    ours, real = (classification.features(reader, images[name]) for name in ("prior", "target"))
-    scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
-    return scores | {"kid_prior": distribution.kid(ours, real)}
 
 
 METRICS = {

@@ -57,7 +57,7 @@ class Params(RunParams):
     feature_epochs: int = Field(gt=0)
     """How long it learns the data set's labels before it is frozen."""
     feature_seed: int = Field(ge=0)
-    """Its own, whatever the run's: all runs look through the same net."""
+    """Added to the run's: all variants of a seed look through the same net, and each seed through another."""
 
     n_samples: int = Field(ge=2)
     """Samples decoded from the prior."""

@@ -89,23 +89,23 @@ def main(argv: list[str] | None = None) -> int:
         "machine": environment_words(chain.environment_now()),
         "cores": os.cpu_count(),
         "repetitions": arguments.repetitions,
-        "replications": {room: said(f"{room}: one run", ours(declared, room)) for room in rooms},
-        "steps": {room: said(f"{room}: a step", step_shares(room)) for room in rooms},
+        "replications": {room: shown(f"{room}: one run", whole_run(declared, room)) for room in rooms},
+        "steps": {room: shown(f"{room}: a step", step_shares(room)) for room in rooms},
         "instructions": {
-            room: said(f"{room}: instructions", instructions(room, arguments.repetitions)) for room in rooms
+            room: shown(f"{room}: instructions", instructions(room, arguments.repetitions)) for room in rooms
         },
         "workers": {
-            room: said(f"{room}: at once", efficiency(room, arguments.repetitions))
+            room: shown(f"{room}: at once", efficiency(room, arguments.repetitions))
             for room in rooms
             if room in REFERENCES
         },
         "torch": {
-            room: said(f"{room}: beside PyTorch", against_torch(room, arguments.repetitions))
+            room: shown(f"{room}: beside PyTorch", against_torch(room, arguments.repetitions))
             for room in rooms
             if room in REFERENCES and importlib.util.find_spec("torch")
         },
         "backends": {
-            room: said(f"{room}: backends", backends(room, arguments.repetitions))
+            room: shown(f"{room}: backends", backends(room, arguments.repetitions))
             for room in rooms
             if room in REFERENCES
         },
@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def said(what: str, found: dict) -> dict:
+def shown(what: str, found: dict) -> dict:
     """Shows what was found as soon as it is."""
     print(f"{what}: " + ", ".join(f"{key} {value}" for key, value in found.items()), flush=True)
     return found
@@ -169,12 +169,12 @@ def one_run(
     data = read_arrays(declared, [run])[params["dataset"]]
     models, moments = _captured(room), []
 
-    def tell(*seen: int) -> None:
+    def progress(*seen: int) -> None:
         moments.append((*seen, time.perf_counter()))
         if os.environ.get("ONEDNN_VERBOSE"):
             print(PROGRESS, *moments[-1], flush=True)
 
-    images, facts, _ = training.train(room, params, run.seed, data, tell)
+    images, facts, _ = training.train(room, params, run.seed, data, progress)
     ended, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     (first, _, t_first), (last, _, t_last) = moments[0], moments[-1]
     rate = (last - first) / (t_last - t_first)
@@ -241,7 +241,7 @@ def matmul_gflops(ops, n: int = 1024, repetitions: int = 20) -> float:
 # --- processes -----------------------------------------------------------------------------------------------------
 
 
-def ours(declared: study.Study, room: str) -> dict:
+def whole_run(declared: study.Study, room: str) -> dict:
     """A whole run, and the seconds of one core for each verdict, were every run of the replication as fast."""
     one = _results([_start("replications", "bench", "--run", room)])[0]
     n_claims = sum(claim.replication == room for claim in judge.claims_of(declared))
@@ -374,7 +374,8 @@ _PAGE = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=T
     """\
 # How fast it trains
 
-Written by `python -m replications bench` on {{ date }}: {{ machine }}, {{ cores }} cores. One run is one process on one
+Written by `python -m replications bench` on {{ date }}, with the parameters of that day: {{ machine }}, {{ cores }}
+cores. One run is one process on one
 thread. Times are wall-clock times. The tables were measured one after another, so on a busy machine compare only within
 a table. A run that is trained by `dvc repro --pull` shares its import with
 all others of the stage.

@@ -122,8 +122,8 @@ def fit(measured: Mapping[str, Sequence[Measured]]) -> dict[str, Speed]:
         return {room: Speed(start, most / full, most) for room, most in zip(rooms, together, strict=True)}
 
     def residuals(x: np.ndarray) -> np.ndarray:
-        of = speeds(x)
-        model = [of[room].seconds(one.runs, one.at_once, one.images) for room in rooms for one in measured[room]]
+        speed_of = speeds(x)
+        model = [speed_of[room].seconds(one.runs, one.at_once, one.images) for room in rooms for one in measured[room]]
         return np.log(model) - clock
 
     if not rooms:
@@ -225,7 +225,7 @@ def estimated(
 ) -> Table:
     """Hours from the first run's start to the last one's end, and the hours of all GPUs meanwhile."""
     totals = {n: sum(hours[n] for hours in by_room.values()) for n in gpus}
-    table = Table(title=f"{declared.params_file}, on {device}", caption=", ".join(_said(declared, epochs)))
+    table = Table(title=f"{declared.params_file}, on {device}", caption=", ".join(_runs_in_words(declared, epochs)))
     table.add_column("replication")
     for n in gpus:
         table.add_column(f"{n} GPU{'s' * (n > 1)}", justify="right")
@@ -240,14 +240,14 @@ def estimated(
 
 
 def hours_by_room(
-    declared: study.Study, of: Mapping[str, Speed], epochs: dict[str, int], gpus: list[int]
+    declared: study.Study, speed_of: Mapping[str, Speed], epochs: dict[str, int], gpus: list[int]
 ) -> dict[str, dict[int, float]]:
     """Replication → how many GPUs → hours. Raises CostError where a speed is missing."""
     found = {}
     for room in declared.variants:
-        if room not in of:
+        if room not in speed_of:
             raise CostError(f"{declared.folder / FILE}: {room} is missing, which the study trains; measure and add it")
-        found[room] = {n: hours_of(declared, room, of[room], epochs.get(room), n) for n in gpus}
+        found[room] = {n: hours_of(declared, room, speed_of[room], epochs.get(room), n) for n in gpus}
     return found
 
 
@@ -259,7 +259,7 @@ def hours_of(declared: study.Study, room: str, speed: Speed, epochs: int | None,
     return speed.seconds(share, speed.at_once(), max(each)) / 3600
 
 
-def _said(declared: study.Study, epochs: dict[str, int]) -> list[str]:
+def _runs_in_words(declared: study.Study, epochs: dict[str, int]) -> list[str]:
     lines = []
     for room, variants in declared.variants.items():
         lengths = sorted({epochs.get(room, params.epochs) for params in variants.values()})

@@ -100,9 +100,9 @@ def main(argv: list[str] | None = None) -> int:
     for line in (*left_out, *found):
         print(command.printable(str(line)))
     if not found and left_out:
-        raise FillError(f"no room can be trained here: {len(left_out)} were left out; the lines above say why")
+        raise FillError(f"no replication can be trained here: {len(left_out)} were left out; the lines above say why")
     if not found:
-        print("nothing is worth these minutes: every room has its runs, or has no open claim")
+        print("nothing to train: every replication has its runs, or has no undecided claim")
     if arguments.dry_run or not found:
         return 0
     os.environ.setdefault(SAVED, EVERY)
@@ -143,8 +143,8 @@ def open_claims(declared: study.Study, room: str) -> int:
 
 def claims_of(declared: study.Study, room: str) -> list:
     """The claims of a room that a study tries."""
-    every = importlib.import_module(f"replications.{room}.claims").CLAIMS
-    return [claim for claim in every if declared.name in claim.studies]
+    claims = importlib.import_module(f"replications.{room}.claims").CLAIMS
+    return [claim for claim in claims if declared.name in claim.studies]
 
 
 def missing_runs(declared: study.Study, room: str) -> dict[int, tuple[str, ...]]:
@@ -220,7 +220,7 @@ def fill(found: Sequence[Gap], until: float, n_workers: int | None, pack: Path |
         print(packer)
     print(f"{len(trained)} runs trained; `dvc repro --pull` goes on with them, `import-runs` on another machine")
     if failed:
-        raise FillError(f"runs of {len(failed)} rooms failed, all others are kept: {failed[0]}")
+        raise FillError(f"runs of {len(failed)} replications failed, all others are kept: {failed[0]}")
     return 0
 
 

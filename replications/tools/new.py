@@ -29,7 +29,7 @@ class NewError(ReplicationError):
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = command.Parser(prog="python -m replications new", description=__doc__)
-    parser.add_argument("name", help="of the room: a folder, a section of params.yaml and a Python package; vae_flow")
+    parser.add_argument("name", help="of its folder, its section of params.yaml and its Python package; vae_flow")
     arguments = parser.parse_args(argv)
     for path in begin(Path(), arguments.name):
         print(f"wrote {path}")

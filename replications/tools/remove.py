@@ -53,6 +53,11 @@ def remove(root: Path, name: str, committed: bool = False) -> list[Path]:
     if elsewhere:
         raise RemoveError(f"{name}: {elsewhere[0]}/params.yaml declares it, too; take its section out there first")
     listed = subprocess.run(["git", "ls-files", "--", *map(str, places)], cwd=root, capture_output=True, check=False)
+    if listed.returncode and not committed:
+        raise RemoveError(
+            f"{name}: Git does not say whether it knows it ({listed.stderr.decode(errors='replace').strip()}); say "
+            "--committed to delete it all the same"
+        )
     if listed.stdout and not committed:
         raise RemoveError(f"{name}: Git knows it; say --committed to delete it all the same, and commit what is left")
     text = (root / PARAMS).read_text(encoding="utf-8")

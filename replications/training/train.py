@@ -211,14 +211,14 @@ def print_power(declared: study.Study, replication: str) -> None:
     """Before any training: what the declared seeds can decide at all."""
     of_room = importlib.import_module(f"replications.{replication}.claims").CLAIMS
     of_study = [claim for claim in of_room if declared.name in claim.studies]
-    n = len(declared.seeds)
+    n = len(declared.seeds_of(replication))
     warnings = verdicts.preflight(of_study, n)
     for warning in warnings:
         print(f"warning: {warning}")
     if of_study and not warnings:
         print(
-            f"{replication}: {n} paired seeds decide, with 80 % chance, an effect that lies {detectable(n):.1f} "
-            f"standard deviations (over seeds) beyond the smallest that matters; {len(of_study)} claims"
+            f"{replication}: {len(of_study)} claims, {n} paired seeds: an effect {detectable(n):.1f} standard "
+            "deviations (over seeds) beyond the smallest that matters is detected with 80 % power"
         )
 
 
@@ -348,7 +348,8 @@ class Reporter:
             )
 
     def _speed(self) -> float:
-        return sum(seen for seen, _ in self.images.values()) / (time.monotonic() - self.started)
+        seen = list(self.images.values())  # a copy: another thread adds to it
+        return sum(images for images, _ in seen) / (time.monotonic() - self.started)
 
 
 def _why(outcome: workers.Outcome) -> str:

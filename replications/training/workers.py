@@ -321,7 +321,10 @@ def supervise(
         child.join()
         status = child.exitcode or 0
         how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        raise WorkerError(f"the training process died ({how}); its messages are above") from None
+        raise WorkerError(
+            f"the training process died ({how}{', often for lack of memory' * (how == 'SIGKILL')}); its messages stand "
+            "above, or in the worker's log"
+        ) from None
     finally:
         child.join(timeout=10)
         child.kill()

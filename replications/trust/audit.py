@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("runs", "workers"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
-            raise AuditError(f"--{name} {value}: expected at least 1; leave it out for what --help says")
+            raise AuditError(f"--{name} {value}: expected at least 1; leave it out for the default")
     declared = study.load(arguments.study)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     picked = named(declared, arguments.only) if arguments.only else pick(declared, arguments, seed)
@@ -233,15 +233,15 @@ def outside_the_spread(declared: study.Study, finished: runs.Finished):
         for variant, instrument in claim.needs
         if variant == run.variant
     }
-    ours = measure.scores_of_run(judging(declared, run), finished).scores[1.0]
+    here = measure.scores_of_run(judging(declared, run), finished).scores[1.0]
     scores = read_scores(declared, run.replication)
     for instrument in sorted(needed):
         arm = scores.arm(run.variant, instrument, declared.seeds_of(run.replication))
         n = len(arm)
         half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * arm.std(ddof=1) * np.sqrt(1 + 1 / n) if n > 1 else np.inf
         half += 1e-5 * abs(arm.mean())  # scores are written with six digits
-        if not abs(ours[instrument] - arm.mean()) <= half:
-            yield f"{instrument} is {ours[instrument]:.6g}, expected {arm.mean():.6g} ± {half:.2g}"
+        if not abs(here[instrument] - arm.mean()) <= half:
+            yield f"{instrument} is {here[instrument]:.6g}, expected {arm.mean():.6g} ± {half:.2g}"
 
 
 def show(findings: list[Finding]) -> None:

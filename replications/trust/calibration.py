@@ -218,9 +218,17 @@ DESIGNS = {
         Contrast("score", (("a", 2.0), ("b", -1.0), ("c", -1.0))),
         {"a": 0.5, "b": 0, "c": 0},
     ),
-    "unlike": Design("a wild arm above a steady one", Greater("score", "a", "b"), {"a": 1, "b": 0}, steady={"b": 0.1}),
+    "unlike": Design(
+        "a high-variance arm above a low-variance one",
+        Greater("score", "a", "b"),
+        {"a": 1, "b": 0},
+        steady={"b": 0.1},
+    ),
     "unlike_3": Design(
-        "an arm above one a third as wild", Greater("score", "a", "b"), {"a": 1, "b": 0}, steady={"b": 1 / 3}
+        "an arm above one of a third of its deviation",
+        Greater("score", "a", "b"),
+        {"a": 1, "b": 0},
+        steady={"b": 1 / 3},
     ),
     "peaks": Design("two parts, both as true", Peaks("score", "a", ("b", "c")), {"a": 1, "b": 0, "c": 0}),
     "peaks_half": Design(
@@ -232,19 +240,19 @@ DESIGNS = {
         {"a": 1, "b": 0, "c": 0, "d": 0, "e": 0},
     ),
     "peaks_mixed": Design(
-        "two parts, wild over wild and steady",
+        "two parts, high over high and low variance",
         Peaks("score", "a", ("b", "c")),
         {"a": 1, "b": 0, "c": 0},
         steady={"c": 0.1},
     ),
     "peaks_wild": Design(
-        "two parts, wild over steady",
+        "two parts, high over low variance",
         Peaks("score", "a", ("b", "c")),
         {"a": 1, "b": 0, "c": 0},
         steady={"b": 0.1, "c": 0.1},
     ),
     "dips_wild": Design(
-        "four parts, steady under wild",
+        "four parts, low under high variance",
         Dips("score", "a", ("b", "c", "d", "e")),
         {"a": -1, "b": 0, "c": 0, "d": 0, "e": 0},
         steady={"a": 0.1},
@@ -653,9 +661,9 @@ def flip_rows(distribution: str, pairs: Sequence[Flip], outcomes: Sequence[str] 
     rows = []
     for outcome in outcomes:
         of_outcome = [pair[1:] for pair in pairs if outcome in (ANY, pair[0])]
-        told, happened = np.array(of_outcome).reshape(-1, 2).T
+        predicted, happened = np.array(of_outcome).reshape(-1, 2).T
         for low, high in pairwise(BINS) if outcome == ANY else ((BINS[0], BINS[-1]),):
-            inside = (told >= low) & ((told < high) | (high == 1))
+            inside = (predicted >= low) & ((predicted < high) | (high == 1))
             if inside.sum() > 1:
                 rows.append(
                     {
@@ -664,7 +672,7 @@ def flip_rows(distribution: str, pairs: Sequence[Flip], outcomes: Sequence[str] 
                         "low": low,
                         "high": high,
                         "sets": int(inside.sum()),
-                        "predicted": f"{told[inside].mean():.4f}",
+                        "predicted": f"{predicted[inside].mean():.4f}",
                         "observed": f"{happened[inside].mean():.4f}",
                         "standard_error": f"{happened[inside].std(ddof=1) / math.sqrt(inside.sum()):.4f}",
                     }
@@ -744,8 +752,8 @@ matters, a tenth of it elsewhere.
 
 ## Wrong verdicts
 
-Promised: with {_listed(PROMISED)} seeds, whatever the true effect of the typical seed, each outcome that it makes wrong
-is said in at most 5 % of the cases.
+Promised: with {_listed(PROMISED)} seeds, whatever the true effect of the typical seed, each wrong outcome occurs in at
+most 5 % of the cases (the false-positive rate of this outcome).
 
 - "Replicated" where the true effect is not beyond the smallest that matters, or exactly that: at most
   {_most(promised, "replicated")}.
@@ -765,7 +773,7 @@ The largest rate in % of "replicated" / "contradicted" / "negligible" where it i
 - Every claim is about its typical seed, the median. Where arms are spread alike, the rule holds for the *mean* as well.
   Where they are not, a claim that is read as one about the mean errs: one arm against a constant, at worst
   {_worst([row for row in mean if len(DESIGNS[row["design"]].lift) == 1])};
-  a wild arm against a steady one (a GAN against a VAE), at worst
+  an arm of high variance over seeds against one of low variance (a GAN against a VAE), at worst
   {_worst([row for row in mean if row["design"].startswith("unlike")])};
   a conjunction with such arms, at worst
   {_worst([row for row in mean if len(DESIGNS[row["design"]].weights) > 1])}.
@@ -789,7 +797,7 @@ Of several parts the one is shown that decides, and having been picked, it lies 
 ## Power
 
 Chance in % of "replicated" when the true effect lies so many standard deviations beyond the smallest, and the effect
-that is found with 80 % chance, of which the command `train` speaks before it trains. "Must agree": how many of the
+that is detected with 80 % power, which the command `train` prints before it trains. "Must agree": how many of the
 seeds have to lie beyond the smallest effect. Normal effects, one claim; what the strictest multiplicity leaves
 of it is in power.csv.
 
@@ -1027,7 +1035,7 @@ def _plot_wrong(axes: Axes, judged: Sequence[Mapping]) -> None:
     below = len(lines) - 0.5
     mean = [row for row in rows if about_the_mean(row)]
     lines["one arm, about its mean"] = [row for row in mean if len(DESIGNS[row["design"]].lift) == 1]
-    lines["wild against steady, about the mean"] = [row for row in mean if row["design"].startswith("unlike")]
+    lines["high against low variance, about the mean"] = [row for row in mean if row["design"].startswith("unlike")]
     lines["parts of such arms, about the mean"] = [row for row in mean if len(DESIGNS[row["design"]].weights) > 1]
     lines[_words("apart_four")] = [row for row in rows if row["design"] == "apart_four" and row["centre"] != "mean"]
     _dots(axes, {name: _worst_of_cells(of_line) for name, of_line in lines.items()}, wrong)
@@ -1117,20 +1125,20 @@ def main(argv: list[str] | None = None) -> int:
 
 def calibrate(out: Path, draws: int) -> None:
     """Simulates everything and writes the tables, the plot and the summary."""
-    tell = progress(len(DESIGNS) + 3)
+    done = progress(len(DESIGNS) + 3)
     judged = []
     for name, design in DESIGNS.items():
         judged += [row for shape in DISTRIBUTIONS for n in SEEDS for row in rates(name, shape, n, draws)]
-        tell(f"{name}: {design.words}")
+        done(f"{name}: {design.words}")
     of_families = [families(*cell, draws) for cell in family_cells()]
-    tell("families of 100 claims")
+    done("families of 100 claims")
     of_power = [row for n in POWER_SEEDS for row in powers(n)]
-    tell("power")
+    done("power")
     pairs = {shape: flips(shape, draws) for shape in DISTRIBUTIONS}
     pairs["all"] = [pair for of_shape in pairs.values() for pair in of_shape]
     of_flips = [row for shape, flips_of_shape in pairs.items() for row in flip_rows(shape, flips_of_shape)]
     of_flips += flip_rows("all", pairs["all"], tuple(JUDGED))
-    tell("flip chance")
+    done("flip chance")
     write_text(out / "judge.csv", as_csv(COLUMNS, judged))
     write_text(out / "families.csv", as_csv(FAMILY_COLUMNS, of_families))
     write_text(out / "power.csv", as_csv(POWER_COLUMNS, of_power))

@@ -451,7 +451,7 @@ def climb_photographs(wanted: Sequence[Rung]) -> list[dict[str, float]]:
     """The scores of scikit-image's photographs on each rung."""
     intact = eight_bit(DARKEST + (1 - DARKEST) * photographs(PHOTOGRAPH_SIDE))
     return [
-        _told("photographs", i, wanted, image_scores(damage(intact, wanted[i]), intact)) for i in range(len(wanted))
+        _shown("photographs", i, wanted, image_scores(damage(intact, wanted[i]), intact)) for i in range(len(wanted))
     ]
 
 
@@ -466,14 +466,14 @@ def climb_world(intact: World, wanted: Sequence[Rung], readers: Readers | None) 
         damaged_draws = np.stack([damage(one, rung) for one in draws])
         of_rung |= known_scores(damaged, damaged_draws, intact, known)
         damaged_sets.append(np.rint(damaged * 255).astype(np.uint8))
-        scores.append(_told("facade_world", i, wanted, of_rung))
+        scores.append(_shown("facade_world", i, wanted, of_rung))
     if readers is None:
         return scores
     print(f"facade_world: nets read {len(damaged_sets) * len(photos)} photos", flush=True)
-    return [ours | read for ours, read in zip(scores, reader_scores(damaged_sets, intact, readers), strict=True)]
+    return [scored | read for scored, read in zip(scores, reader_scores(damaged_sets, intact, readers), strict=True)]
 
 
-def _told(kind: str, i: int, wanted: Sequence[Rung], scores: dict[str, float]) -> dict[str, float]:
+def _shown(kind: str, i: int, wanted: Sequence[Rung], scores: dict[str, float]) -> dict[str, float]:
     """Says when a distortion is done."""
     if i + 1 == len(wanted) or wanted[i + 1][0] != wanted[i][0]:
         print(f"{kind}: [{i + 1}/{len(wanted)}] {wanted[i][0]}", flush=True)
@@ -511,7 +511,10 @@ def answer(changes: Sequence[float], smallest: float) -> str:
     """
     climb = np.concatenate([[0.0], np.asarray(changes, dtype=np.float64)])
     if not np.isfinite(climb).all():
-        raise LadderError(f"changes {climb[1:].tolist()} of a score, expected numbers; look at the instrument")
+        raise LadderError(
+            f"a score changes by {climb[1:].tolist()} along a distortion, expected numbers; look at the instrument and "
+            "the distortion that were printed last"
+        )
     if np.abs(climb).max() <= smallest:
         return "blind"
     if (climb - np.minimum.accumulate(climb)).max() <= smallest:
@@ -603,10 +606,10 @@ def _introduction() -> list[str]:
     ]
 
 
-def _answer_tables(said: Mapping[tuple[str, str, str], str]) -> list[str]:
+def _answer_tables(answers_by: Mapping[tuple[str, str, str], str]) -> list[str]:
     lines = []
     for kind in KINDS:
-        names = [name for name in INSTRUMENTS if any(where[:2] == (kind, name) for where in said)]
+        names = [name for name in INSTRUMENTS if any(where[:2] == (kind, name) for where in answers_by)]
         lines += [f"## {TITLES[kind]}", ""]
         lines += _table(
             ["instrument", "larger is", "smallest change that counts", *DISTORTIONS],
@@ -615,7 +618,7 @@ def _answer_tables(said: Mapping[tuple[str, str, str], str]) -> list[str]:
                     f"`{name}`",
                     INSTRUMENTS[name].larger_is,
                     _smallest(INSTRUMENTS[name]),
-                    *(_cell(INSTRUMENTS[name], said[kind, name, distortion]) for distortion in DISTORTIONS),
+                    *(_cell(INSTRUMENTS[name], answers_by[kind, name, distortion]) for distortion in DISTORTIONS),
                 ]
                 for name in names
             ],
@@ -627,13 +630,13 @@ def _smallest(instrument: Instrument) -> str:
     return f"{100 * instrument.smallest:g} %" if instrument.ratio else f"{instrument.smallest:g}"
 
 
-def rewards(instrument: Instrument, said: str) -> bool:
+def rewards(instrument: Instrument, seen: str) -> bool:
     """Whether an instrument takes damage for an improvement."""
-    return said == {+1: "rises", -1: "falls", 0: None}[instrument.better]
+    return seen == {+1: "rises", -1: "falls", 0: None}[instrument.better]
 
 
-def _cell(instrument: Instrument, said: str) -> str:
-    return f"**{said}**" if rewards(instrument, said) else said
+def _cell(instrument: Instrument, seen: str) -> str:
+    return f"**{seen}**" if rewards(instrument, seen) else seen
 
 
 def _distortion_table() -> list[str]:
@@ -644,11 +647,11 @@ def _distortion_table() -> list[str]:
     return ["## Distortions", "", *_table(["distortion", "strength", "strengths"], listed)]
 
 
-def _blind_spot_table(said: Mapping[tuple[str, str, str], str]) -> list[str]:
+def _blind_spot_table(answers_by: Mapping[tuple[str, str, str], str]) -> list[str]:
     listed: dict[tuple[str, str], list[str]] = {}
     for name, instrument in INSTRUMENTS.items():
         # Numbers of one instrument that say the same share a line.
-        listed.setdefault((known_blind_spot(instrument.function), in_words(name, said)), []).append(name)
+        listed.setdefault((known_blind_spot(instrument.function), in_words(name, answers_by)), []).append(name)
     body, above = [], ""
     for (known, seen), names in listed.items():
         repeated = "as above" if known == above else known
@@ -666,15 +669,15 @@ def _blind_spot_table(said: Mapping[tuple[str, str, str], str]) -> list[str]:
     ]
 
 
-def in_words(name: str, said: Mapping[tuple[str, str, str], str]) -> str:
+def in_words(name: str, answers_by: Mapping[tuple[str, str, str], str]) -> str:
     """What one instrument does not see, and what it takes for an improvement, over both kinds of images."""
     instrument = INSTRUMENTS[name]
-    kinds = [kind for kind in KINDS if any(where[:2] == (kind, name) for where in said)]
+    kinds = [kind for kind in KINDS if any(where[:2] == (kind, name) for where in answers_by)]
 
     def those(wanted: Callable[[str], bool]) -> str:
         named = []
         for distortion in DISTORTIONS:
-            where = [kind for kind in kinds if wanted(said[kind, name, distortion])]
+            where = [kind for kind in kinds if wanted(answers_by[kind, name, distortion])]
             if where:
                 named.append(distortion if where == kinds else f"{distortion} ({where[0]})")
         return ", ".join(named)
@@ -719,7 +722,7 @@ def draw(table: Sequence[Mapping[str, str]]) -> bytes:
     where much does. Every instrument has a scale of its own, the same for all distortions.
     """
     found = climbs(table)
-    said, columns = answers(found), list(DISTORTIONS)
+    answers_by, columns = answers(found), list(DISTORTIONS)
     names = [name for name in INSTRUMENTS if any(where[1] == name for where in found)]
     heights = {
         where: np.arcsinh([0.0, *(change / INSTRUMENTS[where[1]].smallest for _, change in points)])
@@ -733,7 +736,7 @@ def draw(table: Sequence[Mapping[str, str]]) -> bytes:
             for column, distortion in enumerate(columns):
                 if (height := heights.get((kind, name, distortion))) is not None:
                     x = column + np.linspace(-_HALF, _HALF, len(height))
-                    style = {"color": _COLOURS[said[kind, name, distortion]], "ls": _STYLES[kind]}
+                    style = {"color": _COLOURS[answers_by[kind, name, distortion]], "ls": _STYLES[kind]}
                     axes.plot(x, row - unit * height, lw=1.7, marker=".", ms=4, **style)  # rows count downwards
     axes.vlines(np.arange(len(columns) + 1) - 0.5, -0.5, len(names) - 0.5, color="#bbbbbb", lw=0.8)
     axes.hlines(np.arange(len(names) + 1) - 0.5, -0.5, len(columns) - 0.5, color="#bbbbbb", lw=0.8)

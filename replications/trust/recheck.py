@@ -12,19 +12,16 @@ other parameters, beside what was committed there.
 """
 
 import argparse
-import csv
-import importlib
 import json
 import re
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -37,15 +34,14 @@ from scipy.special import stdtrit
 from replications import command, runs, study
 from replications.code import digest
 from replications.command import repro
-from replications.environment import settle
 from replications.errors import ReplicationError
 from replications.judging import judge, verdicts
 from replications.judging.claims import Claim
 from replications.judging.scores import Scores
 from replications.judging.verdicts import Verdict
-from replications.measuring import controls, readers
-from replications.needs import dataset_of, reads
-from replications.results import write_bytes, write_text
+from replications.measuring import controls, measure, readers
+from replications.needs import dataset_of, readers_of, reads
+from replications.results import read_csv, write_bytes, write_text
 from replications.statistics import mean_interval
 from replications.training import pictures
 from replications.training.train import BENCH, DurationLog, benched, train
@@ -276,11 +272,8 @@ def recheck(
         print(f"{room}: {time_of(declared, fresh, room, arms, n_workers)}", flush=True)
         train(fresh, room, n_workers, arms)
         scores[room] = scores_of(fresh, room, arms, of_room)
-    judged = {
-        one.id: one
-        for room, claims_of_room in by_room.items()
-        for one in verdicts.judge(claims_of_room, scores, seeds, declared.name)
-    }
+    others = [verdict.p_claim for name, verdict in committed.items() if name not in {claim.id for claim in claims}]
+    judged = {one.id: one for one in verdicts.judge(claims, scores, seeds, declared.name, others=others)}
     print(f"trained and judged in {(time.monotonic() - started) / 60:.1f} min", flush=True)
     return [Rechecked(committed[claim.id], judged[claim.id]) for claim in claims]
 
@@ -302,7 +295,7 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     found = []
     for verdict in chain.judged(declared).values():
         committed = there.get(f"{verdict.replication}/{verdict.id}")
-        then, now = ({**one.get(verdict.replication, {}), "seeds": None} for one in params)
+        then, now = (_in_a_study(one, verdict.replication) for one in params)
         added = set(now.get("variants", {})) - set(then.get("variants", {}))
         now["variants"] = {name: now["variants"][name] for name in now.get("variants", {}) if name not in added}
         reads = {variant for variant, _ in read_by(declared, claims[verdict.id])} if verdict.id in claims else set()
@@ -323,6 +316,13 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
             "and on seeds that are all others today; name the last revision before a replication got fresh seeds"
         )
     return found
+
+
+def _in_a_study(params: Mapping[str, Any], replication: str) -> dict[str, Any]:
+    """What a params.yaml declares for a replication, but for its seeds: its section, and the nets that judge it."""
+    section = params.get(replication, {})
+    nets = readers_of(section.get("dataset"), params.get("readers")) if reads(replication) else None
+    return {**section, "seeds": None, "readers": nets}
 
 
 def time_of(declared: study.Study, fresh: study.Study, room: str, arms: Sequence[str], n_workers: int | None) -> str:
@@ -376,19 +376,16 @@ def scores_of(fresh: study.Study, replication: str, arms: Sequence[str], claims:
     if reads(replication):
         train_nets(fresh, replication)
     wanted = [run for run in fresh.runs(replication) if run.variant in arms]
-    settle()  # before a process of the pool imports NumPy
-    with ProcessPoolExecutor(CPU_COUNT, mp_context=get_context("forkserver")) as pool:
-        found = list(pool.map(_measured, [fresh] * len(wanted), wanted))
     rows = [
         {"variant": run.variant, "seed": run.seed, "instrument": instrument, "score": f"{score:.6g}"}
-        for run, of_run in zip(wanted, found, strict=True)
-        for instrument, score in of_run.items()
+        for run, measured in measure.each(fresh, wanted, ended=True)
+        for instrument, score in measured.scores[1.0].items()
     ]
     if all(variant in arms for claim in claims for variant, _ in read_by(fresh, claim)):
         return Scores.from_rows(rows)
     controls.measure(fresh, replication)
-    with (fresh.folder / "results" / replication / "controls.csv").open(encoding="utf-8", newline="") as lines:
-        return Scores.from_rows(rows, list(csv.DictReader(lines)))
+    path = fresh.folder / "results" / replication / "controls.csv"
+    return Scores.from_rows(rows, read_csv(path, controls.COLUMNS, "run the same command again"))
 
 
 def with_nets(declared: study.Study, run: study.Run) -> study.Study:
@@ -420,17 +417,6 @@ def train_nets(fresh: study.Study, replication: str) -> None:
         write_text(mark, runs.digest(made_of))
 
 
-def _measured(fresh: study.Study, run: study.Run) -> dict[str, float]:
-    """The scores of one run at its end; in a process of the pool."""
-    finished = runs.read(fresh, run)
-    images, facts = runs.at(finished, 1.0)
-    room = importlib.import_module(f"replications.{run.replication}.measures")
-    return {
-        name: float(score)
-        for name, score in room.measure(images, facts, run.params, fresh.nets_of(run.replication, run.seed)).items()
-    }
-
-
 # --- what is told ----------------------------------------------------------------------------------------------------
 
 
@@ -459,10 +445,22 @@ def expected(one: Rechecked) -> str:
 
 def as_markdown(rechecked: Sequence[Rechecked]) -> str:
     """How many trends repeat, beside what was to be expected, and a table, what changed first."""
+
+    def seeds(verdict: Verdict) -> str:
+        return ", ".join(map(str, verdict.effects_by_seed))
+
+    rooms = {one.fresh.replication: (one.committed, one.fresh) for one in rechecked}
     known = [one for one in rechecked if one.within is not None]
     chances = [one.committed.flip_chance for one in rechecked]
     outcomes = sum(one.committed.if_tested == one.fresh.if_tested for one in rechecked)
     lines = [
+        "# Claims on fresh seeds",
+        "",
+        *(
+            f"{room}: committed on seeds {seeds(before)}, fresh on seeds {seeds(after)}."
+            for room, (before, after) in rooms.items()
+        ),
+        "",
         f"{len(rechecked)} claims on fresh seeds: the outcome, quality checks aside, is the same in {outcomes}; by the "
         f"chances that stand beside the verdicts, {len(rechecked) - sum(chances):.1f} were to be expected. "
         f"{sum(one.within is True for one in known)} of {len(known)} fresh effects lie within their prediction "
@@ -475,11 +473,18 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
         cells = [
             f"{one.fresh.replication}/{one.fresh.id}",
             "the same" if one.same_trend else "**another**",
-            *(f"{verdict.verdict}: {verdict.in_words()}" for verdict in (one.committed, one.fresh)),
-            {True: "yes", False: "no", None: "not known"}[one.within],
+            *(f"{_outcome(verdict)}: {verdict.in_words()}" for verdict in (one.committed, one.fresh)),
+            {True: "yes", False: "no", None: "– (another part of the claim decides)"}[one.within],
         ]
         lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _outcome(verdict: Verdict) -> str:
+    """The outcome, and of a claim that failed its quality checks what it would be without them."""
+    if verdict.verdict == "untestable":
+        return f"untestable (without its quality checks {verdict.if_tested})"
+    return verdict.verdict
 
 
 def as_junit(rechecked: Sequence[Rechecked]) -> bytes:

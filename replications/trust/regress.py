@@ -10,9 +10,7 @@ goalpost, and what they do to the verdicts is compared. `--junit FILE` writes th
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from math import hypot, inf, isfinite, nan
 from pathlib import Path
@@ -115,8 +113,7 @@ def main(argv: list[str] | None = None) -> int:
     declared = study.load(arguments.study)
     check_revision(arguments.against)
     before = verdicts_at(arguments.against, declared.folder)
-    with redirect_stdout(sys.stderr if arguments.json else sys.stdout):  # the judge may warn
-        after = {name: verdict.as_json() for name, verdict in chain.judged(declared).items()}
+    after = {name: verdict.as_json() for name, verdict in chain.judged(declared).items()}
     changes = compare(before, after)
     others, not_compared = compare_declared(arguments.against, declared, before, after)
     if arguments.junit:

@@ -6,9 +6,7 @@ and breaks nothing.
 """
 
 import json
-import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -51,8 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)
     claim = find(declared, arguments.claim)
-    with redirect_stdout(sys.stderr if arguments.json else sys.stdout):  # the judge may warn
-        links = trace(declared, claim, chain.environment_now())
+    links = trace(declared, claim, chain.environment_now())
     if arguments.json:
         print(json.dumps([asdict(link) for link in links], indent=1, ensure_ascii=False))
     else:
@@ -76,7 +73,7 @@ def trace(declared: study.Study, claim: Claim, here: dict) -> list[Link]:
     Args:
         declared: the study.
         claim: one that it judges.
-        here: this machine's environment, as `training.environment` describes it.
+        here: this machine's environment, as `replications.environment` describes it.
     """
     return [
         _shown_to_people(declared, claim),

@@ -70,7 +70,7 @@ def show(found: dict[str, list[Checked]]) -> None:
             for problem in one.problems:
                 print(f"        {problem}")
     n = sum(len(one.problems) for all_of in found.values() for one in all_of)
-    print(f"{n} things do not follow" if n else "everything follows from what it is made of")
+    print(f"{n} inconsistencies" if n else "everything that is committed follows from its inputs")
 
 
 def suite() -> list[Checked]:
@@ -104,7 +104,7 @@ def of_study(declared: study.Study) -> list[Checked]:
         if Path(out["path"]).is_relative_to(folder / "results") and not out["path"].endswith("report.html")
     )
     wanted = sorted({*written, *chain.result_files(declared)})
-    verdicts = judge.claims_of(declared)
+    claims = judge.claims_of(declared)
     datasets = sorted({dataset_of(declared, room) for room in rooms})
     return [
         Checked(
@@ -136,7 +136,7 @@ def of_study(declared: study.Study) -> list[Checked]:
         Checked(
             "replications: summary, curves and metrics against scores", len(rooms), tuple(derived_problems(declared))
         ),
-        Checked("verdicts against scores", len(verdicts), tuple(verdict_problems(declared))),
+        Checked("verdicts against scores", len(claims), tuple(verdict_problems(declared))),
         Checked("text of verdicts.md against the verdicts", 1, tuple(text_problems(declared))),
         Checked("pictures against the results", len(pictures(declared)), tuple(picture_problems(declared))),
     ]
@@ -305,12 +305,12 @@ def picture_problems(declared: study.Study) -> Iterator[str]:
         remedy = f"run {repro(declared.folder, 'page')}"
         try:
             with Image.open(path) as shown, Image.open(io.BytesIO(glance.draw(declared, room))) as drawn:
-                ours, theirs = (np.asarray(one.convert("RGB"), float) for one in (shown, drawn))
-                said, follows = (one.info.get(glance.NUMBERS) for one in (shown, drawn))
+                committed, redrawn = (np.asarray(one.convert("RGB"), float) for one in (shown, drawn))
+                written, follows = (one.info.get(glance.NUMBERS) for one in (shown, drawn))
         except (OSError, UnidentifiedImageError, ReplicationError) as error:
             yield f"{path}: cannot be compared ({error}); {remedy}"
             continue
-        if said != follows or ours.shape != theirs.shape or apart(ours, theirs) > PICTURE:
+        if written != follows or committed.shape != redrawn.shape or apart(committed, redrawn) > PICTURE:
             yield f"{path}: does not show the results that are here; {remedy}"
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from replications.datasets import world
-from replications.instruments import classification, distribution, diversity, fidelity, modes, sharpness
-from replications.measuring import known, street_scores
+from replications.instruments import classification, fidelity, modes, sharpness
+from replications.measuring import known, priors, street_scores
 from replications.measuring.curves import Curve, Shown
 from replications.vae_vs_gan.params import Params
 
@@ -77,22 +77,20 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
 
 def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) -> dict[str, float]:
     """What samples look like, which modes they show and how often, and how far they are from photographs as a set."""
-    prior, target = images["prior"] / 255.0, images["target"] / 255.0
-    scores = {f"{name}_prior": score for name, score in sharpness.relative(prior, target).items()}
-    scores["variety_prior"] = diversity.variety(prior).mean() / diversity.variety(target).mean()
     reader = classification.load_reader(readers / f"classification-{params.dataset}.npz")
     predictions = classification.predict(reader, images["prior"])
     shown = modes.mode_numbers(predictions)
     truth = mode_probabilities(params.dataset, int(np.prod([p.shape[1] for p in predictions.values()])))
-    ours, real = (classification.features(reader, images[name]) for name in ("prior", "target"))
-    return scores | {
+    of_set = priors.scores(images, params.dataset, readers)
+    kid = of_set.pop("kid_prior")  # behind the modes, as scores.csv has it
+    return of_set | {
         "modes_covered": modes.modes_covered(shown),
         "modes_share": modes.modes_covered(shown) / modes.expected_modes(truth, len(shown)),
         "mode_entropy": modes.mode_entropy(shown),
         "mode_entropy_share": modes.mode_entropy(shown) / _entropy(truth),
         "kl_to_true": modes.kl_to_true(shown, truth),
         "confidence": modes.confidence(predictions),
-        "kid_prior": distribution.kid(ours, real),
+        "kid_prior": kid,
         **street_scores.scores(params.dataset, {"prior": images["prior"]}),
     }
 

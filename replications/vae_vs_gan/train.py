@@ -45,6 +45,8 @@ def train(
             (n_samples, H, W, 3), decoded draws from N(0, 1); searched (n_search, H, W, 3), the nearest to the first
             targets that a search of the latent found. All uint8.
         facts: what only the model knows; with a Gaussian encoder also bounds on the log-likelihood.
+        nets: encoder, decoder and discriminator, as far as the variant has them, as they ended.
+        Images and facts of earlier snapshots come beside those of the end (`fitting.Fitted`).
 
     Raises:
         Diverged: a loss or an output was not finite, or all samples are one flat colour.

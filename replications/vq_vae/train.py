@@ -31,6 +31,8 @@ def train(
             beside the output, decoded posterior means; quantisers with a codebook: codes (N, h, w) uint16, encoded
             (n_encoded, h, w, D) and codebook (K, D) float32.
         facts: what only the model knows, over the test set.
+        nets: encoder, bottleneck and decoder as they ended.
+        Images and facts of earlier snapshots come beside those of the end (`fitting.Fitted`).
 
     Raises:
         Diverged: a loss or an output was not finite.

@@ -127,8 +127,3 @@ CLAIMS = [one for room in REPLICATIONS for one in importlib.import_module(f"repl
 def test_claims_speak_for_every_explanation():
     for name in EXPLANATIONS:
         assert any(name in claim.explanation for claim in CLAIMS), f"no claim speaks for {name}"
-
-
-def test_a_decisive_claim_bears_on_what_it_decides():
-    for claim in CLAIMS:
-        assert set(claim.decisive) <= {*claim.explanation, *claim.against}, f"{claim.replication}/{claim.id}"

@@ -13,9 +13,9 @@ def verdict(name: str, outcome: str, **changes) -> dict:
     return {"id": name, "replication": ideas.ROOM, "study": ideas.STUDY, "verdict": outcome, **changes}
 
 
-def of_first(*outcomes: str) -> ideas.Told:
+def of_first(*outcomes: str) -> ideas.Judged:
     """What becomes of the first idea, whose claims came out so."""
-    return ideas.told([verdict(name, out) for name, out in zip(IDEAS[0].decided_by, outcomes, strict=False)])[0]
+    return ideas.judged([verdict(name, out) for name, out in zip(IDEAS[0].decided_by, outcomes, strict=False)])[0]
 
 
 ALL = ("replicated",) * len(IDEAS[0].decided_by)
@@ -45,7 +45,7 @@ def test_other_studies_and_rooms_decide_nothing():
     names = IDEAS[0].decided_by
     elsewhere = [verdict(name, "replicated", study="real") for name in names]
     another = [verdict(name, "replicated", replication="beta_vae") for name in names]
-    assert ideas.told([*elsewhere, *another])[0].outcome == "open"
+    assert ideas.judged([*elsewhere, *another])[0].outcome == "open"
 
 
 def test_every_idea_is_decided_by_claims_that_there_are():

@@ -350,6 +350,18 @@ def test_a_claim_that_cannot_be_tested_counts_in_its_family():
     assert found[0].p_adjusted == pytest.approx(2 * found[0].p_claim)
 
 
+def test_claims_judged_alone_are_held_to_the_same_level_as_among_the_others():
+    """`recheck` judges a few claims of a study again: fewer claims must not make it easier to be replicated."""
+    claims = [claim_of(Greater("sharpness", "gan", "l1"), 1.0), claim_of(Greater("sharpness", "gan", "l1"), 3.4)]
+    claims = [replace(claim, id=f"claim_{number}") for number, claim in enumerate(claims)]
+    scores = {"pix2pix": scores_of(ARMS)}
+    first, second = judge(claims, scores, SEEDS, "root")
+    (alone,) = judge(claims[:1], scores, SEEDS, "root")
+    (among,) = judge(claims[:1], scores, SEEDS, "root", others=[second.p_claim])
+    assert alone.p_adjusted < first.p_adjusted == among.p_adjusted
+    assert among == first
+
+
 # --- settled or not ------------------------------------------------------------------------------------------------
 
 
@@ -360,6 +372,13 @@ def with_snapshots(earlier):
         last.values,
         {share: scores_of({**ARMS, "gan": [x - gap for x in ARMS["gan"]]}) for share, gap in earlier.items()},
     )
+
+
+def test_a_score_that_a_snapshot_lacks_is_told_with_the_claim_and_the_share():
+    scores = with_snapshots({0.5: 1.0})
+    del scores.snapshots[0.5].values["gan", "sharpness"]
+    with pytest.raises(ScoreError, match=r"claim pix2pix/a_claim: at snapshot 0\.5: .*'gan'.*measure@pix2pix"):
+        verdict_of(claim_of(Greater("sharpness", "gan", "l1"), 1.0), scores)
 
 
 def test_without_a_snapshot_at_half_nobody_knows_whether_it_has_settled():

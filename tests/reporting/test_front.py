@@ -57,9 +57,10 @@ def test_the_answer_is_what_became_of_the_first_idea_and_how_sure_all_of_it_is()
         "checks)."
     )
     assert front.sure([]) == ""
+    assert front.sure([verdict("b", "replicated", "real")]) == "On real images, of 1 claims: 1 *replicated*."
     for outcome, sentence in {"contradicted": first.fails, "inconclusive": first.open}.items():
         _, said, *_ = front.answer(causes((first.decided_by[0], outcome)), {}).split("\n\n")
-        assert said.strip() == f"**{sentence}** {front.SAID['open' if sentence == first.open else 'does not hold']}"
+        assert said.strip() == f"**{sentence}** {front.BECAME['open' if sentence == first.open else 'does not hold']}"
 
 
 def test_the_other_ideas_follow_with_how_their_claims_came_out():

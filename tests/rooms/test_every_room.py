@@ -189,7 +189,7 @@ def test_the_epoch_is_that_in_which_it_happened(room, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"n_train": 3, "batch_size": 4}, "n_train = 3 is less than one batch of 4"),
+        ({"n_train": 3, "batch_size": 4}, "n_train = 3: expected at least one batch, 4"),
         ({"n_test": 0}, "n_test\n.*greater than 0"),
         ({"epochs": 0}, "epochs\n.*greater than 0"),
         ({"epochs": 1.0}, "epochs\n.*valid integer"),

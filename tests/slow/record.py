@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests import tiny
 from tests.slow import machine
 
 
@@ -11,6 +12,7 @@ def write(folder: Path, stats: Mapping[str, Sequence]) -> None:
     """Adds the tests of one pytest, by what its terminal knows of them; others stay as they were last seen."""
     path = folder / "slow.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = {name: one for name, one in known.items() if is_there(name)}
     here = {"date": machine.today(), "machine": machine.in_words()}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in stats.get(outcome, ()):
@@ -18,6 +20,13 @@ def write(folder: Path, stats: Mapping[str, Sequence]) -> None:
                 known[report.nodeid] = {"result": outcome, "seconds": round(report.duration), **here}
     path.write_text(json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "slow.md").write_text("\n".join(table(known)) + "\n", encoding="utf-8")
+
+
+def is_there(name: str) -> bool:
+    """Whether there is still a test of this name: 'tests/test_x.py::test_y[case]'."""
+    path, _, function = name.partition("[")[0].rpartition("::")
+    file = tiny.ROOT / path
+    return file.exists() and f"def {function}(" in file.read_text(encoding="utf-8")
 
 
 def table(known: Mapping[str, Mapping]) -> list[str]:

@@ -65,7 +65,7 @@ def test_a_study_that_was_never_judged_is_filled(here, trained, capsys):
     assert "4 runs missing, nobody knows how long that takes" in said
     assert "4 runs trained" in said
     assert fill.main(["--minutes", "5"]) == 0
-    assert "nothing is worth these minutes" in capsys.readouterr().out
+    assert "nothing to train: every replication has its runs" in capsys.readouterr().out
 
 
 def test_runs_among_the_results_are_not_trained_for_the_same_verdict_again(here):
@@ -191,7 +191,7 @@ def test_runs_that_fail_are_told_at_the_end_and_the_others_are_kept(here, monkey
         raise train.TrainError("l1_cgan diverged")
 
     monkeypatch.setattr(train, "train", failing)
-    with pytest.raises(fill.FillError, match="runs of 1 rooms failed, all others are kept: l1_cgan diverged"):
+    with pytest.raises(fill.FillError, match="runs of 1 replications failed, all others are kept: l1_cgan diverged"):
         fill.main(["--minutes", "5", "--workers", "1"])
     assert "1 runs trained" in capsys.readouterr().out
 
@@ -245,7 +245,7 @@ def test_minutes_and_places_that_are_none(here, trained, words, expected):
 
 def test_a_room_without_its_data_is_named_and_nothing_else_is_an_error(here, trained, capsys):
     shutil.rmtree(here.folder / "arrays")
-    with pytest.raises(fill.FillError, match="no room can be trained here: 1 were left out"):
+    with pytest.raises(fill.FillError, match="no replication can be trained here: 1 were left out"):
         fill.main(["--minutes", "5"])
     said = capsys.readouterr().out
     assert "root/pix2pix: left out: " in said

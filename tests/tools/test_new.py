@@ -196,6 +196,15 @@ def test_what_git_knows_is_kept_unless_it_is_said(committed):
     assert status(committed) == ""
 
 
+def test_without_git_nothing_is_deleted_unless_it_is_said(begun, tmp_path):
+    root = Path(shutil.copytree(begun, tmp_path / "suite", symlinks=True, ignore=shutil.ignore_patterns(".git")))
+    done = tiny.command("remove", NAME, cwd=root, PYTHONPATH=str(root), GIT_CEILING_DIRECTORIES=str(tmp_path))
+    tiny.assert_one_line_error(
+        done, f"{NAME}: Git does not say whether it knows it", "not a git repository", "--committed"
+    )
+    assert (root / "replications" / NAME).is_dir()
+
+
 def test_an_unknown_replication_is_one_line_with_those_that_there_are(committed):
     done = tiny.command("remove", "flow", cwd=committed, PYTHONPATH=str(committed))
     tiny.assert_one_line_error(done, "'flow': no such replication; there are beta_vae, causes, pix2pix")

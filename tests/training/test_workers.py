@@ -11,13 +11,15 @@ from distributed import Client, LocalCluster
 
 from replications.training import workers
 
+DIED = workers.WorkerError("the training process died")
+
 
 def supervise(
     name: str, replication: str, params: dict, seed: int, data: bytes, checkpoint: str, gpu: str = ""
 ) -> dict:
     """Stands for `workers.supervise`."""
     if "l1/2" in name:
-        raise workers.WorkerError("the training process died (SIGKILL); its messages are above")
+        raise DIED
     return {"seconds": 0.1, "images": data[:3], "facts": {"facts": {}, "gpu": gpu}}
 
 
@@ -43,7 +45,7 @@ def test_a_run_whose_process_dies_again_and_again_is_named_and_the_others_go_on(
     assert set(outcomes) == {run.name for run in declared}
     failed = outcomes.pop("pix2pix/l1/2")
     assert failed.facts is None
-    assert failed.failed == "the training process died (SIGKILL); its messages are above"
+    assert failed.failed == str(DIED)
     assert all(outcome.images == b"dat" and not outcome.failed for outcome in outcomes.values())
 
 

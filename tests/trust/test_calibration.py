@@ -8,7 +8,6 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import matplotlib.image
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from replications import study
 from replications.judging import verdicts as judging
 from replications.judging.claims import Claim
 from replications.judging.predicates import Both, Greater, Peaks, Similar, needs
@@ -493,8 +493,8 @@ def test_verdicts_grow_with_the_effect():
 def test_the_check_before_training_speaks_of_the_committed_table(n, capsys):
     from replications.training.train import print_power
 
-    print_power(SimpleNamespace(name="root", seeds=tuple(range(n))), "pix2pix")  # type: ignore[arg-type]
-    told = re.search(rf"{n} paired seeds decide, with 80 % chance, .* lies ([\d.]+)\s", capsys.readouterr().out)
+    print_power(replace(study.load("."), own_seeds={"pix2pix": tuple(range(n))}), "pix2pix")
+    told = re.search(rf"{n} paired seeds: an effect ([\d.]+) standard .* with 80 % power", capsys.readouterr().out)
     of_n = [row for row in POWERS if row["n_seeds"] == str(n)]
     (needed,) = {row["detectable"] for row in of_n}
     assert told[1] == f"{float(needed):.1f}"
@@ -505,7 +505,7 @@ def test_the_check_before_training_speaks_of_the_committed_table(n, capsys):
 def test_too_few_seeds_are_told_to_be_too_few(capsys):
     from replications.training.train import print_power
 
-    print_power(SimpleNamespace(name="root", seeds=(1, 2, 3)), "pix2pix")  # type: ignore[arg-type]
+    print_power(replace(study.load("."), own_seeds={"pix2pix": (1, 2, 3)}), "pix2pix")
     assert "none of the" in capsys.readouterr().out
     found = {(row["replicated"], row["negligible"], row["detectable"]) for row in POWERS if row["n_seeds"] == "3"}
     assert found == {("0.0000", "0.0000", "inf")}

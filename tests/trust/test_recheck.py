@@ -82,6 +82,13 @@ def test_scores_like_the_committed_ones_are_the_same_trend(trained, capsys):
     assert said.rstrip().endswith("the same trend")
 
 
+def test_fresh_scores_are_judged_among_all_claims_of_the_study(trained, bundled):
+    trained(lambda variant, score: score)
+    committed = chain.judged(bundled)[CLAIM]
+    (one,) = recheck.recheck(bundled, [recheck.named(bundled, CLAIM)], FRESH)
+    assert one.fresh.p_adjusted == committed.p_adjusted
+
+
 def test_a_trend_that_is_lost_is_told_and_ends_with_1(trained, capsys):
     """As if a fault of the recipe made all latents equally sharp."""
     trained(lambda variant, score: 0.5)
@@ -150,7 +157,7 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     assert "same_seeds" not in said
     assert said.count("ANOTHER TREND") == 1
     table = (tmp_path / "table.md").read_text(encoding="utf-8")
-    assert table.startswith("2 claims on fresh seeds: ")
+    assert "\n\n2 claims on fresh seeds: " in table
     assert "1 of 2 fresh effects lie within their prediction interval, 1.9 were to be expected" in table
     assert f"| {ROOM}/fallen | **another** |" in table
     assert not recheck.FOLDER.exists()

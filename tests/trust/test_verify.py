@@ -240,7 +240,7 @@ def test_an_untouched_copy_follows_and_the_command_exits_by_what_it_found(tree, 
     assert verify.main(["--study", "."]) == 0
     said = capsys.readouterr().out
     assert "ok      root: " in said
-    assert said.endswith("everything follows from what it is made of\n")
+    assert said.endswith("everything that is committed follows from its inputs\n")
     altered_text(tree)
     assert verify.main(["--study", ".", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
