@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
+from skimage.color import rgb2gray
 
 from replications.causes.params import Params
 from replications.instruments import fidelity, sharpness
@@ -52,9 +53,9 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     if "ex_post" in images:
         scores["sharpness_ex_post_over_prior"] = scores[f"{SHARPNESS}_ex_post"] / scores[f"{SHARPNESS}_prior"]
     where = certain(images["target"])
-    if where[1:-1, 1:-1].any() and energy(target, where) > 0:
-        scores["sharpness_certain"] = energy(output, where) / energy(target, where)
-        scores["sharpness_uncertain"] = energy(output, ~where) / energy(target, ~where)
+    if where[1:-1, 1:-1].any() and laplacian_energy(target, where) > 0:
+        scores["sharpness_certain"] = laplacian_energy(output, where) / laplacian_energy(target, where)
+        scores["sharpness_uncertain"] = laplacian_energy(output, ~where) / laplacian_energy(target, ~where)
     scores |= _of_the_code(images, facts["mmse"], 1 - scores[SHARPNESS], 1 - scores[f"{SHARPNESS}_optimal"])
     scores |= street_scores.scores(params.dataset, {name: images[name] for name in ("target", "output")})
     if params.dataset.startswith("enumerable_street"):
@@ -69,20 +70,32 @@ def certain(photos: np.ndarray) -> np.ndarray:
     return ~ndimage.binary_dilation(varies)
 
 
-def energy(pictures: np.ndarray, where: np.ndarray) -> float:
-    """Mean squared Laplacian of the luma of pictures (N, H, W, 3) in [0, 1], over pixels (H, W), borders excepted."""
-    luma = pictures @ sharpness_weights()
+def laplacian_energy(pictures: np.ndarray, where: np.ndarray) -> float:
+    """Mean squared Laplacian of the luma of pictures (N, H, W, 3) in [0, 1], over pixels (H, W) bool, without borders.
+
+    Units: squared intensity. Range: from 0, flat; noise has most. Source: none, it is `laplacian_variance` where some
+    pixels alone count. Blind spot: that of `laplacian_variance`: noise counts as sharpness.
+    """
+    luma = rgb2gray(pictures)
     inner = where[1:-1, 1:-1]
     return float(np.square(ndimage.laplace(luma, axes=(1, 2))[:, 1:-1, 1:-1][:, inner]).mean())
 
 
-def sharpness_weights() -> np.ndarray:
-    """Of red, green and blue in the Rec. 709 luma, as all instruments of sharpness have them."""
-    return np.array([0.2125, 0.7154, 0.0721])
-
-
 def _of_the_code(images: dict[str, np.ndarray], mmse: float, blur: float, overlap: float) -> dict[str, float]:
-    """What is compared with the best decoder of the same codes, and with the variance of the photos that share one."""
+    """What is compared with the best decoder of the same codes, and with the variance of the photos that share one.
+
+    With x a photo of code z, x̂ the output, x̂′ another one of the same code and E[x | z] the best output under L2:
+
+    - `blur`, `overlap_blur`: 1 − sharpness of x̂, and of the best outputs, relative to photos; 0 as sharp as they.
+      `fit_blur` is what training adds, their difference.
+    - `…_off_the_line`: the same less SLOPE · MMSE(z), what a code that loses so much should cost.
+    - `mse_given_code`: MMSE(z) + mean (x̂ − E[x | z])², exactly E (x − x̂)² over all photos of the codes; mean squared
+      intensity. `mse_over_mmse` is a multiple of MMSE(z): 1 for the best, 2 for a draw from p(x | z) (Blau and
+      Michaeli 2018, theorem 2).
+    - `diversity_share`: mean (x̂ − x̂′)² / 2 over MMSE(z): 1 where outputs vary as photos of the code do, 0 where not.
+
+    Blind spot: squared error and MMSE know nothing of layout; noise counts as diversity.
+    """
     output, again, mean = (images[name] / 255.0 for name in ("output", "again", "optimal"))
     scores = {"blur": blur, "overlap_blur": overlap, "fit_blur": blur - overlap}
     scores |= {"blur_off_the_line": blur - SLOPE * mmse, "overlap_off_the_line": overlap - SLOPE * mmse}
@@ -105,8 +118,8 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     of_blurred = sharpness.relative(blurred / 255.0, photos / 255.0)
     of_blurred |= street_scores.scores(any_cell.dataset, {"target": photos, "output": blurred})
     where = certain(photos)
-    if where[1:-1, 1:-1].any() and energy(photos / 255.0, where) > 0:
-        of_both = (energy(pictures / 255.0, where) for pictures in (blurred, photos))
+    if where[1:-1, 1:-1].any() and laplacian_energy(photos / 255.0, where) > 0:
+        of_both = (laplacian_energy(pictures / 255.0, where) for pictures in (blurred, photos))
         of_blurred["sharpness_certain"] = next(of_both) / next(of_both)
     return {"photos_blurred": of_blurred}
 

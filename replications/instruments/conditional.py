@@ -1,6 +1,8 @@
 """How far is an output from what is known of p(photo | map)? Only for the procedural world, where all of it is known.
 
-`known` is a list of N `world.Conditional`; outputs are (N, H, W, 3) in [0, 1]; an instrument gives (N,).
+`known` is a list of N `world.Conditional`; outputs are (N, H, W, 3) in [0, 1]. What can be said of one output is an
+array (N,); what compares sets is one number. All are this suite's own, but for the floors (any text on decision theory:
+the mean is best under squared, the median under absolute error).
 """
 
 import numpy as np
@@ -16,7 +18,7 @@ def distributions(labels: np.ndarray) -> list[Conditional]:
 
 
 def distance_to_mean(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
-    """Mean |output − E[photo | map]|, intensities; 0 for the minimiser of the expected squared error.
+    """Mean |output − E[photo | map]|, intensities, 0 to 1; 0 for the minimiser of the expected squared error.
 
     Blind spot: it is small as well where mean and median are alike, and it does not say which way an output errs.
     """
@@ -24,7 +26,7 @@ def distance_to_mean(output: np.ndarray, known: list[Conditional]) -> np.ndarray
 
 
 def distance_to_median(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
-    """Mean |output − median(photo | map)|, intensities; 0 for the minimiser of the expected absolute error.
+    """Mean |output − median(photo | map)|, intensities, 0 to 1; 0 for the minimiser of the expected absolute error.
 
     Blind spot: it is small as well where median and mean are alike; and the medians of all pixels together need not be
     a possible photo.
@@ -35,6 +37,7 @@ def distance_to_median(output: np.ndarray, known: list[Conditional]) -> np.ndarr
 def preference(to_mean: np.ndarray, to_median: np.ndarray) -> float:
     """(d_median − d_mean) / (d_median + d_mean) of the mean distances: 1 is the mean itself, −1 the median itself.
 
+    Args: what `distance_to_mean` and `distance_to_median` give, (N,). Units: none. Range: −1 to 1.
     Blind spot: 0 can mean halfway between the two or far from both; read it beside the distances.
     """
     mean, median = to_mean.mean(), to_median.mean()
@@ -42,7 +45,7 @@ def preference(to_mean: np.ndarray, to_median: np.ndarray) -> float:
 
 
 def distance_to_support(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
-    """Mean distance of each pixel to the nearest colour that it can have, intensities; 0 on the support.
+    """Mean distance of each pixel to the nearest colour that it can have, intensities, 0 to 1; 0 on the support.
 
     Blind spot: pixel by pixel, so an output may mix the bricks of one wall with another's.
     """
@@ -58,8 +61,9 @@ def l1_above_floor(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
 
 
 def mse_above_floor(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
-    """E(photo − output)² less its floor, the conditional variance: mean (output − conditional mean)²; ≥ 0.
+    """E(photo − output)² less its floor, the conditional variance: mean (output − conditional mean)².
 
+    Units: squared intensities. Range: from 0, the mean itself.
     Blind spot: it rewards the blurred mean; a perfect sample is as far above the floor as the floor is high.
     """
     return np.array([np.square(x - c.mean).mean() for x, c in zip(output, known, strict=True)])
@@ -68,6 +72,7 @@ def mse_above_floor(output: np.ndarray, known: list[Conditional]) -> np.ndarray:
 def true_diversity(known: list[Conditional]) -> np.ndarray:
     """E|photo − photo′| of two independent photos of one map: an ideal generator's `conditional_diversity`.
 
+    Units: intensities. Range: from 0, where the map decides everything, to 1.
     Blind spot: that of `conditional_diversity`: other photos, or noise, may differ as much.
     """
     return np.array([c.diversity for c in known])
@@ -78,17 +83,18 @@ def energy(
 ) -> float:
     """Gradient energy relative to the real photos', inside areas of one class that are (un)certain.
 
-    1 is as sharp as real there. A pixel counts where its whole 3 × 3 neighbourhood is of one class (labels (N, H, W))
-    and (un)certain throughout: the borders between classes, sharp in every output, count in neither.
+    Units: none. Range: from 0, flat; 1 is as sharp as real there. A pixel counts where its whole 3 × 3 neighbourhood is
+    of one class (labels (N, H, W)) and (un)certain throughout: the borders between classes, sharp in every output,
+    count in neither.
     Blind spot: that of `gradient_energy`: contrast, and artifacts that pass for texture.
     """
-    ours = real = 0.0
+    of_output = of_photos = 0.0
     for x, y, classes, c in zip(output, target, labels, known, strict=True):
         inside = ndimage.minimum_filter(classes, 3) == ndimage.maximum_filter(classes, 3)
         where = inside & ndimage.binary_erosion(c.uncertain == uncertain, np.ones((3, 3)))
-        ours += _gradient_energy(x)[where].sum()
-        real += _gradient_energy(y)[where].sum()
-    return float(ours / real)
+        of_output += _gradient_energy(x)[where].sum()
+        of_photos += _gradient_energy(y)[where].sum()
+    return float(of_output / of_photos)
 
 
 def shadow_step(output: np.ndarray, target: np.ndarray, labels: np.ndarray) -> float:

@@ -77,9 +77,7 @@ _SUMMARY = _ENVIRONMENT.from_string(
 
 {% endfor %}
 
-Outcomes: {% for outcome, sign in signs.items() %}{{ sign }}: {{ means[outcome] }}\
-{{ "; " if not loop.last else "." }}{% endfor %}
-
+Signs: {{ signs.values() | join(", ") }}.
 
 Explanations are judged by *decisive* claims alone: {{ decisive }}. They are named as in verdicts.md of a study.
 
@@ -405,23 +403,21 @@ def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]
         if not (results / replication / "summary.csv").exists():
             continue
         summary = numbers.read(root / folder, replication)
-        ours = {score: "{} [{}, {}]".format(*map(short, mean)) for score, mean in summary.items()}
+        texts = {score: "{} [{}, {}]".format(*map(short, mean)) for score, mean in summary.items()}
         path, remedy = results / "readers.json", f"run {repro(root / folder, 'readers')}"
         try:
             ceiling = json.loads(path.read_text(encoding="utf-8"))["segmentation"]
-            ours |= {("photos", name): score for name, score in _ceiling(ceiling).items()}
+            texts |= {("photos", name): score for name, score in _ceiling(ceiling).items()}
         except FileNotFoundError:
             raise ReportError(f"{path}: no such file; {remedy}") from None
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise ReportError(f"{path}: damaged ({error!r}); {remedy}") from None
-        studies["root" if folder == "." else folder] = ours
+        studies["root" if folder == "." else folder] = texts
     return studies
 
 
 def _ceiling(scores: Mapping) -> dict[str, str]:
-    """Instrument → mean and interval over the nets of all seeds; of earlier code, which had one net, its score."""
-    if not all(isinstance(of_net, Mapping) for of_net in scores.values()):
-        return {name: short(score) for name, score in scores.items()}
+    """Instrument → mean and interval over the nets of all seeds."""
     found: dict[str, list[float]] = {}
     for of_net in scores.values():
         for name, score in of_net.items():
@@ -540,7 +536,6 @@ def table(root: Path, withdrawn: Withdrawn | None = None) -> str:
         environments=results.environments,
         of_code=results.of_code,
         signs=SIGNS,
-        means=MEANS,
         settled=SETTLED,
         marks=MARKS,
         decisive=DECISIVE,

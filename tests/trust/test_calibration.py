@@ -35,9 +35,10 @@ from replications.statistics import (
     sign_test_p,
     weigh,
 )
-from replications.trust import calibration
-from replications.trust.calibration import (
-    BOUND,
+from replications.trust import calibration, calibration_report, simulation
+from replications.trust.calibration import CalibrationError, main
+from replications.trust.calibration_report import BOUND, is_promised, is_wrong, must_agree, plot, surely_above, wrong
+from replications.trust.simulation import (
     COLUMNS,
     DECIDED,
     DESIGNS,
@@ -47,28 +48,20 @@ from replications.trust.calibration import (
     MIXES,
     PROMISED,
     SEEDS,
-    CalibrationError,
     covered,
     draw,
     families,
     flip_rows,
     flips,
-    is_promised,
-    is_wrong,
     located,
-    main,
     median_of_noise,
-    must_agree,
     order_p,
     parts_of,
-    plot,
     powers,
     rates,
     standard_error,
-    surely_above,
     verdicts,
     weighed,
-    wrong,
     wrong_outcomes,
 )
 
@@ -271,10 +264,10 @@ def test_a_cell_of_the_committed_rates_comes_out_again(cell):
 
 def test_other_committed_rows_come_out_again():
     power_of_6 = [row for row in POWERS if row["n_seeds"] == "6"]
-    assert written(calibration.POWER_COLUMNS, powers(6)) == power_of_6, REMEDY
+    assert written(simulation.POWER_COLUMNS, powers(6)) == power_of_6, REMEDY
     of_family = ("shared", "5", "a fifth of each kind")
     (family,) = (row for row in FAMILIES if (row["arms"], row["n_seeds"], row["claims"]) == of_family)
-    assert written(calibration.FAMILY_COLUMNS, [families("shared", 5, of_family[2], DRAWS)]) == [family], REMEDY
+    assert written(simulation.FAMILY_COLUMNS, [families("shared", 5, of_family[2], DRAWS)]) == [family], REMEDY
 
 
 def test_the_committed_tables_are_complete():
@@ -394,10 +387,10 @@ def test_what_is_promised_holds_by_more_than_luck():
     rows = [dict(row) for row in ROWS]
     broken = next(row for row in rows if is_promised(row) and is_wrong(row, "negligible") and row["draws"] == "10000")
     broken["negligible"] = "0.0561"
-    told = calibration.summary(rows, FAMILIES, POWERS, FLIPS, "")
+    told = calibration_report.summary(rows, FAMILIES, POWERS, FLIPS, "")
     assert f'two standard errors: "negligible" in 5.6 ± 0.2 % ({DESIGNS[broken["design"]].words}' in told
     broken["negligible"] = "0.0540"
-    assert "two standard errors: none" in calibration.summary(rows, FAMILIES, POWERS, FLIPS, "")
+    assert "two standard errors: none" in calibration_report.summary(rows, FAMILIES, POWERS, FLIPS, "")
 
 
 def test_every_claim_is_of_a_kind_that_is_promised():
@@ -598,7 +591,7 @@ def test_flip_chances_come_true():
     told = [row for row in FLIPS if (row["distribution"], row["outcome"]) == ("all", "any")]
     assert sum(int(row["sets"]) for row in told) >= 1000
     *usual, likely = [(float(row["predicted"]), float(row["observed"])) for row in told]
-    assert [float(row["low"]) for row in told] == list(calibration.BINS[:-1])
+    assert [float(row["low"]) for row in told] == list(simulation.BINS[:-1])
     for predicted, observed in usual:
         assert observed == pytest.approx(predicted, abs=0.07)
     assert [observed for _, observed in usual] == sorted(observed for _, observed in usual)
@@ -617,7 +610,7 @@ def test_flip_chances_come_true_for_every_outcome():
 
 def test_flip_chances_are_compared_with_fresh_seeds(monkeypatch):
     """What is told must not leak into what happened: a judge that always tells 0.3 is seen to be wrong."""
-    monkeypatch.setattr(calibration, "flip_chance", lambda *_, **__: 0.3)
+    monkeypatch.setattr(simulation, "flip_chance", lambda *_, **__: 0.3)
     found = flips("normal", 2000)
     (row,) = flip_rows("normal", found)
     happened = np.array([share for _, _, share in found])
