@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from replications.trust.ladder import BLURS, blurred, eight_bit
+from replications.trust.distortions import BLURS, blurred, eight_bit
 
 Instrument = Callable[[np.ndarray], np.ndarray]
 

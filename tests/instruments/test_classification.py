@@ -18,7 +18,7 @@ from replications.instruments.classification import (
     save_reader,
     train_classifier,
 )
-from replications.trust.ladder import blurred, noisy
+from replications.trust.distortions import blurred, noisy
 from tests import tiny
 
 SETTINGS = {"epochs": 6, "batch_size": 16, "learning_rate": 3e-3, "channels": 8}

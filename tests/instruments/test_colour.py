@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage import color
 
 from replications.instruments.colour import BINS, lab_histogram_intersection, lab_spread
-from replications.trust.ladder import blurred, dimmed, flipped, noisy, photographs, shifted
+from replications.trust.distortions import blurred, dimmed, flipped, noisy, photographs, shifted
 from tests.instruments.ladder import facades
 
 every_kind = pytest.mark.parametrize("kind", [photographs, facades])

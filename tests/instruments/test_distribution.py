@@ -9,7 +9,7 @@ from replications.datasets import world
 from replications.instruments import distribution
 from replications.instruments.classification import features, train_classifier
 from replications.instruments.distribution import kid
-from replications.trust.ladder import blurred, noisy
+from replications.trust.distortions import blurred, noisy
 
 
 def naive(a: np.ndarray, b: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replications.instruments.diversity import conditional_diversity, variety
-from replications.trust.ladder import blurred, dimmed, flipped, noisy, photographs, shifted
+from replications.trust.distortions import blurred, dimmed, flipped, noisy, photographs, shifted
 from tests.instruments.ladder import facades
 
 

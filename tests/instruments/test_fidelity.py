@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replications.instruments.fidelity import l1, mse, psnr, ssim
-from replications.trust.ladder import BLURS, blurred, dimmed, flipped, noisy, photographs, shifted, through_jpeg
+from replications.trust.distortions import BLURS, blurred, dimmed, flipped, noisy, photographs, shifted, through_jpeg
 from tests.instruments.ladder import facades
 
 # Name -> the instrument, and +1 where larger is closer.

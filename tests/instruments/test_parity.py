@@ -27,7 +27,7 @@ from replications.instruments import (
     recognition,
     sharpness,
 )
-from replications.trust.ladder import blurred, eight_bit, noisy, photographs
+from replications.trust.distortions import blurred, eight_bit, noisy, photographs
 from tests.instruments.ladder import facades
 
 every_kind = pytest.mark.parametrize("kind", [photographs, facades])

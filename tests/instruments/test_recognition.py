@@ -17,7 +17,7 @@ from replications.instruments.recognition import (
     segmentation_scores,
     train_reader,
 )
-from replications.trust.ladder import blurred, flipped, noisy, shifted, through_jpeg
+from replications.trust.distortions import blurred, flipped, noisy, shifted, through_jpeg
 from tests.instruments.ladder import draw_facade
 
 CLASSES = 3

@@ -8,16 +8,7 @@ from scipy import ndimage
 
 from replications.instruments import sharpness
 from replications.instruments.sharpness import SHARPNESS
-from replications.trust.ladder import (
-    BLURS,
-    blurred,
-    dimmed,
-    flipped,
-    noisy,
-    photographs,
-    shifted,
-    through_jpeg,
-)
+from replications.trust.distortions import BLURS, blurred, dimmed, flipped, noisy, photographs, shifted, through_jpeg
 from tests.instruments.ladder import climb, facades, notices_blur
 
 every_instrument = pytest.mark.parametrize(("instrument", "direction"), SHARPNESS.values(), ids=SHARPNESS.keys())
