@@ -28,7 +28,10 @@ def reads(replication: str) -> bool:
 
 
 def readers_of(dataset: str | None, readers: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Those of a study's nets that judge pictures of a data set: the others move none of its numbers."""
+    """Those of a study's nets that judge pictures of a data set, as params.yaml declares them.
+
+    Nets of other data sets move none of a replication's numbers. Of its own data set all are taken, read or not.
+    """
     declared: dict[str, Any] = {"segmentation": None, "classification": {}, **(readers or {})}
     segmentation, classification = declared["segmentation"], declared["classification"]
     return {

@@ -155,8 +155,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def draws(model: Any) -> bool:
     """Whether a model decodes codes from N(0, I): a GAN, or a VAE, whose KL term has drawn its codes there."""
-    encoder, regime = getattr(model.p, "encoder", "gaussian"), getattr(model.p, "regime", "vae")
-    decodes = hasattr(model, "decode") and hasattr(model.p, "latent_size")
+    params = getattr(model, "p", None)
+    decodes = hasattr(model, "decode") and hasattr(params, "latent_size")
+    encoder, regime = getattr(params, "encoder", "gaussian"), getattr(params, "regime", "vae")
     return decodes and encoder != "deterministic" and regime == "vae"
 
 

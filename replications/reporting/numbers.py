@@ -56,7 +56,8 @@ def filled(text: str, numbers: Numbers) -> str:
         variant, instrument, form = place.groups()
         if (variant, instrument) not in numbers:
             raise NumbersError(
-                f"{{{variant}.{instrument}}}: no summary.csv has such a score; run `dvc repro --pull measure`"
+                f"{{{variant}.{instrument}}}: no such score, expected one of summary.csv; run `dvc repro --pull "
+                "measure`"
             )
         scale, form, sign = (100, ".0f", " %") if form == "%" else (1, form, "")
         mean, low, high = (format(scale * value, form) for value in numbers[variant, instrument])

@@ -36,7 +36,7 @@ PHOTOGRAPH_SIDE = 64
 
 
 class LadderError(ReplicationError):
-    """A table of the ladder that cannot be read."""
+    """A table of the ladder that cannot be read, or a score that is no number."""
 
 
 # --- instruments ---------------------------------------------------------------------------------------------------

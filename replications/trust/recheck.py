@@ -400,11 +400,7 @@ def with_nets(declared: study.Study, run: study.Run) -> study.Study:
 def train_nets(fresh: study.Study, replication: str) -> None:
     """The nets that read this replication's pictures, where there are none of today's code, data and parameters yet."""
     dataset = dataset_of(fresh, replication)
-    segmentation = fresh.readers.segmentation
-    of_room = study.Readers(
-        segmentation=segmentation if segmentation and segmentation.dataset == dataset else None,
-        classification={name: one for name, one in fresh.readers.classification.items() if name == dataset},
-    )
+    of_room = study.Readers(**readers_of(dataset, fresh.readers.model_dump()))
     made_of = {
         "readers": of_room.model_dump(mode="json"),
         "seeds": list(fresh.seeds),
@@ -474,7 +470,7 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
             f"{one.fresh.replication}/{one.fresh.id}",
             "the same" if one.same_trend else "**another**",
             *(f"{_outcome(verdict)}: {verdict.in_words()}" for verdict in (one.committed, one.fresh)),
-            {True: "yes", False: "no", None: "– (another part of the claim decides)"}[one.within],
+            {True: "yes", False: "no", None: "– (another part decides, or there was one seed)"}[one.within],
         ]
         lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

@@ -177,7 +177,7 @@ def test_every_replication_has_controls_that_no_net_judges(trained, room):
     assert all(np.isfinite(score) for of_control in scores.values() for score in of_control.values())
 
 
-def test_where_the_distribution_is_firstits_exact_mean_is_the_floor(trained):
+def test_where_the_distribution_is_known_its_exact_mean_is_the_floor(trained):
     from replications.pix2pix import measures
 
     declared = study.load(trained("pix2pix"))

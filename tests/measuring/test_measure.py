@@ -432,7 +432,7 @@ def test_a_damaged_run_is_named(finished_study, in_this_process):
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -float("inf")])
 def test_a_score_that_is_no_number_is_named(finished_study, in_this_process, monkeypatch, score):
-    def scores_of(declared, run):
+    def scores_of(declared, run, ended=False):
         return measure.Measured({1.0: {"ssim": score if run.name == "pix2pix/l1_cgan/1" else 0.5}}, 4, {}, {})
 
     monkeypatch.setattr(measure, "scores_of", scores_of)

@@ -74,7 +74,7 @@ def test_each_cell_is_a_point_at_its_means_and_one_that_was_not_measured_is_name
     (point,) = axes.containers
     assert point[0].get_xydata().tolist() == [[0.01, 0.5]]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["KL term", "L2", measures.PLOT.line]
-    with pytest.raises(GlanceError, match="lossless_l2: no mmse and blur in the summary"):
+    with pytest.raises(GlanceError, match=r"summary\.csv of causes: no mmse and blur of lossless_l2, expected both"):
         glance._points(axes, measures.PLOT, scores)
     plt.close(figure)
 

@@ -78,7 +78,7 @@ def write(folder: Path) -> None:
     (folder / "readers").mkdir()
     (folder / "readers" / "none").touch()  # a dependency of measure
     (folder / "results").mkdir()
-    ceiling = {"segmentation": {"pixel_accuracy": 0.5}}  # read by the report
+    ceiling = {"segmentation": {"1": {"pixel_accuracy": 0.5}}}  # read by the report
     (folder / "results" / "readers.json").write_text(json.dumps(ceiling), encoding="utf-8")
 
     yaml = YAML()

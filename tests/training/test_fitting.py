@@ -307,7 +307,7 @@ def test_weights_are_plain_arrays_that_a_net_takes_back():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"snapshots": [0.3, 1.0]}, "0.3 × 4 epochs = 1.2, expected a whole number"),
+        ({"snapshots": [0.3, 1.0]}, "0.3 × 4 epochs = 1.2, expected whole epochs"),
         ({"snapshots": [0.5]}, "up to its end"),
         ({"snapshots": [1.0, 0.5]}, "growing shares"),
         ({"snapshots": [0.0, 1.0]}, "growing shares"),
