@@ -53,7 +53,7 @@ IDEAS = (
         "tenth of the sharpness.",
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
-        "The four strong codes lose unequal amounts, so their blur differs: a small latent costs {size_l2.blur:%} of "
+        "Here the four lose unequal amounts: a small latent costs {size_l2.blur:%} of "
         "the sharpness, noise {noise_l2.blur:%}, the KL term {kl_l2.blur:%}, a codebook {codes_l2.blur:%}. The best "
         "possible decoders of these codes lose {size_l2.overlap_blur:%}, {noise_l2.overlap_blur:%}, "
         "{kl_l2.overlap_blur:%} and {codes_l2.overlap_blur:%}.",

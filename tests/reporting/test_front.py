@@ -80,7 +80,7 @@ def test_claims_beside_an_idea_and_those_whose_instruments_disagree_are_marked()
     verdicts = causes(*((name, "replicated") for name in idea.decided_by[:-1]), (idea.beside[0], "inconclusive"))
     verdicts += causes((idea.decided_by[-1], "replicated"), disagreement=True)
     lines = front.others(verdicts, {}).splitlines()
-    counted = "4 *replicated* (1†); further ones, which do not decide: 1 *inconclusive*."
+    counted = "4 *replicated* (1†); not deciding: 1 *inconclusive*."
     assert f"- **{idea.holds}** It holds. Claims: {counted}" in lines
     assert lines[-1] == "† the instruments of sharpness disagree about it"
     names = ", ".join(f"`{name}` *replicated*" for name in idea.decided_by)
