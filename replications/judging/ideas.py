@@ -53,10 +53,8 @@ IDEAS = (
         "tenth of the sharpness.",
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
-        "Here the four lose unequal amounts: a small latent costs {size_l2.blur:%} of "
-        "the sharpness, noise {noise_l2.blur:%}, the KL term {kl_l2.blur:%}, a codebook {codes_l2.blur:%}. The best "
-        "possible decoders of these codes lose {size_l2.overlap_blur:%}, {noise_l2.overlap_blur:%}, "
-        "{kl_l2.overlap_blur:%} and {codes_l2.overlap_blur:%}.",
+        "Here the four lose unequal amounts: a small latent costs {size_l2.blur:%} of the sharpness, noise "
+        "{noise_l2.blur:%}, the KL term {kl_l2.blur:%}, a codebook {codes_l2.blur:%}.",
         (
             "one_curve_for_the_best_decoders",
             "one_curve_for_trained_decoders",
