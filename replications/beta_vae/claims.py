@@ -233,9 +233,10 @@ CLAIMS = (
             "root": "sampled and mean code decode to pictures as sharp as each other "
             "({beta_1.sharpness_sampled_over_mean:.2f}): what the code does not carry the decoder averages away in "
             "both. The noise moves the picture: it changes the PSNR by {beta_1.psnr_sampled_over_mean:.1f} dB",
-            "real": "a decoded sample is {beta_1.sharpness_sampled_over_mean:.2f} times as sharp as the decoded mean, and "
-            "further from the photograph ({beta_1.psnr_sampled_over_mean:.1f} dB): noise moves the picture and does not "
-            "blur it. Perhaps because the mean lies nearer to the origin, where pictures are flattest (not tested)",
+            "real": "a decoded sample is {beta_1.sharpness_sampled_over_mean:.2f} times as sharp as the decoded mean, "
+            "and further from the photograph ({beta_1.psnr_sampled_over_mean:.1f} dB): noise moves the picture and "
+            "does not blur it. Perhaps because the mean lies nearer to the origin, where pictures are flattest (not "
+            "tested)",
         },
     ),
     Claim(
