@@ -154,7 +154,7 @@ CURVES = (
         series={"L1+cGAN": ("l1_cgan_pixel", "l1_cgan", "l1_cgan_patch16", "l1_cgan_image")},
     ),
     Curve(
-        "per-pixel accuracy of the reader against the discriminator's receptive field",
+        "accuracy of the segmentation net against the discriminator's receptive field",
         x="receptive_field",
         y="pixel_accuracy",
         series={"L1+cGAN": ("l1_cgan_pixel", "l1_cgan", "l1_cgan_patch16", "l1_cgan_image")},

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replications import study
+from replications.judging import judge as judging
 from replications.judging.claims import Check, Claim, Deviation
 from replications.judging.predicates import (
     Above,
@@ -653,6 +655,16 @@ def test_preflight():
         "declare at least 5"
     )
     assert "1 paired seed:" in preflight(claims, 1)[0]
+
+
+def test_warnings_are_of_the_replications_own_seeds_and_the_judge_itself_prints_nothing(capsys):
+    """What a caller prints as JSON must not be broken by them."""
+    bundled = study.load(".")
+    assert not judging.warnings(bundled)
+    (warning,) = judging.warnings(replace(bundled, own_seeds={**bundled.own_seeds, "pix2pix": (1, 2, 3)}))
+    assert warning.startswith("pix2pix: 3 paired seeds: the smallest possible p is 0.125 ")
+    judging.judge(bundled)
+    assert capsys.readouterr().out == ""
 
 
 # --- cost ----------------------------------------------------------------------------------------------------------
