@@ -752,8 +752,8 @@ def around() -> Iterator[None]:
             and {name for name, _ in claim.needs.union(*(check.needs for check in claim.checks_of("root")))} <= variants
         ]  # fmt: skip
         patch.setattr(pix2pix_claims, "CLAIMS", decidable)
-        patch.setattr(measure, "ProcessPoolExecutor", InThisProcess)
-        patch.setattr(controls, "ProcessPoolExecutor", InThisProcess)
+        patch.setattr(measure, "pool", InThisProcess)
+        patch.setattr(controls, "pool", InThisProcess)
         patch.setattr(recognition, "load_reader", lambda path: {})
         patch.setattr(recognition, "read", lambda weights, photos: np.zeros(photos.shape[:3], np.uint8))
         for variable in ("REPLICATIONS_MIRROR", "KERAS_BACKEND"):

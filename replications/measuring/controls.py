@@ -11,20 +11,18 @@ that a net judges, and `fixed_controls(data, variants)`, of the others, which ar
 
 import importlib
 import math
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
-from dask.system import CPU_COUNT
 
 from replications import command, study
 from replications.command import repro
 from replications.datasets import arrays
-from replications.environment import check_backend, settle
+from replications.environment import check_backend
 from replications.errors import ReplicationError
 from replications.measuring.known import Scores, together
+from replications.measuring.pool import pool
 from replications.results import as_csv, write_text
 
 COLUMNS = ("control", "seed", "instrument", "score")
@@ -48,10 +46,9 @@ def measure(declared: study.Study, replication: str) -> None:
     """Scores the controls of one replication; a seed per process."""
     declared.variants_of(replication)  # an unknown one is told here, and not by a process
     check_backend()
-    settle()  # before a process of the pool imports NumPy
-    with ProcessPoolExecutor(CPU_COUNT, mp_context=get_context("forkserver")) as pool:
-        same = pool.submit(fixed_scores, declared, replication)
-        pending = [pool.submit(scores_of, declared, replication, seed) for seed in declared.seeds_of(replication)]
+    with pool() as processes:
+        same = processes.submit(fixed_scores, declared, replication)
+        pending = [processes.submit(scores_of, declared, replication, seed) for seed in declared.seeds_of(replication)]
         try:
             of_seeds = [together(same.result(), future.result()) for future in pending]
         except BrokenProcessPool:

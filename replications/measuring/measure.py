@@ -10,19 +10,17 @@ import importlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
-from dask.system import CPU_COUNT
 
 from replications import command, runs, study
 from replications.command import repro
-from replications.environment import check_backend, settle
+from replications.environment import check_backend
 from replications.errors import ReplicationError
 from replications.measuring import curves, sheets
+from replications.measuring.pool import pool
 from replications.results import as_csv, write_text
 from replications.statistics import mean_interval
 
@@ -92,9 +90,8 @@ def each(
     Raises:
         MeasureError: a run cannot be measured, or a process died.
     """
-    settle()  # before a process of the pool imports NumPy
-    with ProcessPoolExecutor(CPU_COUNT, mp_context=get_context("forkserver")) as pool:
-        pending = [pool.submit(scores_of, declared, run, ended) for run in wanted]
+    with pool() as processes:
+        pending = [processes.submit(scores_of, declared, run, ended) for run in wanted]
         for run, future in zip(wanted, pending, strict=True):
             try:
                 measured = future.result()

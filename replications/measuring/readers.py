@@ -7,20 +7,18 @@ scores on real test images: the ceiling of what it can find in outputs.
 """
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from dask.system import CPU_COUNT
 
 from replications import command, study
 from replications.command import repro
 from replications.datasets import arrays
-from replications.environment import check_backend, quiet, settle
+from replications.environment import check_backend, quiet
 from replications.errors import DataError, ReplicationError
 from replications.instruments import classification, recognition
+from replications.measuring.pool import pool
 from replications.results import write_text
 
 
@@ -46,10 +44,9 @@ def train(declared: study.Study) -> None:
     check_data(declared)
     for seed in declared.seeds:
         declared.nets(seed).mkdir(parents=True, exist_ok=True)
-    settle()  # before a process of the pool imports NumPy
     ceilings: dict[str, dict] = {}
-    with ProcessPoolExecutor(CPU_COUNT, mp_context=get_context("forkserver"), max_tasks_per_child=1) as pool:
-        pending = [pool.submit(_train_one, declared, *net) for net in wanted]
+    with pool(tasks_each=1) as processes:
+        pending = [processes.submit(_train_one, declared, *net) for net in wanted]
         for (seed, kind, dataset), future in zip(wanted, pending, strict=True):
             name = f"{kind}-{dataset}" if dataset else kind
             try:

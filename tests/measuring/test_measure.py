@@ -50,7 +50,7 @@ def in_this_process(finished_study, monkeypatch):
     for seed in finished_study.seeds:
         finished_study.nets(seed).mkdir(parents=True)
         (finished_study.nets(seed) / "segmentation.npz").write_bytes(b"")
-    monkeypatch.setattr(measure, "ProcessPoolExecutor", InThisProcess)
+    monkeypatch.setattr(measure, "pool", InThisProcess)
     monkeypatch.setattr(recognition, "load_reader", lambda path: {})
     monkeypatch.setattr(recognition, "read", lambda weights, photos: np.zeros(photos.shape[:3], np.uint8))
 
