@@ -21,7 +21,7 @@ import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, get_args
@@ -598,12 +598,12 @@ def standings(book: Book, declared: study.Study, claims: Iterable[Claim]) -> dic
     """Claim (replication/id) → what the register says of it in a study."""
     if book.problems:
         return {name_of(claim): Standing(broken=book.problems[0]) for claim in claims}
-    own = of_study(declared)
-    return {name_of(claim): _standing(book, declared.name, claim, own) for claim in claims}
+    own, nets = of_study(declared), cache(reads)
+    return {name_of(claim): _standing(book, declared.name, claim, own, nets(claim.replication)) for claim in claims}
 
 
-def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
-    """What the register says of a claim in a study that declares `own`.
+def _standing(book: Book, name: str, claim: Claim, own: State, nets: bool) -> Standing:
+    """What the register says of a claim in a study that declares `own` and whose nets read its pictures, or not.
 
     A run is there as of the first entry that names what it put out. A claim counts as written down before its runs
     where none of today's is there as of that entry: of the arms that it reads, and of those that it ever read.
@@ -612,7 +612,6 @@ def _standing(book: Book, name: str, claim: Claim, own: State) -> Standing:
     key = ("runs", name, claim.replication)
     ever = arms.union(*(_arms_of(state.get(("claims", name_of(claim)))) for state in book.states))
     runs = _of_arms(own.get(key), ever)
-    nets = reads(claim.replication)
     history = [_rests_on(state, name, name_of(claim), arms, nets) for state in book.states]
     first = next((number for number, known_claim in enumerate(history) if known_claim is not None), None)
     if first is None:

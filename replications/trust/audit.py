@@ -103,8 +103,8 @@ def audit(declared: study.Study, picked: list[study.Run], n_workers: int | None 
     committed = {}
     for run in picked:
         row = read_runs(declared.folder, run.replication).get((run.variant, run.seed))
-        checks = (chain.run_params_problems, chain.run_code_problems, chain.run_data_problems)
-        problems = [problem for check in checks if row for problem in check(declared, run, row)]
+        checks = (chain.params_of_runs_problems, chain.code_of_runs_problems, chain.data_of_runs_problems)
+        problems = [problem for check in checks if row for problem in check(declared, [(run, row)])]
         if row is None or problems:
             raise AuditError(problems[0] if problems else next(chain.stored_run_problems(declared, run, None)))
         committed[run.name] = row

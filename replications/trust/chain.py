@@ -9,8 +9,9 @@ Read here are small files in Git alone; the images of a run are looked at where 
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -234,27 +235,35 @@ def register_problems(declared: Study, claim: Claim) -> Iterator[str]:
 
 # --- runs ----------------------------------------------------------------------------------------------------------
 
-
-def run_params_problems(declared: Study, run: Run, row: dict[str, str]) -> Iterator[str]:
-    """The run that was measured has the declared parameters."""
-    if row["params_sha256"] != runs.digest(run.params.declared()):
-        yield (
-            f"{_named(declared, run)}: was trained with other parameters than {declared.params_file} declares; "
-            f"run {repro(declared.folder)}"
-        )
+Row = tuple[Run, dict[str, str]]
+"""A declared run and what runs.csv says of it."""
 
 
-def run_code_problems(declared: Study, run: Run, row: dict[str, str]) -> Iterator[str]:
-    """The run that was measured was trained by the code that is here, or by that of a commit that is named."""
-    for problem in evidence.problems(declared.folder, run.replication, row["code_sha256"]):
-        yield f"{run.variant} seed {run.seed}: {problem}"
+def params_of_runs_problems(declared: Study, rows: Iterable[Row]) -> Iterator[str]:
+    """The runs that were measured have the declared parameters."""
+    for run, row in rows:
+        if row["params_sha256"] != runs.digest(run.params.declared()):
+            yield (
+                f"{_named(declared, run)}: was trained with other parameters than {declared.params_file} declares; "
+                f"run {repro(declared.folder)}"
+            )
 
 
-def run_data_problems(declared: Study, run: Run, row: dict[str, str]) -> Iterator[str]:
-    """The run that was measured was trained on the arrays that are here, if they are."""
-    arrays = runs.arrays_file(declared, run)
-    if arrays.exists() and row["data_sha256"] != runs.sha256(arrays.read_bytes()):
-        yield f"{_named(declared, run)}: was trained on other data than {arrays}; run {repro(declared.folder)}"
+def code_of_runs_problems(declared: Study, rows: Iterable[Row]) -> Iterator[str]:
+    """The runs that were measured were trained by the code that is here, or by that of a commit that is named."""
+    problems = cache(partial(evidence.problems, declared.folder))  # hundreds of runs are of one code
+    for run, row in rows:
+        for problem in problems(run.replication, row["code_sha256"]):
+            yield f"{run.variant} seed {run.seed}: {problem}"
+
+
+def data_of_runs_problems(declared: Study, rows: Iterable[Row]) -> Iterator[str]:
+    """The runs that were measured were trained on the arrays that are here, if they are."""
+    digest = cache(lambda arrays: runs.sha256(arrays.read_bytes()))  # and are of one file of many megabytes
+    for run, row in rows:
+        arrays = runs.arrays_file(declared, run)
+        if arrays.exists() and row["data_sha256"] != digest(arrays):
+            yield f"{_named(declared, run)}: was trained on other data than {arrays}; run {repro(declared.folder)}"
 
 
 def stored_run_problems(declared: Study, run: Run, row: dict[str, str] | None) -> Iterator[str]:

@@ -202,7 +202,7 @@ def _parameters(declared: study.Study, claim: Claim) -> Link:
     own = {run.variant: run.params.model_dump_json() for run, _ in rows}
     problems = (
         *chain.params_problems(declared.folder, {claim.replication}),
-        *(problem for run, row in rows if row for problem in chain.run_params_problems(declared, run, row)),
+        *chain.params_of_runs_problems(declared, [(run, row) for run, row in rows if row]),
     )
     return Link("parameters", tuple(f"{variant}: {params}" for variant, params in own.items()), problems)
 
@@ -214,7 +214,7 @@ def _code(declared: study.Study, claim: Claim) -> Link:
         *evidence.in_words(declared.folder, [claim.replication]),
     )
     rows = [(run, row) for run, row in _rows(declared, claim) if row]
-    return Link("code", shown, tuple(p for run, row in rows for p in chain.run_code_problems(declared, run, row)))
+    return Link("code", shown, tuple(chain.code_of_runs_problems(declared, rows)))
 
 
 def _data(declared: study.Study, claim: Claim) -> Link:
@@ -224,7 +224,7 @@ def _data(declared: study.Study, claim: Claim) -> Link:
     problems = (
         *(problem for name in datasets for problem in chain.data_problems(declared.folder, name)),
         *chain.net_problems(declared.folder),
-        *(problem for run, row in rows for problem in chain.run_data_problems(declared, run, row)),
+        *chain.data_of_runs_problems(declared, rows),
     )
     return Link("data", (f"{', '.join(datasets)}: {', '.join(hashes)}",), problems)
 

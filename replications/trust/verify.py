@@ -182,12 +182,11 @@ def run_problems(declared: study.Study) -> Iterator[str]:
         for key, run in wanted.items():
             if key not in rows:
                 yield f"{run.name}: was not measured; run {repro(declared.folder)}"
-                continue
-            row = rows[key]
-            yield from chain.run_params_problems(declared, run, row)
-            yield from chain.run_code_problems(declared, run, row)
-            if row["environment"] not in environments:
-                yield f"{run.name}: environment {row['environment']} is not in environments.json"
+            elif rows[key]["environment"] not in environments:
+                yield f"{run.name}: environment {rows[key]['environment']} is not in environments.json"
+        measured = [(run, rows[key]) for key, run in wanted.items() if key in rows]
+        yield from chain.params_of_runs_problems(declared, measured)
+        yield from chain.code_of_runs_problems(declared, measured)
         yield from chain.stored_runs_problems(declared.folder, room)
 
 
@@ -236,14 +235,10 @@ def data_problems(declared: study.Study, datasets: list[str]) -> Iterator[str]:
     yield from chain.net_problems(declared.folder)
     read: dict[str, set[str]] = {}
     for room in declared.variants:
-        hashes = {row["data_sha256"] for row in read_runs(declared.folder, room).values()}
-        read.setdefault(dataset_of(declared, room), set()).update(hashes)
-        yield from (
-            problem
-            for run in declared.runs(room)
-            if (row := read_runs(declared.folder, room).get((run.variant, run.seed)))
-            for problem in chain.run_data_problems(declared, run, row)
-        )
+        rows = read_runs(declared.folder, room)
+        read.setdefault(dataset_of(declared, room), set()).update(row["data_sha256"] for row in rows.values())
+        named = [(run, rows.get((run.variant, run.seed))) for run in declared.runs(room)]
+        yield from chain.data_of_runs_problems(declared, [(run, row) for run, row in named if row])
     for name, hashes in read.items():
         if len(hashes) > 1:
             where = f"{declared.folder}, runs on {name}"
