@@ -1,7 +1,6 @@
 """The β-VAE recipe: its loss by hand, its noise, its facts by other formulas, and the entry that the suite uses."""
 
 import random
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -488,7 +487,7 @@ VARIANTS = {"beta_1": {}, "sigma": {"variance": "optimal"}, "autoencoder": AUTOE
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
     """Two folders: `first`, with every variant, and `again`, with the first of them."""
-    return made_once("beta_vae-trained", partial(recipes.train_twice, "beta_vae"))
+    return recipes.trained(made_once, "beta_vae")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -1,7 +1,5 @@
 """The recipe of the cells: each channel and each loss by hand, the posterior by counting, and who learns from what."""
 
-from functools import partial
-
 import keras
 import numpy as np
 import pytest
@@ -224,7 +222,7 @@ def test_in_an_l2_cell_the_decoder_of_the_code_is_the_one_that_is_judged():
 @pytest.fixture
 def trained(made_once):
     """Every variant's run, from the test of every room."""
-    return made_once("causes-trained", partial(recipes.train_twice, "causes"))
+    return recipes.trained(made_once, "causes")
 
 
 def test_cells_that_differ_in_their_loss_have_the_same_codes(trained):

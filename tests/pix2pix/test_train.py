@@ -1,7 +1,6 @@
 """The pix2pix recipe: against two optimisers written out, and through the entry that the suite trains with."""
 
 import random
-from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -391,7 +390,7 @@ VARIANTS = {
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
     """Two folders: `first`, with every variant, and `again`, with the first of them."""
-    return made_once("pix2pix-trained", partial(recipes.train_twice, "pix2pix"))
+    return recipes.trained(made_once, "pix2pix")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -4,13 +4,15 @@ import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from replications import study
 from replications.environment import ONE_THREAD
 from tests import tiny
 
@@ -18,38 +20,45 @@ SEED = 3
 TRAIN = """
 import json, os, random, sys
 from pathlib import Path
-room, folder, jobs, again = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]), sys.argv[5:]
+folder, jobs, again, seed = Path(sys.argv[1]), *map(json.loads, sys.argv[2:])
 from replications.training import process
 import keras
 def step_by_step():
     compile_ = keras.Model.compile
     keras.Model.compile = lambda self, *a, **k: compile_(self, *a, **{**k, "run_eagerly": True, "jit_compile": False})
-def one(time, name, params):
-    if name not in again and params["epochs"] * (params["n_train"] // params["batch_size"]) <= 6:
+def one(room, time, name):
+    params, told = jobs[room][name], []
+    if name not in again[room] and params["epochs"] * (params["n_train"] // params["batch_size"]) <= 6:
         step_by_step()
     random.seed(time)
-    told = []
-    images, facts, _ = process.train(room, params, int(sys.argv[4]), (folder / "data.npz").read_bytes(),
+    images, facts, _ = process.train(room, params, seed, (folder / room / "data.npz").read_bytes(),
                                   lambda *seen: told.append(seen))
-    (folder / time / f"{name}.npz").write_bytes(images)
-    (folder / time / f"{name}.json").write_text(json.dumps({**facts, "told": told}))
-once = [name for name in jobs if name not in again]
-for names, times in (*(([name], ("first", "again")) for name in again), (once, ("first",))):
-    children = []
-    for time in times:
+    (folder / room / time / f"{name}.npz").write_bytes(images)
+    (folder / room / time / f"{name}.json").write_text(json.dumps({**facts, "told": told}))
+def wait():
+    child, status = os.wait()
+    if status:
+        sys.exit(f"{children[child]} failed")
+    del children[child]
+children = {}
+for room in jobs:
+    once = [name for name in jobs[room] if name not in again[room]]
+    for names, time in (*(([name], time) for name in again[room] for time in ("first", "again")), (once, "first")):
+        if len(children) == 2:
+            wait()
         if child := os.fork():
-            children.append(child)
+            children[child] = (room, names)
         else:
             for name in names:
-                one(time, name, jobs[name])
+                one(room, time, name)
             os._exit(0)
-    if any([os.waitpid(child, 0)[1] for child in children]):
-        sys.exit(f"{names} failed")
+while children:
+    wait()
 """
 """Through the entry of the suite: some variants twice at the same time, each in a process of its own.
 
-The others train one after another in a process that they share, which spares its start, and take their few steps one by
-one: compiling them would take longer.
+The others of a room train one after another in a process that they share, and take their few steps one by one:
+compiling them would take longer. All are children of one process, which imports what they need.
 """
 
 
@@ -70,17 +79,25 @@ def train(room: str, variant: str, seed: int = SEED, **changes) -> tuple[dict[st
     return recipe.train(params(room, variant, **changes), seed, of(room).arrays(), lambda seen, total: None)
 
 
-def train_twice(room: str, folder: Path, again: Sequence[str] = ()) -> None:
-    """Fills two folders: `first`, with every variant of the room, and `again`, with those named.
+def trained(made_once: Callable, room: str) -> Path:
+    """The folders of a room, `first` with every variant and `again` with the first one of a quick room.
 
-    Where none is named, it is the first one of a quick room.
+    Its like are trained with it, once for all tests: do not change them.
     """
-    again = again or list(of(room).VARIANTS)[: room in tiny.QUICK_ROOMS]
-    (folder / "data.npz").write_bytes(tiny.npz(of(room).arrays()))
-    for time in ("first", "again"):
-        (folder / time).mkdir()
-    jobs = json.dumps({name: params(room, name).declared() for name in of(room).VARIANTS})
-    command = [sys.executable, "-W", "error::UserWarning", "-c", TRAIN, room, str(folder), jobs, str(SEED), *again]
+    like = [one for one in study.REPLICATIONS if (one in tiny.QUICK_ROOMS) == (room in tiny.QUICK_ROOMS)]
+    twice = {one: list(of(one).VARIANTS)[:1] if one in tiny.QUICK_ROOMS else [] for one in like}
+    return made_once(f"recipes-of-{like[0]}", partial(train_twice, twice)) / room
+
+
+def train_twice(rooms: Mapping[str, Sequence[str]], folder: Path) -> None:
+    """Fills two folders for each room: `first`, with every variant, and `again`, with those that are named."""
+    for room in rooms:
+        for time in ("first", "again"):
+            (folder / room / time).mkdir(parents=True)
+        (folder / room / "data.npz").write_bytes(tiny.npz(of(room).arrays()))
+    jobs = {room: {name: params(room, name).declared() for name in of(room).VARIANTS} for room in rooms}
+    words = [str(folder), *map(json.dumps, (jobs, rooms, SEED))]
+    command = [sys.executable, "-W", "error::UserWarning", "-c", TRAIN, *words]
     environment = tiny.environment(**ONE_THREAD)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

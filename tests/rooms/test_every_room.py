@@ -39,7 +39,7 @@ first_variants = pytest.mark.parametrize(
 @pytest.fixture
 def trained(room, made_once) -> Path:
     """Two folders of the room: `first`, with every variant, and `again`, with the first of them in a quick room."""
-    return made_once(f"{room}-trained", partial(recipes.train_twice, room))
+    return recipes.trained(made_once, room)
 
 
 # Through the entry of the suite.
@@ -54,7 +54,7 @@ def test_a_repetition_gives_the_same_bytes(room, trained):
 @rooms
 def test_a_repetition_of_any_variant_gives_the_same_bytes(room, made_once):
     every = list(recipes.of(room).VARIANTS)
-    folder = made_once(f"{room}-trained-twice", partial(recipes.train_twice, room, again=every))
+    folder = made_once(f"{room}-trained-twice", partial(recipes.train_twice, {room: every})) / room
     for variant in every:
         assert_same_twice(folder, variant)
 

@@ -1,6 +1,5 @@
 """The Spatial-Z-VAE recipe: its losses against numbers by hand, and through the entry that the suite trains with."""
 
-from functools import partial
 from math import log
 from pathlib import Path
 
@@ -233,7 +232,7 @@ PERCEPTUAL = "flat_perceptual"
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
     """Two folders: `first`, with every variant, and `again`, with the first of them."""
-    return made_once("spatial_z_vae-trained", partial(recipes.train_twice, "spatial_z_vae"))
+    return recipes.trained(made_once, "spatial_z_vae")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

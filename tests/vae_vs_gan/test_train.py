@@ -1,6 +1,5 @@
 """The recipe: the mathematics by hand, one loss against two, and all variants through the suite's own entry."""
 
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -504,7 +503,7 @@ def test_one_flat_colour(monkeypatch):
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
     """Two folders: `first`, with every variant, and `again`, with the first of them."""
-    return made_once("vae_vs_gan-trained", partial(recipes.train_twice, "vae_vs_gan"))
+    return recipes.trained(made_once, "vae_vs_gan")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -1,7 +1,6 @@
 """The VQ-VAE recipe: its loss and gradients by hand, its codebooks in training, and the entry that the suite uses."""
 
 import random
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -396,7 +395,7 @@ def test_the_largest_codebook_still_fits_into_a_file():
 @pytest.fixture(scope="module")
 def trained(made_once) -> Path:
     """Two folders: `first` and `again`, each with every way through the bottleneck."""
-    return made_once("vq_vae-trained", partial(recipes.train_twice, "vq_vae"))
+    return recipes.trained(made_once, "vq_vae")
 
 
 @pytest.mark.parametrize("quantiser", QUANTISERS)
