@@ -37,6 +37,7 @@ COMMANDS = {
         "train a claim's arms on fresh seeds, and compare",
         "recheck adversarial_term_sharpens",
     ),
+    "versions": ("trust.versions", "recheck a set of claims under other versions of Keras", "versions --fresh 2"),
     "regress": ("trust.regress", "compare verdicts with those of a Git revision", "regress --against HEAD~1"),
     "import-runs": (
         "tools.import_runs",
