@@ -219,7 +219,9 @@ def as_markdown(known: Sequence[Combination]) -> str:
         "",
         "Made by `python -m replications versions`: a few claims of the bundled study, trained again on fresh seeds "
         f"({', '.join(map(str, seeds))}) under the versions that recheck.yaml lists. *predicted*: where 95 % of the "
-        "effects of as many fresh seeds lie, if nothing but the seeds is different.",
+        "effects of as many fresh seeds lie, if nothing but the seeds is different."
+        + " Of a claim of two parts, one seed compares the first alone."
+        * any(len(one.seeds) == 1 for one in known),
         "",
         f"{lost or 'No'} trend{'' if lost == 1 else 's'} of {len(trends)} {'was' if lost == 1 else 'were'} lost.",
         "",
