@@ -37,7 +37,7 @@ from scipy.special import stdtrit
 from replications import command, runs, study
 from replications.code import digest
 from replications.command import repro
-from replications.environment import BACKENDS
+from replications.environment import BACKENDS, check_backend
 from replications.errors import ReplicationError
 from replications.judging import judge, verdicts
 from replications.judging.claims import Claim
@@ -291,7 +291,12 @@ def folder_of(declared: study.Study, seeds: Sequence[int]) -> Path:
 
 
 def packages() -> str:
-    """The versions that decide the bytes of a run: 'keras-3.15.1_tensorflow-2.21.0'."""
+    """The versions that decide the bytes of a run: 'keras-3.15.1_tensorflow-2.21.0'.
+
+    Raises:
+        KerasError: the backend is not there.
+    """
+    check_backend()
     backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     return "_".join(f"{name}-{version(name)}" for name in ("keras", backend))
 

@@ -102,7 +102,7 @@ def main(argv: list[str] | None = None) -> int:
         what = f"ANOTHER TREND of {', '.join(lost)}" if lost else "the same trends"
         print(f"{in_words(versions)}: {what}", flush=True)
     print(f"all of them in {TABLE}")
-    return int(any(not one.same_trend for known in read() for one in known.trends))
+    return int(any(not one.same_trend for known in read() if known.versions in wanted for one in known.trends))
 
 
 def is_of(
@@ -241,7 +241,7 @@ def as_markdown(known: Sequence[Combination]) -> str:
 
 
 def described(one: Combination) -> str:
-    """'TensorFlow computes; numpy 2.0.2, Python 3.11.7; 2026-11-30'."""
+    """'tensorflow computes; NumPy 2.0.2, Python 3.11.7; trained on 2026-11-30'."""
     return f"{one.backend} computes; NumPy {one.numpy}, Python {one.python}; trained on {one.date}"
 
 

@@ -140,6 +140,7 @@ def test_without_a_fault_it_does_not_ring(monkeypatch):
     """What is committed of the same claims and the same seed, under the versions of requirements.lock and others."""
     monkeypatch.chdir(tiny.ROOT)
     of_faults = {claim for fault in FAULTS.values() for claim in fault.claims}
+    assert versions.read()
     for combination in versions.read():
         same = {one.claim for one in combination.trends if one.same_trend}
         assert of_faults <= same, combination.versions

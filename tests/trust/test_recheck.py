@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 from scipy import stats
 
-from replications import study
+from replications import environment, study
 from replications.errors import ReplicationError
 from replications.judging.claims import Claim
 from replications.judging.predicates import Greater
@@ -278,6 +278,15 @@ def test_what_trains_nothing_is_not_told_what_to_train(bundled, words):
 def test_what_cannot_be_rechecked(bundled, words, message):
     with pytest.raises(ReplicationError, match=message):
         recheck.main(words)
+    assert not recheck.FOLDER.exists()
+
+
+@pytest.mark.parametrize("backend", ["jax", "none"])
+def test_a_backend_that_is_not_there_is_one_line_and_no_folder(bundled, monkeypatch, backend):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ReplicationError, match=f"KERAS_BACKEND={backend}: expected"):
+        run()
     assert not recheck.FOLDER.exists()
 
 
