@@ -66,22 +66,27 @@ def controls(data: dict[str, np.ndarray], params: Params, readers: Path) -> know
 def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
     """Control → instrument → score of known pictures that no net judges.
 
-    These are blurred photographs, and what the best linear autoencoder of an arm's KL weight puts out: of its size or,
-    on the street, of `MOST_COMPONENTS` values at most for a flat arm and of each square for a spatial one.
+    These are blurred photographs, and what the best linear autoencoder of an arm's KL weight puts out: of the size of a
+    flat arm (on the street of `MOST_COMPONENTS` values at most), and for a spatial arm of each square.
     """
     by_pixels = {name: params for name, params in variants.items() if params.loss == "pixel"}
-    if not next(iter(variants.values())).dataset.startswith("enumerable_street"):
-        return known.linear_arms(data, variants, by_pixels, weight=weight_of_a_nat)
     any_arm = next(iter(variants.values()))
     photos, train = data["test_photo"][: any_arm.n_test], data["train_photo"][: any_arm.n_train]
-    blurred = street_scores.scores(any_arm.dataset, {"output": known.blurred(photos), "target": photos})
-    blurred |= known.of_pictures(known.blurred(photos), photos)
-    scores: dict[str, Mapping[str, float]] = {"photos_blurred": blurred}
+    on_street = any_arm.dataset.startswith("enumerable_street")
+    scores: dict[str, Mapping[str, float]] = {}
+    if on_street:
+        blurred = street_scores.scores(any_arm.dataset, {"output": known.blurred(photos), "target": photos})
+        scores["photos_blurred"] = blurred | known.of_pictures(known.blurred(photos), photos)
+    else:
+        flat = [name for name, params in by_pixels.items() if params.latent == "flat"]
+        scores |= known.linear_arms(data, variants, flat, weight=weight_of_a_nat)
     for name, params in by_pixels.items():
-        if params.latent == "flat":
+        if params.latent == "spatial":
+            n_values, patch = cell_values(photos.shape[1], params.latent_size), REDUCTION
+        elif on_street:
             n_values, patch = min(params.latent_size, MOST_COMPONENTS), None
         else:
-            n_values, patch = cell_values(photos.shape[1], params.latent_size), REDUCTION
+            continue
         output = known.linear(train, photos, n_values, weight_of_a_nat(params), patch)
         scores[f"linear_{name}"] = known.of_pictures(output, photos)
     return scores
