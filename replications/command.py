@@ -6,12 +6,14 @@ import errno
 import importlib
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from replications.errors import ReplicationError
 
@@ -31,6 +33,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *, prog: str, **options):
         super().__init__(prog=prog, **options)
+        self.register("type", int, whole_number)  # Python's own takes 1_0 and Arabic digits
+        self.register("type", Path, path)  # and '' for the folder in which it stands
 
     def format_help(self) -> str:
         """The help, and an example of the command."""
@@ -40,9 +44,34 @@ class Parser(argparse.ArgumentParser):
         self.epilog = example and f"example: python -m replications {example}"
         return super().format_help()
 
+    def print_help(self, file=None) -> None:
+        """Prints it; argparse would be silent where nothing can be written."""
+        print(self.format_help(), end="", file=file)
+
     def error(self, message: str) -> NoReturn:
         """Called by argparse, which would print and exit."""
         raise CommandError(f"{message}; `{self.prog} --help` says what is expected")
+
+
+def whole_number(text: str) -> int:
+    """What `type=int` reads of an argument: digits, as a person writes a number."""
+    if not re.fullmatch("[+-]?[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number; write 10, for example")
+    return int(text)
+
+
+def path(text: str) -> Path:
+    """What `type=Path` reads of an argument."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} names no file or folder; write `.` for the one that you are in")
+    return Path(text)
+
+
+def file_to_write(text: str) -> Path:
+    """An argument that names a file that will be written, in the place of one that may be there."""
+    if text.endswith(("/", os.sep)):
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder, expected a file to write to; name one in it")
+    return path(text)
 
 
 def run(main: Callable[[], int]) -> None:
@@ -51,8 +80,13 @@ def run(main: Callable[[], int]) -> None:
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot write all characters shows those as codes
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    status: int | str | None
     try:
-        sys.exit(main())
+        try:
+            status = main()
+        except SystemExit as ended:  # after --help and --version
+            status = ended.code
+        sys.stdout.flush()
     except ReplicationError as error:
         _end(str(error))
     except KeyboardInterrupt:
@@ -62,11 +96,21 @@ def run(main: Callable[[], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
-        path = error.filename2 or error.filename
-        if path is None:
-            raise
-        why = error.strerror or type(error).__name__
-        _end(f"{path}: {why[0].lower() + why[1:]}; expected to read or write there, mend it and run again")
+        why = error.strerror or str(error) or type(error).__name__
+        place = error.filename2 or error.filename or "standard output or a temporary file"
+        _drop(sys.stdout)
+        _end(f"{place}: {why[0].lower() + why[1:]}; expected to read or write there, mend it and run again")
+    except MemoryError:
+        _end("this machine: out of memory; ask for less, or end what else takes memory, and run again")
+    sys.exit(status)
+
+
+def _drop(stream: TextIO) -> None:
+    """What was printed and cannot be written is dropped, so that Python ends in silence."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @cache
@@ -108,7 +152,10 @@ def repro(folder: Path, stage: str = "", options: str = "") -> str:
 
 def _end(message: str) -> NoReturn:
     """One line, whatever the message quotes: a file may hold line ends, and orders to a terminal."""
-    print(f"error: {printable(message)}", file=sys.stderr)
+    with suppress(OSError):  # where nothing can be said the status still says it
+        print(f"error: {printable(message)}", file=sys.stderr)
+    if sys.stderr is not None:
+        _drop(sys.stderr)
     sys.exit(2)
 
 

@@ -18,6 +18,7 @@ import sys
 import tarfile
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -77,7 +78,7 @@ def file(folder: Path) -> Path:
 def read(folder: Path) -> dict[str, dict]:
     """Replication → {"trained": {code's digest: commit}, "measured": commit}; empty where nothing is declared."""
     path = file(folder)
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return {}
     try:
         declared = json.loads(path.read_text(encoding="utf-8"))
@@ -86,7 +87,7 @@ def read(folder: Path) -> dict[str, dict]:
         }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise EvidenceError(
-            f"{path}: damaged ({error!r}); run `python -m replications evidence --study {folder}` to write it again"
+            f"{path}: damaged ({error!r}), expected what `python -m replications evidence` writes; restore it from Git"
         ) from None
 
 
@@ -131,19 +132,49 @@ def declare(declared: study.Study, last: int) -> dict[str, dict]:
     Raises:
         EvidenceError: none of the last commits has the code that the runs carry.
     """
-    found, before = {}, read(declared.folder)
+    found, before, ever = {}, read(declared.folder), declared_earlier(declared.folder)
     for name in declared.variants:
-        known = before.get(name, {"trained": {}, "measured": ""})  # what holds is not named anew
         digests = {row["code_sha256"] for row in read_runs(declared.folder, name).values()} - {code.code_hash(name)}
         scores = declared.folder / "results" / name / "scores.csv"
         measured = _git("log", "-1", "--format=%H", "--", scores.as_posix()).decode().strip()
-        if digests or measured == known["measured"] or measured_earlier(declared.folder, name):
-            trained = known["trained"]
+        known = [one for one in (before.get(name), *ever.get(name, ())) if one]  # what holds is not named anew
+        stays = any(one["measured"] == measured for one in known)
+        if digests or stays or measured_earlier(declared.folder, name):
+            trained = {digest: commit for one in reversed(known) for digest, commit in one["trained"].items()}
             found[name] = {
                 "trained": {one: trained.get(one) or commit_with(name, one, last) for one in sorted(digests)},
                 "measured": measured,
             }
     return found
+
+
+def declared_earlier(folder: Path) -> dict[str, list[dict]]:
+    """Replication → what `read` gave of it at any commit of this history, the newest first.
+
+    Empty where Git does not know: outside a clone, and as far as a shallow one does not reach.
+    """
+    found: dict[str, list[dict]] = {}
+    try:
+        path = file(folder).as_posix()
+        for commit in _git("log", "--first-parent", "--format=%H", "--", path).decode().split():
+            for name, one in json.loads(_git("show", f"{commit}:./{path}")).items():
+                found.setdefault(name, []).append({"trained": dict(one["trained"]), "measured": one["measured"]})
+    except (EvidenceError, ValueError, KeyError, TypeError, AttributeError):
+        return found  # the last commits say it
+    return found
+
+
+def history_problems(declared: study.Study) -> Iterator[str]:
+    """What was once declared to be of earlier code is so until it is measured again: a declaration does not just go."""
+    ever, now = declared_earlier(declared.folder), read(declared.folder)
+    for name in (name for name in declared.variants if name in ever):
+        scores = declared.folder / "results" / name / "scores.csv"
+        measured = _git("log", "-1", "--format=%H", "--", scores.as_posix()).decode().strip()
+        if measured in {one["measured"] for one in ever[name]} and now.get(name, {}).get("measured") != measured:
+            yield (
+                f"{file(declared.folder)}: {scores} was declared to be measured by the code of {measured[:12]} and has "
+                f"not changed since; run `python -m replications evidence --study {declared.folder}`"
+            )
 
 
 def measured_earlier(folder: Path, replication: str) -> bool:

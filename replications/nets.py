@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from replications import command, runs, study
+from replications.datasets import arrays
 from replications.environment import check_backend, quiet
 from replications.errors import ReplicationError
 from replications.params import RunParams
@@ -89,13 +90,24 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
     check_backend()
     with quiet():
         importlib.import_module("keras")
-    model = _model(replication, known[variant], facts["picture"], seed)
-    with np.load(path / "weights.npz", allow_pickle=False) as archive:
-        values: dict[str, list[np.ndarray]] = {}
-        for name in archive.files:  # decoder/003/kernel, in the order of the net's weights
-            values.setdefault(name.partition("/")[0], []).append(archive[name])
+    picture = facts.get("picture")
+    if not isinstance(picture, list) or len(picture) != 3 or not all(type(n) is int and 0 < n < 4096 for n in picture):
+        raise NetsError(
+            f"{path / 'facts.json'}: picture = {picture}, expected height, width and channels; {mend} {train}"
+        )
+    model = _model(replication, known[variant], picture, seed)
+    values: dict[str, list[np.ndarray]] = {}
+    for name, value in arrays.load(path / "weights.npz", train).items():  # decoder/003/kernel, in the net's order
+        values.setdefault(name.partition("/")[0], []).append(value)
     for name, weights in values.items():
-        getattr(model, name).set_weights(weights)
+        part: Any = vars(model).get(name)  # and nothing that a class has, whatever a file names
+        shapes = [tuple(weight.shape) for weight in part.weights] if hasattr(part, "set_weights") else None
+        if shapes != [weight.shape for weight in weights]:
+            raise NetsError(
+                f"{path / 'weights.npz'}: {name} has weights of {[weight.shape for weight in weights]}, its net has "
+                f"{shapes or 'no such part'}; {mend} {train}"
+            )
+        part.set_weights(weights)
     return model
 
 
@@ -133,7 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     parser.add_argument("--n", type=int, default=64, help="how many (default: 64)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
-    parser.add_argument("--out", type=Path, default=Path("samples.png"), help="default: samples.png")
+    parser.add_argument("--out", type=command.file_to_write, default=Path("samples.png"), help="default: samples.png")
     arguments = parser.parse_args(argv)
     if not 1 <= arguments.n <= 10_000:
         raise NetsError(f"--n {arguments.n}: expected 1 to 10,000; a sheet has {PER_ROW} pictures beside each other")

@@ -7,6 +7,7 @@ parameters, whoever wrote it. Runs of earlier code kept no such record.
 
 import importlib
 import io
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -63,20 +64,34 @@ def problem(facts: dict, content: bytes) -> str:
     said = unfinished(facts)
     if said:
         return said
-    room, picture = facts["replication"], facts.get("picture")
-    params = importlib.import_module(f"replications.{room}.params").Params(**facts["params"])
-    correct = f"correct replications/{room}/train.py"
     try:
         images = arrays.load(io.BytesIO(content))
     except DataError:
-        return f"images.npz is no .npz file of arrays without pickles; {correct}"
+        room = facts["replication"]
+        return f"images.npz is no .npz file of arrays without pickles; correct replications/{room}/train.py"
+    return unlike_declared(facts, images)
+
+
+def unlike_declared(facts: dict, images: Mapping[str, np.ndarray]) -> str:
+    """What a run's arrays are that its parameters do not declare; nothing, if they are as declared.
+
+    Raises:
+        ValueError, KeyError, TypeError, ImportError: these are no run's facts at all.
+    """
+    room, picture = facts["replication"], facts.get("picture")
+    params = importlib.import_module(f"replications.{room}.params").Params(**facts["params"])
+    correct = f"correct replications/{room}/train.py"
     if not isinstance(picture, list) or len(picture) != 3:
         return f"picture = {picture}, expected height, width and channels of the data set; {correct}"
     for either in (("target",), ("output", "prior")):
         if not any(name in images for name in either):
             return f"images.npz has no array {' or '.join(either)}, expected beside {sorted(images)}; {correct}"
     for key, values in images.items():
-        name = key.partition("@")[0]  # `output@0.25` is an earlier `output`
+        name, at, share = key.partition("@")  # `output@0.25` is an earlier `output`
+        if at and share not in {f"{one:g}" for one in params.snapshots}:
+            return f"images.npz: {key} is of no snapshot, expected {params.snapshots}; {correct}"
+        if values.dtype.kind not in "uifb":
+            return f"images.npz: {name}: {values.dtype}, expected numbers; {correct}"
         if name in PICTURES and not (values.dtype == np.uint8 and values.shape == _shape(name, params, picture)):
             return (
                 f"images.npz: {name}: {values.dtype} {values.shape}, expected uint8 {_shape(name, params, picture)}; "

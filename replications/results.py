@@ -3,9 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Collection
+import re
+import reprlib
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from replications.command import repro
 from replications.errors import ReplicationError
@@ -33,6 +38,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Writes a result whole or not at all."""
     if not path.name:
         raise ResultsError(f"{str(path)!r} names no file, expected one to write to; say report.xml, for example")
+    if path.exists() and not path.is_file():
+        raise ResultsError(f"{path}: is a folder, a device or a FIFO, expected a file to write; name another")
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +75,7 @@ def read_csv(path: Path, columns: Collection[str], remedy: str) -> list[dict[str
         if not rows:
             raise ValueError(f"no rows, expected {', '.join(columns)}")
         for row in rows:
-            if None in row or None in row.values() or not set(columns) <= set(row):
+            if not is_whole(row) or not set(columns) <= set(row):
                 raise ValueError(f"a row is not {', '.join(columns)}: {list(row.values())}")
     except FileNotFoundError:
         raise ResultsError(f"{path}: no such file; {remedy}") from None
@@ -77,19 +84,57 @@ def read_csv(path: Path, columns: Collection[str], remedy: str) -> list[dict[str
     return rows
 
 
+def is_whole(row: Mapping[Any, object]) -> bool:
+    """Whether a row of a CSV file has a value for each column, and no more."""
+    return None not in row and None not in row.values()
+
+
+def whole_number(text: str) -> int:
+    """A number as the suite writes it; `int` takes 1_0, +1, spaces and Arabic digits, too."""
+    if not re.fullmatch("-?[0-9]{1,18}", text):
+        raise ValueError(f"{text!r}, expected a whole number")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """A number as the suite writes it, finite or not; `float` takes 1_0.0, spaces and Arabic digits, too."""
+    if not re.fullmatch(r"-?([0-9]+(\.[0-9]*)?(e[+-]?[0-9]{1,3})?|inf|nan)", text):
+        raise ValueError(f"{text!r}, expected a number")
+    return float(text)
+
+
 def read_runs(folder: Path, replication: str) -> dict[tuple[str, int], dict[str, str]]:
     """(variant, seed) → the run's row in results/REPLICATION/runs.csv."""
     path, remedy = folder / "results" / replication / "runs.csv", f"run {repro(folder)}"
     found: dict[tuple[str, int], dict[str, str]] = {}
     for row in read_csv(path, RUN, f"{remedy} and commit what it writes"):
         try:
-            run = (row["variant"], int(row["seed"]))
+            run = (row["variant"], whole_number(row["seed"]))
+            for name in ("images_sha256", "facts_sha256"):  # the others are held against what they are of
+                if not re.fullmatch("[0-9a-f]{64}", row[name]):
+                    raise ValueError(f"{name} of {run[0]} seed {run[1]} is {row[name]!r}, expected a SHA-256")
         except ValueError as error:
             raise ResultsError(f"{path}: damaged ({error}); {remedy}") from None
         if run in found:
             raise ResultsError(f"{path}: damaged ({run[0]} seed {run[1]} stands there twice); {remedy}")
         found[run] = row
     return found
+
+
+class _Environment(BaseModel):
+    """What is told of an environment; `environment.environment` says what else it holds."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    packages: dict[str, str] = {}
+    python: str = ""
+    system: str = ""
+    cpu: str = ""
+    device: str = ""
+    kernels: dict[str, str] | None = None
+
+
+_ENVIRONMENTS = TypeAdapter(dict[str, _Environment])
 
 
 class _Environments(dict[str, dict]):
@@ -112,8 +157,15 @@ def read_environments(folder: Path, replication: str) -> dict[str, dict]:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: damaged ({error}); run {repro(folder)}") from None
-    if not isinstance(read, dict) or not all(isinstance(one, dict) for one in read.values()):
-        raise ResultsError(f"{path}: damaged (expected names of environments and what they were); run {repro(folder)}")
+    try:
+        _ENVIRONMENTS.validate_python(read)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise ResultsError(
+            f"{path}: damaged ({where} is {reprlib.repr(first['input'])}, expected names of environments and what they "
+            f"were); run {repro(folder)}"
+        ) from None
     return _Environments(path, f"run {repro(folder)}", read)
 
 

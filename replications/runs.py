@@ -249,15 +249,18 @@ def read(study: Study, run: Run) -> Finished:
     decides = identity(run, facts.get("code_sha256", ""), facts.get("data_sha256", ""))
     if any(facts.get(key) != value for key, value in decides.items()):
         raise RunsError(f"{path}: was trained with other parameters than {run.variant} declares now; {mend}")
-    if "trained" in facts or facts.get("code_sha256") == code_hash(run.replication):  # earlier code kept no such record
-        wrong = proof.unfinished(facts)
-        if wrong:
-            raise RunsError(f"{path}: {wrong}, or {mend}")
+    recorded = "trained" in facts or facts.get("code_sha256") == code_hash(run.replication)  # not by earlier code
+    wrong = proof.unfinished(facts) if recorded else ""
+    if wrong:
+        raise RunsError(f"{path}: {wrong}, or {mend}")
     mend = f"delete {path} and {mend}"  # as a finished run it would not be trained again
     try:
         images = arrays_of(facts, content)
     except ValueError as error:
         raise RunsError(f"{path}: {error}; {mend}") from None
+    wrong = proof.unlike_declared(facts, images) if recorded else ""
+    if wrong:
+        raise RunsError(f"{path}: {wrong}, or {mend}")
     return Finished(run, arrays.Arrays(images, path / "images.npz", mend), facts)
 
 

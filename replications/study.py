@@ -5,6 +5,7 @@ A study is a folder with a params.yaml. This module reads and checks it; it trai
 
 import difflib
 import importlib
+import os
 import re
 import reprlib
 from copy import deepcopy
@@ -237,7 +238,7 @@ def load(folder: str | Path) -> Study:
         StudyError: one line that names the file, the key, the value, what was expected and, for a misspelt key, the
             nearest right one.
     """
-    folder = Path(folder)
+    folder = _from_here(Path(folder))
     path = folder / "params.yaml"
     try:
         content = unchecked(path)
@@ -247,9 +248,6 @@ def load(folder: str | Path) -> Study:
         raise StudyError(
             f"{path}: not readable ({error.strerror}); a study is a folder with a params.yaml, name it by --study"
         ) from None
-    except Exception as error:  # not YAMLError alone: a date without a month or a thousand brackets fail otherwise
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise StudyError(f"{path}: not readable as YAML: {why}; correct it there") from None
     if not isinstance(content, dict):
         raise StudyError(
             f"{path}: holds {type(content).__name__}, expected keys such as seeds and {REPLICATIONS[0]}; add them there"
@@ -279,9 +277,25 @@ def _own_seeds(replication: str, said: Any, head: _Head, path: Path) -> tuple[in
     return tuple(seeds)
 
 
+def _from_here(folder: Path) -> Path:
+    """A folder below the one that we are in as seen from there, since DVC's files name it so; others as they are."""
+    below = os.path.relpath(os.path.abspath(folder))  # noqa: PTH100 (a link stays the link that it is)
+    return folder if below.startswith(os.pardir) else Path(below)
+
+
 def unchecked(path: Path) -> Any:
-    """What a params.yaml says as YAML, whatever it is."""
-    return deepcopy(_parsed(path.read_bytes()))
+    """What a YAML file says, whatever it is.
+
+    Raises:
+        OSError: it cannot be read.
+        StudyError: it is no YAML.
+    """
+    content = path.read_bytes()
+    try:
+        return deepcopy(_parsed(content))
+    except Exception as error:  # not YAMLError alone: a date without a month or a thousand brackets fail otherwise
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise StudyError(f"{path}: not readable as YAML: {why}; correct it there") from None
 
 
 @lru_cache(maxsize=16)

@@ -182,6 +182,43 @@ def verdict(**changes) -> Spoil:
     return spoil
 
 
+def doubled_verdict(place: Path, patch: Patch) -> None:
+    entries = json.loads((place / VERDICTS).read_text(encoding="utf-8"))
+    (place / VERDICTS).write_text(json.dumps([*entries, entries[0]]), encoding="utf-8")
+
+
+def first_of(name: str, **changes) -> Spoil:
+    """A file of results/pix2pix of which the first row says something else."""
+
+    def spoil(place: Path, patch: Patch) -> None:
+        path = place / "results" / "pix2pix" / name
+        first, *others = tiny.read_rows(path)
+        tiny.write_rows(path, [{**first, **changes}, *others])
+
+    return spoil
+
+
+def mean(**changes) -> Spoil:
+    """A summary of which the first row says something else."""
+    return first_of("summary.csv", **changes)
+
+
+def origin(**changes) -> Spoil:
+    """Runs of which the first says something else of where it comes from."""
+    return first_of("runs.csv", **changes)
+
+
+def environments(**changes) -> Spoil:
+    """Environments that say something of another kind."""
+
+    def spoil(place: Path, patch: Patch) -> None:
+        path = place / "results" / "pix2pix" / "environments.json"
+        known = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({name: {**one, **changes} for name, one in known.items()}), encoding="utf-8")
+
+    return spoil
+
+
 def run_of(images: bytes | None = None, **facts) -> Spoil:
     """A run whose images or facts are others, with the digest that fits them."""
 
@@ -602,6 +639,13 @@ READ = [
     Case("score-nan", "judge", first_row(score="nan"), "the score is nan", "did the run diverge?", MEASURE_AGAIN),
     Case("score-huge", "judge", first_row(score="1e999"), "the score is inf", "did the run diverge?", MEASURE_AGAIN),
     Case("score-in-words", "judge", first_row(score="good"), "'good'", "needs variant, seed, instrum", MEASURE_AGAIN),
+    Case("score-in-other-digits", "judge", first_row(score="٣"), "score row 1", "expected a number", MEASURE_AGAIN),
+    Case("score-with-a-line", "judge", first_row(score="1_0"), "score row 1", "expected a number", MEASURE_AGAIN),
+    Case("score-is-huge", "judge", first_row(score="1e300"), "score row 1", "did the run diverge", MEASURE_AGAIN),
+    Case("images-with-a-line", "judge", first_row(n_images="1_0"), "score row 1", "whole number", MEASURE_AGAIN),
+    Case("no-images", "judge", first_row(n_images="0"), "score row 1", "at least 1", MEASURE_AGAIN),
+    Case("column-too-few", "judge", swap(SCORES, ",4\n", "\n"), "score row", "each column", MEASURE_AGAIN),
+    Case("column-too-many", "judge", swap(SCORES, ",4\n", ",4,7\n"), "score row", "each column", MEASURE_AGAIN),
     Case("score-twice", "judge", rows(lambda r: [r[0], *r]), "score row 2", "the second score of", MEASURE_AGAIN),
     Case("score-gone", "judge", rows(lambda r: [one for one in r if one is not r[0]]), "'l1'", "declared seeds [1]",
          "dvc repro --pull measure@pix2pix"),
@@ -618,6 +662,11 @@ REPORTED = [
     Case("verdicts-in-brackets", "report", text(VERDICTS, "[" * 9000), VERDICTS, "damaged", JUDGE_AGAIN),
     Case("verdict-is-other", "report", verdict(colour="red"), VERDICTS, "differs in colour", JUDGE_AGAIN),
     Case("verdict-is-maybe", "report", verdict(verdict="maybe"), "verdict = 'maybe'", "expected", JUDGE_AGAIN),
+    Case("effect-is-huge", "report", verdict(effect=1e308), "has an effect of 1e+308", "expected", JUDGE_AGAIN),
+    Case("effect-outside", "report", verdict(interval=[5, -5]), "has an interval [5", "does not hold", JUDGE_AGAIN),
+    Case("chance-of-seven", "report", verdict(p_value=7), "has p_value = 7", "expected a chance", JUDGE_AGAIN),
+    Case("chance-below-none", "report", verdict(flip_chance=-3), "has flip_chance = -3", "a chance", JUDGE_AGAIN),
+    Case("verdict-twice", "report", doubled_verdict, VERDICTS, "stands there twice", JUDGE_AGAIN),
     Case("effect-is-large", "report", verdict(effect="large"), "effect = 'large'", "expected", JUDGE_AGAIN),
     Case("explained-otherwise", "report", verdict(explanation=["E9"]), "= 'E9'", "expected", JUDGE_AGAIN),
     Case("no-markers", "report", text("results/README.md", "mine\n"), "README.md", BEGIN, "put them back"),
@@ -626,6 +675,15 @@ REPORTED = [
          "put"),
     Case("no-means", "report", swap("results/pix2pix/summary.csv", ",mean,", ",moan,"), "summary.csv", "mean",
          MEASURE_AGAIN),
+    Case("mean-is-none", "report", mean(mean="nan"), "summary.csv", "is nan [", MEASURE_AGAIN),
+    Case("mean-is-outside", "report", mean(low="9e5"), "summary.csv", "[900000", MEASURE_AGAIN),
+    Case("mean-in-other-digits", "report", mean(mean="٣"), "summary.csv", "expected a number", MEASURE_AGAIN),
+    Case("run-of-no-digest", "report", origin(images_sha256="x"), "runs.csv", "expected a SHA-256", "dvc repro --pull"),
+    Case("seed-with-a-sign", "report", origin(seed=" +1"), "runs.csv", "expected a whole number", "dvc repro --pull"),
+    Case("packages-are-a-list", "report", environments(packages=[1]), "environments.json", ".packages is [1]",
+         "dvc repro --pull"),
+    Case("device-is-a-number", "report", environments(device=5), "environments.json", ".device is 5",
+         "dvc repro --pull"),
     Case("no-ceilings", "report", gone("results/readers.json"), "readers.json", "no such file", " readers`"),
     Case("no-origins", "report", gone("results/pix2pix/runs.csv"), "runs.csv", "no such file", "dvc repro --pull`"),
     Case("other-origins", "report", swap("results/pix2pix/runs.csv", "seed", "sow"), "runs.csv", "a row is not",

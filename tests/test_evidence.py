@@ -55,6 +55,23 @@ def rewrite(folder: Path, room: str, trained: dict) -> None:
     evidence.file(folder).write_text(json.dumps(declared), encoding="utf-8")
 
 
+def test_a_declaration_does_not_just_go(folder):
+    """Who deletes it, and has it written again, finds it there again."""
+    if not evidence.declared_earlier(folder) or evidence._git("rev-parse", "--is-shallow-repository") != b"false\n":
+        pytest.skip("the history of this clone does not say it: run `git fetch --unshallow`")
+    declared = study.load(folder)
+    assert list(evidence.history_problems(declared)) == []
+    before = evidence.read(folder)
+    evidence.file(folder).unlink()
+    assert evidence.declare(declared, 1) == before
+    gone = list(evidence.history_problems(declared))
+    assert {re.search(r"results/(\w+)/scores", one)[1] for one in gone} == before.keys()
+    room = next(iter(before))
+    evidence.file(folder).write_text(json.dumps({**before, room: {**before[room], "measured": "0" * 40}}))
+    (other,) = evidence.history_problems(declared)
+    assert f"{room}/scores.csv was declared to be measured by" in other
+
+
 def test_silence_is_refused(folder):
     room, digest, _ = room_of(folder)
     assert evidence.problems(folder, room, digest) == []

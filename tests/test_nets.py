@@ -1,6 +1,7 @@
 """Networks come back as their runs left them, and what is not there is a line that says how to train it."""
 
 import io
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from replications import nets, runs, study
+from replications.errors import ReplicationError
 from replications.nets import NetsError
 from replications.study import StudyError
 from replications.training.fitting import weights_of
@@ -103,6 +105,37 @@ def test_weights_that_were_not_kept_or_are_damaged(one):
         (path / "facts.json").write_text(damaged, encoding="utf-8")
         with pytest.raises(NetsError, match=r"facts\.json: damaged .*; delete"):
             load(declared, run)
+
+
+def other_weights(path: Path, content: bytes | dict[str, np.ndarray], **facts) -> None:
+    """A run whose digests agree with other weights."""
+    known = {**runs.read_facts(path), **facts}
+    written = {key: value for key, value in known.items() if not key.endswith(("_json_sha256", "weights_sha256"))}
+    weights = content if isinstance(content, bytes) else tiny.npz(content)
+    runs.write(path, (path / "images.npz").read_bytes(), written, weights)
+
+
+def test_weights_of_another_net_are_one_line(trained, tmp_path):
+    folder = tmp_path / "tiny"
+    shutil.copytree(trained("pix2pix"), folder)
+    declared = study.load(folder)
+    run = declared.runs("pix2pix")[0]
+    path = runs.folder(declared, run)
+    weights = dict(np.load(path / "weights.npz"))
+    first = next(iter(weights))
+    for other, why in (
+        ({**weights, first: np.zeros(3)}, rf"{first.partition('/')[0]} has weights of \[\(3,\), .*its net has"),
+        ({**weights, "nosuch/0": np.zeros(3)}, "nosuch has weights of .*no such part"),
+        ({**weights, "fit/0": np.zeros(3)}, "fit has weights of .*no such part"),
+        ({**weights, "__class__/0": np.zeros(3)}, "__class__ has weights of .*no such part"),
+        (b"<html>", "is no whole .npz file of arrays"),
+    ):
+        other_weights(path, other)
+        with pytest.raises(ReplicationError, match=rf"weights\.npz:? .*{why}|weights\.npz {why}"):
+            load(declared, run)
+    other_weights(path, weights, picture=[32, "a", 3])
+    with pytest.raises(NetsError, match=r"facts\.json: picture = \[32, 'a', 3\], expected height, width and channels"):
+        load(declared, run)
 
 
 def test_a_copy_in_the_repository_stands_in_for_a_run_that_is_not_here(kept, tmp_path):

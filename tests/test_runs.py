@@ -343,3 +343,50 @@ def test_weights_are_kept_beside_the_images_and_are_part_of_what_is_finished(tin
     runs.write(target, images, facts)
     assert sorted(path.name for path in target.iterdir()) == ["facts.json", "images.npz"]
     assert runs.is_finished(target, identity)
+
+
+# --- pictures that no instrument could read ------------------------------------------------------------------------
+
+
+def with_arrays(declared: study.Study, **changed: np.ndarray) -> study.Run:
+    """A finished run whose digests agree with other arrays than its training makes."""
+    run = declared.runs("pix2pix")[0]
+    path = runs.folder(declared, run)
+    facts = runs.read_facts(path)
+    images = {**tiny.images(run.variant, run.seed), **changed}
+    runs.write(path, tiny.npz(images), {key: value for key, value in facts.items() if key != "facts_json_sha256"})
+    return run
+
+
+WHOLE = (4, 32, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "why"),
+    [
+        ("output", np.zeros((0, 32, 32, 3), np.uint8), r"output: uint8 \(0, 32, 32, 3\), expected uint8"),
+        ("output", np.uint8(7), r"output: uint8 \(\), expected"),
+        ("output", np.zeros((4, 32, 32), np.uint8), "expected uint8"),
+        ("target", np.zeros((5, 32, 32, 3), np.uint8), "target: uint8"),
+        ("input", np.zeros((4, 16, 16, 3), np.uint8), "input: uint8"),
+        ("output", np.zeros(WHOLE, np.float32), "output: float32"),
+        ("output", np.zeros(WHOLE, ">u2"), "output: >u2"),
+        ("output", np.zeros(WHOLE, bool), "output: bool"),
+        ("output", np.zeros(WHOLE, "U4"), "output: <U4.*expected numbers"),
+        ("output", np.zeros(WHOLE, "M8[s]"), "expected numbers"),
+        ("output", np.zeros(WHOLE, complex), "expected numbers"),
+        ("output", np.zeros(WHOLE, [("red", "u1")]), "expected numbers"),
+        ("more", np.array([np.inf]), "more is not a number everywhere"),
+        ("output@abc", np.zeros(WHOLE, np.uint8), "output@abc is of no snapshot"),
+    ],
+    ids=[
+        *("empty", "scalar", "grey", "more-targets", "smaller-inputs", "float", "big-endian", "bool", "text", "dates"),
+        *("complex", "records", "infinite", "no-snapshot"),
+    ],
+)
+def test_arrays_that_are_not_as_declared_are_named_before_anything_is_measured(finished_study, name, values, why):
+    runs.read(finished_study, finished_study.runs("pix2pix")[0])
+    run = with_arrays(finished_study, **{name: values})
+    with pytest.raises(RunsError, match=f"{run.name}: images.npz: .*{why}") as caught:
+        runs.read(finished_study, run)
+    assert "to set it aside" in str(caught.value) or "run `dvc repro" in str(caught.value)

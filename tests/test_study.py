@@ -111,6 +111,14 @@ def test_replications_come_in_the_order_in_which_a_study_declares_them(tmp_path)
     assert list(declared.variants) == list(reversed(tiny.ROOMS))
 
 
+@pytest.mark.parametrize("spelling", ["real", "real/", "./real", "paper/../real", str(tiny.ROOT / "real")])
+def test_a_study_below_the_folder_that_one_is_in_is_the_same_by_any_spelling(monkeypatch, spelling):
+    monkeypatch.chdir(tiny.ROOT)
+    assert study.load(spelling) == study.load("real")
+    assert study.load(spelling).folder == Path("real")
+    assert study.load(tiny.ROOT).folder == Path()
+
+
 def test_the_bundled_study_is_called_root():
     assert study.load(tiny.ROOT / "real").name == "real"
 

@@ -18,15 +18,17 @@ by that host's CI of the revision whose claims it trained again on its own machi
 import hashlib
 import importlib
 import json
+import re
+import reprlib
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from replications import command, study
 from replications.errors import ReplicationError
@@ -80,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def check() -> int:
     """Prints a line for whatever is wrong with the register, or not as it says; returns the exit status."""
-    if not FILE.exists():
+    if not FILE.exists() and not FILE.is_symlink():
         print(f"{FILE}: no such file; run `python -m replications register`")
         return 1
     book = load()
@@ -147,6 +149,19 @@ class _Runs(BaseModel):
     """'variant/seed' → a digest of what the run put out."""
 
 
+class _Claim(BaseModel):
+    """What is read of a claim as `content` writes it; there may be more."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    statement: str
+    studies: list[str] = Field(min_length=1)
+    checks: list[dict[str, Any]] = []
+    deviations: list[dict[str, Any]] = []
+    deviations_in: dict[str, list[dict[str, Any]]] = {}
+    does_not_hold: dict[str, str] = {}
+
+
 class _Line(BaseModel):
     """An entry as JSON."""
 
@@ -157,15 +172,35 @@ class _Line(BaseModel):
     commit: str
     clean: bool
     reason: str | None
-    claims: dict[str, dict[str, Any] | None]
+    claims: dict[str, _Claim | None]
     tables: dict[str, list[dict[str, Any]] | None]
     studies: dict[str, dict[str, Any]]
     runs: dict[str, dict[str, _Runs | None]]
 
+    @field_validator("commit")
+    @classmethod
+    def _commit(cls, commit: str) -> str:
+        if not re.fullmatch("[0-9a-f]{40}", commit):
+            raise ValueError(f"commit is {commit[:80]!r}, expected the 40 digits of one")
+        return commit
+
+    @model_validator(mode="after")
+    def _read_elsewhere(self) -> Self:
+        for name, parts_of_study in self.studies.items():
+            for part, section in parts_of_study.items():
+                variants = section.get("variants", {}) if isinstance(section, dict) else section
+                if part not in HEAD and section is not None and not isinstance(variants, dict):
+                    raise ValueError(
+                        f"study {name}: {part} is {reprlib.repr(section)}, expected a section of params.yaml"
+                    )
+        if not (self.claims or self.tables or self.studies or self.runs):
+            raise ValueError("it changes nothing, expected a change in each entry")
+        return self
+
 
 def load(path: Path = FILE) -> Book:
     """The register in a file; without entries where there is none."""
-    return read(path.read_bytes(), str(path)) if path.exists() else Book()
+    return read(path.read_bytes(), str(path)) if path.exists() or path.is_symlink() else Book()
 
 
 def read(content: bytes, name: str = str(FILE)) -> Book:
@@ -181,7 +216,9 @@ def read(content: bytes, name: str = str(FILE)) -> Book:
             why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             problems.insert(0, f"{name}, line {number + 1}: {' '.join(why.split())}; {MEND}")
             break
-        entries.append(Entry(number, written.commit, written.clean, written.reason, _flat(written.model_dump())))
+        entries.append(
+            Entry(number, written.commit, written.clean, written.reason, _flat(written.model_dump(exclude_unset=True)))
+        )
     return Book(tuple(entries), tuple(problems))
 
 
@@ -230,8 +267,18 @@ def as_line(entry: Entry, previous: str | None) -> str:
 def history_problems() -> Iterator[str]:
     """The register only ever grew: what any commit before this one has of it is how it begins today.
 
-    Where Git is not there, or does not know the register, nobody can tell, and nothing is yielded.
+    Each of its entries names a commit of that history. Where Git is not there, does not know the register or has a
+    part of the history alone, nobody can tell, and nothing is yielded.
     """
+    shallow = _git("rev-parse", "--is-shallow-repository")
+    if shallow is not None and shallow.strip() == b"false":
+        entries = load().entries
+        asked = "".join(f"{entry.commit}\n" for entry in entries).encode()
+        answers = (_git("cat-file", "--batch-check=%(objecttype)", given=asked) or b"").decode().splitlines()
+        for entry, answer in zip(entries, answers, strict=False):
+            if answer != "commit":
+                yield f"{FILE}, line {entry.number + 1}: Git knows no commit {entry.commit[:12]}; {MEND}"
+                return
     log = _git("log", "--first-parent", "--format=%H", "--", str(FILE))
     content = FILE.read_bytes() if FILE.exists() else b""
     for commit in (log or b"").decode().split():
@@ -271,9 +318,9 @@ def _nested(state: State) -> dict[str, dict]:
     return nested
 
 
-def _git(*arguments: str) -> bytes | None:
+def _git(*arguments: str, given: bytes = b"") -> bytes | None:
     """What Git says; None where it fails."""
-    done = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    done = subprocess.run(["git", *arguments], capture_output=True, check=False, input=given)
     return None if done.returncode else done.stdout
 
 

@@ -13,8 +13,12 @@ import numpy as np
 
 from replications.command import repro
 from replications.errors import ReplicationError
+from replications.results import is_whole, number, whole_number
 from replications.statistics import Array
 from replications.study import Study
+
+LARGEST = 1e12
+"""No instrument gives a score beyond it; the number of a net's parameters comes nearest."""
 
 
 class ScoreError(ReplicationError, ValueError):
@@ -55,17 +59,17 @@ class Scores:
         """
         values: dict[float, dict[tuple[str, str], dict[int, float]]] = {1.0: {}}
         known: dict[tuple[str, str], dict[int, float]] = {}
-        for number, row in enumerate(rows, start=1):
-            where = f"score row {number}: {dict(row)}"
+        for n, row in enumerate(rows, start=1):
+            where = f"score row {n}: {dict(row)}"
             try:
-                share = float(row.get("snapshot", 1))
+                share = number(str(row.get("snapshot", 1)))
             except (TypeError, ValueError) as error:
                 raise ScoreError(f"{where}: snapshot is a share of the training, such as 0.5 ({error!r})") from error
             if not 0 < share <= 1:
                 raise ScoreError(f"{where}: snapshot is {share:g}, expected a share of the training above 0, up to 1")
             _add(values.setdefault(share, {}), row, "variant", where)
-        for number, row in enumerate(controls, start=1):
-            _add(known, row, "control", f"control row {number}: {dict(row)}")
+        for n, row in enumerate(controls, start=1):
+            _add(known, row, "control", f"control row {n}: {dict(row)}")
         both = sorted({v for v, _ in known} & {v for v, _ in values[1.0]})
         if both:
             raise ScoreError(f"{both[0]!r} is a control and a variant; rename the variant")
@@ -97,10 +101,14 @@ def _add(values: dict[tuple[str, str], dict[int, float]], row: Mapping[str, Any]
     """One row, where it is whole and the first of its kind."""
     try:
         variant, instrument = str(row[kind]), str(row["instrument"])
-        seed, score = int(row["seed"]), float(row["score"])
+        if not is_whole(row):
+            raise ValueError("not a value for each column")
+        seed, score = whole_number(str(row["seed"])), number(str(row["score"]))
+        if whole_number(str(row.get("n_images", 1))) < 1:
+            raise ValueError(f"n_images is {row['n_images']}, expected at least 1")
     except (KeyError, TypeError, ValueError) as error:
         raise ScoreError(f"{where}: needs {kind}, seed, instrument, score ({error!r})") from error
-    if not math.isfinite(score):
+    if not math.isfinite(score) or abs(score) > LARGEST:
         raise ScoreError(f"{where}: the score is {score}; did the run diverge?")
     arm = values.setdefault((variant, instrument), {})
     if seed in arm:

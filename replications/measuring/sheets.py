@@ -20,11 +20,15 @@ from replications.command import repro
 from replications.drawing import plain, plt
 from replications.errors import ReplicationError
 from replications.results import write_bytes, write_text
+from replications.statistics import Array
 from replications.study import Study
 
 ROWS = 8
 LARGEST = 128
 """The side of the pictures in columns/, in pixels; larger ones are halved until they fit."""
+_EDGES = {"left": 0.005, "right": 0.995, "top": 0.94, "bottom": 0.005}
+_GAP = 0.04
+"""Of a drawn sheet, as shares of it; between pictures, of one of their cells."""
 
 
 class SheetError(ReplicationError):
@@ -113,6 +117,24 @@ def halved(images: np.ndarray) -> np.ndarray:
     return images
 
 
+def place(sheet: tuple[int, int], row: int, column: int, columns: Columns) -> tuple[Array, Array]:
+    """Where the middles of a picture's pixels are in a drawn sheet of so many pixels (height, width).
+
+    Returns their distances from its top (height,) and from its left edge (width,), in pixels of the sheet.
+    """
+    height, width = sheet
+    n = len(columns.strips)
+    cell_width = (_EDGES["right"] - _EDGES["left"]) * width / (n + _GAP * (n - 1))
+    cell_height = (_EDGES["top"] - _EDGES["bottom"]) * height / (columns.rows + _GAP * (columns.rows - 1))
+    centre_y = (1 - _EDGES["top"]) * height + cell_height * ((1 + _GAP) * row + 0.5)
+    centre_x = _EDGES["left"] * width + cell_width * ((1 + _GAP) * column + 0.5)
+    scale = min(cell_width / columns.width, cell_height / columns.height)
+    return (
+        np.asarray(centre_y + scale * (np.arange(columns.height) + 0.5 - columns.height / 2), float),
+        np.asarray(centre_x + scale * (np.arange(columns.width) + 0.5 - columns.width / 2), float),
+    )
+
+
 @plain()
 def draw(columns: list[tuple[str, np.ndarray]], path: Path) -> None:
     """The columns side by side, each below its title."""
@@ -124,7 +146,7 @@ def draw(columns: list[tuple[str, np.ndarray]], path: Path) -> None:
             axes[row, column].imshow(images[row], interpolation="nearest")
             axes[row, column].axis("off")
         axes[0, column].set_title(title, fontsize=7, rotation=0)
-    figure.subplots_adjust(left=0.005, right=0.995, top=0.94, bottom=0.005, wspace=0.04, hspace=0.04)
+    figure.subplots_adjust(**_EDGES, wspace=_GAP, hspace=_GAP)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})  # no version in the bytes
     plt.close(figure)

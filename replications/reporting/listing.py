@@ -19,6 +19,8 @@ from replications.study import REPLICATIONS
 
 WIDTH = 100
 """Columns of text at most; in a narrower terminal as many as it has."""
+NARROWEST = 30
+"""Columns of text at least: a terminal may give no width, or one that holds no word."""
 
 
 class ClaimsError(ReplicationError):
@@ -71,7 +73,7 @@ def choose(results: Everything, arguments: argparse.Namespace) -> list[dict]:
 
 def show(listed: list[dict]) -> None:
     """Each claim's name with its verdicts, and below it what it says."""
-    width = min(shutil.get_terminal_size((WIDTH, 0)).columns, WIDTH)
+    width = max(NARROWEST, min(shutil.get_terminal_size((WIDTH, 0)).columns, WIDTH))
     for claim in listed:
         verdicts = ", ".join(f"{study}: {verdict}" for study, verdict in claim["verdicts"].items())
         print(f"{claim['replication']}/{claim['id']}")

@@ -1,5 +1,6 @@
 """Means with their intervals over seeds, as results/REPLICATION/summary.csv has them, for prose and for pictures."""
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 from replications.command import repro
 from replications.errors import ReplicationError
-from replications.results import read_csv
+from replications.results import number, read_csv
 
 PLACE = re.compile(r"\{(\w+)\.(\w+):(%|\.\df)\}")
 """Where a text has a number: `{kl_l2.blur:%}`, `{kl_l2.mse_over_mmse:.2f}`."""
@@ -37,10 +38,14 @@ def read(folder: Path, replication: str) -> dict[tuple[str, str], Mean]:
     """
     path, remedy = folder / "results" / replication / "summary.csv", f"run {repro(folder, f'measure@{replication}')}"
     try:
-        return {
-            (row["variant"], row["instrument"]): Mean(*(float(row[name]) for name in ("mean", "low", "high")))
-            for row in read_csv(path, ("variant", "instrument", "mean", "low", "high"), remedy)
+        found = {
+            (row["variant"], row["instrument"]): Mean(*(number(row[name]) for name in Mean._fields))
+            for row in read_csv(path, ("variant", "instrument", *Mean._fields), remedy)
         }
+        for name, mean in found.items():
+            if not -math.inf < mean.low <= mean.mean <= mean.high < math.inf:
+                raise ValueError(f"{name[1]} of {name[0]} is {mean.mean:g} [{mean.low:g}, {mean.high:g}]")
+        return found
     except ValueError as error:
         raise NumbersError(f"{path}: damaged ({error}), expected means with intervals; {remedy}") from None
 
@@ -52,7 +57,7 @@ def filled(text: str, numbers: Numbers) -> str:
         NumbersError: it asks for a number that is not there.
     """
 
-    def number(place: re.Match) -> str:
+    def as_text(place: re.Match) -> str:
         variant, instrument, form = place.groups()
         if (variant, instrument) not in numbers:
             raise NumbersError(
@@ -63,7 +68,7 @@ def filled(text: str, numbers: Numbers) -> str:
         mean, low, high = (format(scale * value, form) for value in numbers[variant, instrument])
         return f"{mean}{sign} [{low}, {high}]"
 
-    text_with_numbers = PLACE.sub(number, text)
+    text_with_numbers = PLACE.sub(as_text, text)
     if "{" in text_with_numbers or "}" in text_with_numbers:
         raise NumbersError(
             f"{text_with_numbers!r}: a place is not understood, expected {{variant.instrument:%}} or :.2f"

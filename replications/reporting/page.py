@@ -27,10 +27,11 @@ from replications.drawing import plain, plt
 from replications.errors import ReplicationError
 from replications.judging import claims, ideas, verdicts
 from replications.judging.explanations import EXPLANATIONS, findings
+from replications.judging.scores import LARGEST
 from replications.measuring import sheets
 from replications.reporting import citation, front, glance, numbers, report
 from replications.reporting.glance import GREY, LINES, known, measures
-from replications.results import read_csv, write_bytes, write_text
+from replications.results import number, read_csv, write_bytes, write_text
 from replications.statistics import detectable
 
 QUESTION = "Why is a VAE’s output blurred while a GAN’s is crisp?"
@@ -47,7 +48,9 @@ class PageError(ReplicationError):
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = command.Parser(prog="python -m replications page", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/report.html"), help="default: results/report.html")
+    parser.add_argument(
+        "--out", type=command.file_to_write, default=Path("results/report.html"), help="default: results/report.html"
+    )
     arguments = parser.parse_args(argv)
     check(arguments.out)
     declared = study.load(Path())
@@ -258,7 +261,10 @@ def curves(folders: Mapping[str, Path]) -> dict[str, dict[str, Markup]]:
             remedy = f"run {repro(folder, f'measure@{room}')}"
             for row in read_csv(path, ("curve", "series", *POINT), remedy):
                 try:
-                    point = row | {key: float(row[key]) for key in POINT}
+                    place = {key: number(row[key]) for key in POINT}
+                    if not all(abs(value) <= LARGEST for value in place.values()):  # nor is nan
+                        raise ValueError(f"a point {list(row.values())}")
+                    point = row | place
                 except ValueError as error:
                     raise PageError(f"{path}: damaged ({error}), expected points with intervals; {remedy}") from None
                 points.setdefault(room, {}).setdefault(row["curve"], {}).setdefault(name, []).append(point)

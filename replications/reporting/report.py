@@ -14,6 +14,7 @@ import reprlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +24,7 @@ from replications.command import repro
 from replications.errors import ReplicationError
 from replications.judging import claims, ideas, register
 from replications.judging.explanations import EXPLANATIONS, findings
+from replications.judging.scores import LARGEST
 from replications.judging.verdicts import MEANS, CheckResult, Verdict, deviations_in_short, in_words, number, of_unit
 from replications.reporting import front, numbers
 from replications.reporting.numbers import Numbers
@@ -421,6 +423,8 @@ def _ceiling(scores: Mapping) -> dict[str, str]:
     found: dict[str, list[float]] = {}
     for of_net in scores.values():
         for name, score in of_net.items():
+            if not math.isfinite(score):
+                raise ValueError(f"{name} is {score}")
             found.setdefault(name, []).append(float(score))
     return {name: _over_seeds(of_nets) for name, of_nets in found.items()}
 
@@ -453,7 +457,28 @@ def read_verdicts(folder: Path) -> list[dict] | None:
     except ValidationError as error:
         remedy = f"run {repro(folder, 'judge')} to judge again"
         raise ReportError(f"{path}: {_first_problem(error, content)}; {remedy}") from None
-    return json.loads(content)
+    verdicts = json.loads(content)
+    known: set[str] = set()
+    for verdict in verdicts:
+        name = f"{verdict['replication']}/{verdict['id']}"
+        wrong = "stands there twice" if name in known else _impossible(verdict)
+        if wrong:
+            raise ReportError(f"{path}: {name} {wrong}; run {repro(folder, 'judge')} to judge again")
+        known.add(name)
+    return verdicts
+
+
+def _impossible(verdict: Mapping[str, Any]) -> str:
+    """What no judging gives, though each of a verdict's fields is of its kind; empty: nothing."""
+    effect, (low, high) = verdict["effect"], verdict["interval"]
+    if abs(effect) > LARGEST:
+        return f"has an effect of {effect:g}, expected one between ±{LARGEST:g}"
+    if (low is not None and low > effect) or (high is not None and high < effect):
+        return f"has an interval {verdict['interval']} that does not hold its effect {effect:g}"
+    for field in ("p_value", "p_beyond", "p_against", "p_negligible", "p_claim", "p_adjusted", "flip_chance"):
+        if not 0 <= verdict[field] <= 1:
+            return f"has {field} = {verdict[field]:g}, expected a chance between 0 and 1"
+    return ""
 
 
 def _first_problem(error: ValidationError, content: bytes) -> str:

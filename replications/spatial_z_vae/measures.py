@@ -76,10 +76,11 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     scores: dict[str, Mapping[str, float]] = {}
     if on_street:
         blurred = street_scores.scores(any_arm.dataset, {"output": known.blurred(photos), "target": photos})
-        scores["photos_blurred"] = blurred | known.of_pictures(known.blurred(photos), photos)
+        blurred |= known.of_pictures(known.blurred(photos), photos)
+        scores["photos_blurred"] = blurred
     else:
         flat = [name for name, params in by_pixels.items() if params.latent == "flat"]
-        scores |= known.linear_arms(data, variants, flat, weight=weight_of_a_nat)
+        scores.update(known.linear_arms(data, variants, flat, weight=weight_of_a_nat))
     for name, params in by_pixels.items():
         if params.latent == "spatial":
             n_values, patch = cell_values(photos.shape[1], params.latent_size), REDUCTION

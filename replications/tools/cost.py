@@ -27,7 +27,6 @@ import numpy as np
 import pydantic
 from rich.console import Console
 from rich.table import Table
-from ruamel.yaml import YAML, YAMLError
 from scipy.optimize import least_squares
 
 from replications import command, study
@@ -92,15 +91,15 @@ class Speeds(_Strict):
         """Raises CostError where there is none, or it says something else."""
         path = declared.folder / FILE
         try:
-            content = YAML(typ="safe", pure=True).load(path)
+            content = study.unchecked(path)
             rooms = {name: measured for name, measured in content.items() if name != "device"}
             return cls(device=content.get("device"), measured=rooms)
         except FileNotFoundError:
             raise CostError(
                 f"{path} is missing, expected the speeds of its replications; of the studies here, paper has one"
             ) from None
-        except (YAMLError, AttributeError, UnicodeDecodeError) as error:
-            raise CostError(f"{path}: {' '.join(str(error).split())}; expected YAML as in paper/{FILE}") from None
+        except AttributeError:
+            raise CostError(f"{path}: holds no names of replications; expected what paper/{FILE} has") from None
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))

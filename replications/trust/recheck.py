@@ -24,14 +24,12 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from xml.etree import ElementTree
 
 import numpy as np
 from dask.system import CPU_COUNT
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 from scipy.special import stdtrit
 
 from replications import command, runs, study
@@ -56,6 +54,8 @@ FOLDER = Path(".recheck")
 DECLARED = Path("recheck.yaml")
 """Sets of claims, and the versions for `python -m replications versions`."""
 FRESH = 5
+MOST = 1000
+"""Seeds of one command."""
 """How many seeds, where none are asked for."""
 FOR_TUNING = 100
 """How many seeds from a declared tuning seed on are kept for tuning (CONTRIBUTING.md): params.yaml declares 101, and
@@ -144,8 +144,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, help="worker processes on this machine (default: one per core)")
     parser.add_argument("--clean", action="store_true", help="delete what was trained, once it is judged")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--junit", metavar="FILE", type=Path, help="write a JUnit report there, too")
-    parser.add_argument("--markdown", metavar="FILE", type=Path, help="write a table there, too, for a job's summary")
+    parser.add_argument("--junit", metavar="FILE", type=command.file_to_write, help="write a JUnit report there, too")
+    parser.add_argument(
+        "--markdown", metavar="FILE", type=command.file_to_write, help="write a table there, too, for a job's summary"
+    )
     arguments = parser.parse_args(argv)
     if arguments.workers is not None and arguments.workers < 1:
         raise RecheckError(f"--workers {arguments.workers}: expected at least 1; leave it out for one per core")
@@ -203,9 +205,9 @@ class Declared(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    sets: dict[str, list[str]]
+    sets: dict[str, Annotated[list[str], Field(min_length=1)]]
     """Name of a set → its claims."""
-    versions: list[dict[str, str]]
+    versions: list[dict[str, str]] = Field(min_length=1)
     """Each of Keras and of one backend: {keras: 3.15.1, tensorflow: 2.21.0}."""
 
     @field_validator("versions")
@@ -223,11 +225,12 @@ class Declared(BaseModel):
 def declared_in_file() -> Declared:
     """What recheck.yaml declares."""
     try:
-        return Declared.model_validate(YAML(typ="safe").load(DECLARED.read_bytes()))
+        return Declared.model_validate(study.unchecked(DECLARED))
     except OSError as error:
         raise RecheckError(f"{DECLARED}: {error.strerror}; run it in the root of a checkout") from None
-    except (YAMLError, ValidationError, UnicodeDecodeError) as error:
-        why = " ".join(str(error).split())
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
         raise RecheckError(
             f"{DECLARED}: expected sets, each with a list of claims, and versions of packages ({why}); mend it"
         ) from None
@@ -254,8 +257,8 @@ def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again
     used = {*declared.all_seeds, *for_tuning}
     if listed is None:
         n = FRESH if fresh is None else fresh
-        if n < 1:
-            raise RecheckError(f"--fresh {n}: expected at least 1; leave it out for {FRESH}")
+        if not 1 <= n <= MOST:
+            raise RecheckError(f"--fresh {n}: expected 1 to {MOST:,}; leave it out for {FRESH}")
         return tuple(range(max(used) + 1, max(used) + 1 + n))
     if fresh is not None:
         raise RecheckError("--seeds and --fresh exclude each other; leave one of them out")
@@ -264,9 +267,10 @@ def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again
         if not re.fullmatch(r"[0-9]{1,10}(-[0-9]{1,10})?", part):
             raise RecheckError(f"--seeds {listed}: {part!r} is no number and no range; write 11-15,20, for example")
         low, high = int(part.partition("-")[0]), int(part.rpartition("-")[2])
-        if not low <= high <= study.MAX_SEED or high - low >= 1000:
+        if not low <= high <= study.MAX_SEED or high - low >= MOST:
             raise RecheckError(
-                f"--seeds {listed}: {part} is no range of at most 1,000 seeds from 0 to {study.MAX_SEED}; write 11-15"
+                f"--seeds {listed}: {part} is no range of at most {MOST:,} seeds from 0 to {study.MAX_SEED}; "
+                "write 11-15"
             )
         seeds += range(low, high + 1)
     seeds = list(dict.fromkeys(seeds))
@@ -346,7 +350,7 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     """
     regress.check_revision(revision, "--earlier")
     there = regress.verdicts_at(revision, declared.folder, "--earlier")
-    params = regress.params_at(revision, declared.folder, "--earlier"), YAML(typ="safe").load(declared.params_file)
+    params = regress.params_at(revision, declared.folder, "--earlier"), study.unchecked(declared.params_file)
     claims = {claim.id: claim for claim in judge.claims_of(declared)}
     found = []
     for verdict in chain.judged(declared).values():

@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = command.Parser(prog="python -m replications regress", description=__doc__)
     parser.add_argument("--against", metavar="REV", required=True, help="a Git revision, such as main or HEAD~1")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
-    parser.add_argument("--junit", metavar="FILE", type=Path, help="write a JUnit report there, too")
+    parser.add_argument("--junit", metavar="FILE", type=command.file_to_write, help="write a JUnit report there, too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
     declared = study.load(arguments.study)

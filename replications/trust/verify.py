@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from replications import command, locks, nets, runs, study
+from replications import command, evidence, locks, nets, runs, study
 from replications.command import repro
 from replications.errors import ReplicationError
 from replications.judging import judge, register
@@ -27,7 +27,7 @@ from replications.measuring import measure
 from replications.needs import dataset_of
 from replications.reporting import glance, report
 from replications.results import read_environments, read_runs
-from replications.trust import chain, kept
+from replications.trust import chain, files, kept
 
 PICTURE, BLOCK = 24.0, 8
 """Difference, of 255, in the mean of a square of so many pixels, up to which a picture that is drawn again is the same:
@@ -79,7 +79,21 @@ def suite() -> list[Checked]:
     book = register.load()
     texts = report.generated(Path())
     return [
-        Checked("bundled objects against their digests", len(objects), tuple(object_problems(objects))),
+        Checked(
+            "bundled objects against their digests and pins",
+            len(objects),
+            (*object_problems(objects), *files.pin_problems()),
+        ),
+        Checked(
+            "generated files against params.yaml and code, commands that ran against those declared",
+            1 + len(study.STUDIES),
+            tuple(files.pipeline_problems()),
+        ),
+        Checked(
+            "tables and texts of validation/ against their stages and tables",
+            len(files.TEXTS),
+            tuple(files.validation_problems()),
+        ),
         Checked(
             "entries of the register, one upon the other",
             len(book.entries),
@@ -139,6 +153,8 @@ def of_study(declared: study.Study) -> list[Checked]:
         Checked("verdicts against scores", len(claims), tuple(verdict_problems(declared))),
         Checked("text of verdicts.md against the verdicts", 1, tuple(text_problems(declared))),
         Checked("pictures against the results", len(pictures(declared)), tuple(picture_problems(declared))),
+        Checked("sample sheets against their pictures", len(rooms), tuple(files.sheet_problems(declared))),
+        Checked("files of results/ against the stages that write them", 1, tuple(files.stray_problems(declared))),
     ]
 
 
@@ -188,6 +204,7 @@ def run_problems(declared: study.Study) -> Iterator[str]:
         yield from chain.params_of_runs_problems(declared, measured)
         yield from chain.code_of_runs_problems(declared, measured)
         yield from chain.stored_runs_problems(declared.folder, room)
+    yield from evidence.history_problems(declared)
 
 
 def bundled_nets(declared: study.Study) -> list[Path]:

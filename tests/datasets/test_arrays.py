@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -194,3 +195,46 @@ def status(arguments: list[str]) -> int:
         command.run(lambda: main(arguments))
     assert isinstance(stopped.value.code, int)
     return stopped.value.code
+
+
+def member(name: str, content: bytes, packed: int = zipfile.ZIP_DEFLATED, twice: bool = False) -> bytes:
+    """An archive of one good array and of this member."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        good = io.BytesIO()
+        np.save(good, np.zeros(3))
+        file.writestr("good.npy", good.getvalue())
+        for _ in range(2 if twice else 1):
+            file.writestr(name, content, packed)
+    return archive.getvalue()
+
+
+HEADER = b"\x93NUMPY\x01\x00"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (member("readme.txt", b"words"), "'readme.txt', expected arrays alone"),
+        (member("x.npy", HEADER + (9000).to_bytes(2, "little") + b"[" * 9000), "x.npy|brackets|EOF|header|nested"),
+        (member("x.npy", HEADER + (60).to_bytes(2, "little") + b"{'descr': 1}".ljust(60)), ""),
+        (member("x.npy", bytes(2**30 + 2**20)), "bytes that unpack to 1,074,790"),
+        (member("x.npy", b"", zipfile.ZIP_BZIP2), "is packed otherwise than NumPy packs"),
+    ],
+    ids=["words", "brackets", "another-header", "bomb", "bzip2"],
+)
+def test_an_archive_that_numpy_did_not_write_is_one_line(tmp_path, content, why):
+    path = tmp_path / "a.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"a\.npz is no whole \.npz file of arrays \(.*({why})") as caught:
+        arrays.load(path)
+    assert "\n" not in command.printable(str(caught.value))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_array_that_stands_twice_in_an_archive_is_refused(tmp_path):
+    good = io.BytesIO()
+    np.save(good, np.ones(3))
+    (tmp_path / "a.npz").write_bytes(member("x.npy", good.getvalue(), twice=True))
+    with pytest.raises(DataError, match=r"'x\.npy', expected arrays alone, each once"):
+        arrays.load(tmp_path / "a.npz")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from replications import study
+from replications import runs, study
 from replications.judging import judge, register
 from replications.judging.claims import Check, Claim, Deviation, PublishedTable
 from replications.judging.predicates import Greater, Increases, opposite
@@ -84,8 +84,8 @@ def train(folder: Path, seed_of_images: str = "first", arms: tuple[str, ...] = (
         {
             "variant": run.variant,
             "seed": run.seed,
-            "images_sha256": f"{seed_of_images if run.variant in arms else 'first'} {run.name}",
-            "facts_sha256": "facts",
+            "images_sha256": runs.digest({"of": [seed_of_images if run.variant in arms else "first", run.name]}),
+            "facts_sha256": "f" * 64,
             "params_sha256": "params",
             "code_sha256": "code",
             "data_sha256": "data",
@@ -598,6 +598,24 @@ LEDGERS = {
     "no_json": (lambda: register.FILE.write_bytes(b"{\n"), "line 1: Expecting property name"),
     "another_file": (lambda: register.FILE.write_bytes(b"[1]\n"), "line 1: Input should be a valid dictionary"),
     "another_field": (edited(2, date="today"), "line 3: Extra inputs are not permitted"),
+    "claim_of_another_kind": (edited(2, claims={"pix2pix/skips_help": {"studies": 5}}), "line 3: Field required"),
+    "claim_of_no_study": (
+        edited(2, claims={"pix2pix/skips_help": {"statement": "Skips help.", "studies": []}}),
+        "line 3: List should have at least 1 item",
+    ),
+    "section_is_a_number": (
+        edited(2, studies={"root": {"pix2pix": 3}}),
+        "line 3: Value error, study root: pix2pix is 3, expected a section of params.yaml",
+    ),
+    "variants_are_a_list": (edited(2, studies={"root": {"pix2pix": {"variants": []}}}), "line 3: Value error, study"),
+    "no_commit": (
+        edited(2, commit="--output=x"),
+        "line 3: Value error, commit is '--output=x', expected the 40 digits",
+    ),
+    "no_change": (
+        edited(2, claims={}, tables={}, studies={}, runs={}),
+        "line 3: Value error, it changes nothing, expected a change in each entry",
+    ),
     "no_text": (lambda: register.FILE.write_bytes(b"\xff\xfe\n"), "line 1: "),
 }
 
@@ -627,7 +645,7 @@ def test_a_ledger_whose_hashes_follow_is_caught_by_git(three, capsys):
     """Who lowers a smallest effect, and has it so from the first entry on, with every hash after it made again."""
     found = [json.loads(line) for line in lines()]
     found[0]["claims"][NAME]["smallest_effect"] = math.log(1.02)
-    found[2]["claims"] = {}
+    del found[2]  # which raised it
     register.FILE.write_bytes(b"")
     previous = None
     for said in found:

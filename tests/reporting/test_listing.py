@@ -44,7 +44,7 @@ def test_options_narrow_the_list_and_add_up(capsys):
         assert at_root == [one for one in found if one["verdicts"].get("root") == outcome]
 
 
-@pytest.mark.parametrize(("columns", "width"), [("", 100), ("500", 100), ("60", 60)])
+@pytest.mark.parametrize(("columns", "width"), [("", 100), ("500", 100), ("60", 60), ("3", 30), ("1", 30)])
 def test_what_is_said_of_a_claim_fits_the_terminal_and_its_name_is_whole(capsys, monkeypatch, columns, width):
     monkeypatch.setenv("COLUMNS", columns)
     assert listing.main(["--replication", "pix2pix"]) == 0

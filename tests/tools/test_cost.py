@@ -5,6 +5,7 @@ import json
 import pytest
 
 from replications import study
+from replications.errors import ReplicationError
 from replications.tools import cost
 from tests import tiny
 
@@ -115,8 +116,10 @@ def test_bad_questions(arguments, expected):
     ("content", "expected"),
     [
         ("device: a GPU\n", "pix2pix is missing, which the study trains; measure and add it"),
-        ("- 1\n", "expected YAML as in paper/speeds.yaml"),
-        ("device: [\n", "expected YAML as in paper/speeds.yaml"),
+        ("- 1\n", "holds no names of replications; expected what paper/speeds.yaml has"),
+        ("device: [\n", r"speeds\.yaml: not readable as YAML"),
+        ("[" * 5000, r"speeds\.yaml: not readable as YAML"),
+        ("device: 2026-99-99\n", r"speeds\.yaml: not readable as YAML"),
         ("device: a GPU\npix2pix: []\n", "pix2pix is missing, which the study trains; measure and add it"),
         ("device: a GPU\npix2pix: 3\n", "measured.pix2pix is 3"),
         (f"{ONE}, seconds: -2}}]\n", r"measured.pix2pix.0.seconds is -2"),
@@ -127,7 +130,7 @@ def test_bad_questions(arguments, expected):
 def test_bad_speeds(content, expected, tmp_path):
     (tmp_path / "params.yaml").write_text((tiny.ROOT / "paper" / "params.yaml").read_text(encoding="utf-8"))
     (tmp_path / "speeds.yaml").write_text(content)
-    with pytest.raises(cost.CostError, match=expected):
+    with pytest.raises(ReplicationError, match=expected):
         cost.main(["--study", str(tmp_path)])
 
 

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from replications import evidence, runs, study
+from replications import evidence, nets, runs, study
 from replications.judging import judge
 from replications.judging.scores import Scores
-from replications.measuring import measure
+from replications.measuring import controls, measure
 from replications.results import ResultsError
 from replications.training import workers
 from replications.trust import audit
@@ -47,7 +47,8 @@ def trained_again(trained, monkeypatch):
             finished = runs.folder(study.load(trained(ROOM)), run)
             facts = json.loads((finished / "facts.json").read_text(encoding="utf-8"))
             facts = {key: facts[key] for key in ("facts", "environment")}
-            yield workers.Outcome(run, 1.0, (finished / "images.npz").read_bytes(), facts)
+            weights = (finished / "weights.npz").read_bytes() if (finished / "weights.npz").exists() else b""
+            yield workers.Outcome(run, 1.0, (finished / "images.npz").read_bytes(), facts, weights)
 
     monkeypatch.setattr(workers, "cluster", lambda n_workers: nullcontext())
     monkeypatch.setattr(workers, "run_all", run_all)
@@ -95,6 +96,37 @@ def test_scores_that_earlier_code_measured_may_be_rounded_otherwise_and_no_more(
         "and so are its scores, but for 1 that differ by less than a hundredth from the code of commit aaaaaaaaaaaa"
     )
     assert (nearly in said) == (not status)
+
+
+def test_weights_in_the_repository_that_are_not_the_runs_fail(committed, trained_again, trained, capsys):
+    run = committed.runs(ROOM)[0]
+    copy = nets.bundled(committed, run)
+    copy.mkdir(parents=True)
+    own = runs.folder(study.load(trained(ROOM)), run) / "weights.npz"
+    shutil.copy(own, copy / "weights.npz")
+    assert audit.main(only(committed)) == 0
+    (copy / "weights.npz").write_bytes(own.read_bytes()[:-1] + b"0")
+    assert audit.main(only(committed)) == 1
+    assert f"but the weights in {copy} are others" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_forged_control_that_no_net_judges_fails(committed, trained_again, capsys):
+    path = committed.folder / "results" / ROOM / "controls.csv"
+    scores = controls.fixed_scores(committed, ROOM)
+    rows = [
+        {"control": control, "seed": seed, "instrument": instrument, "score": f"{score:.6g}"}
+        for control, of_control in scores.items()
+        for instrument, score in of_control.items()
+        for seed in committed.seeds
+    ]
+    tiny.write_rows(path, rows)
+    assert audit.main(only(committed)) == 0
+    number = next(i for i, row in enumerate(rows) if row["instrument"] == "psnr")
+    rows[number]["score"] = "99.5"
+    tiny.write_rows(path, rows)
+    assert audit.main(only(committed)) == 1
+    said = capsys.readouterr().out
+    assert f"controls.csv: psnr of {rows[number]['control']}, seed {rows[number]['seed']}, is 99.5, here it is " in said
 
 
 def test_a_forged_score_of_a_run_whose_bytes_are_the_same_fails(committed, trained_again, capsys):

@@ -291,11 +291,15 @@ def test_a_backend_that_is_not_there_is_one_line_and_no_folder(bundled, monkeypa
 
 
 def test_a_damaged_list_of_sets(bundled):
-    for content in ("sets: {canary: 3}\nversions: []", "sets: {}", "[", "- a"):
+    of_another_kind = ("sets: {canary: 3}\nversions: []", "sets: {}", "- a", "sets: {canary: []}", "3")
+    no_yaml = ("[", "[" * 5000, "sets: 2026-99-99", "sets: {a: &a [*a]}\x00")
+    for content in (*of_another_kind, *no_yaml):
         Path("recheck.yaml").unlink()
         Path("recheck.yaml").write_text(content, encoding="utf-8")
-        with pytest.raises(RecheckError, match=r"recheck\.yaml: expected sets"):
+        why = "not readable as YAML" if content in no_yaml else "expected sets"
+        with pytest.raises(ReplicationError, match=rf"recheck\.yaml: {why}") as caught:
             recheck.claims_of_set("canary")
+        assert "pydantic" not in str(caught.value)
 
 
 def test_seeds_are_numbers_and_ranges_and_fresh_ones_follow_all_that_are_used(bundled):

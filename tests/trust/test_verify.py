@@ -1,7 +1,9 @@
 """What is committed, altered in a copy: each kind is noticed, also where the lock was made to agree with it."""
 
 import json
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from PIL import Image
 from replications import code, nets, runs, study
 from replications.judging import register
 from replications.reporting import glance
-from replications.trust import chain, verify
+from replications.trust import chain, files, verify
 from tests import tiny
 
 ROOT = tiny.ROOT
@@ -22,15 +24,18 @@ REGISTERED = (ROOT / register.FILE).exists()
 @pytest.fixture
 def tree(tmp_path, monkeypatch) -> Path:
     """A copy of all that `verify` looks at of the bundled study; the working directory."""
-    for file in ("params.yaml", "dvc.lock", "data.dvc", "README.md", *[register.FILE.name] * REGISTERED):
-        shutil.copy(ROOT / file, tmp_path / file)
-    for folder in ("results", "real/results", "paper/results", "replications", "notebooks/nets"):
+    for folder in ("results", "real/results", "paper/results", "replications", "notebooks/nets", "validation"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for study_ in ("real", "paper"):  # the register speaks of all
-        shutil.copy(ROOT / study_ / "params.yaml", tmp_path / study_ / "params.yaml")
-    small = min((path for path in (ROOT / verify.BUNDLED).rglob("*") if path.is_file()), key=lambda p: p.stat().st_size)
-    (tmp_path / verify.BUNDLED / small.parent.name).mkdir(parents=True)
-    shutil.copy(small, tmp_path / verify.BUNDLED / small.parent.name / small.name)
+    for folder in study.STUDIES:  # the register speaks of all
+        for file in ("params.yaml", "dvc.yaml", "dvc.lock"):
+            shutil.copy(ROOT / folder / file, tmp_path / folder / file)
+    files = ("data.dvc", "paper/outputs.dvc", "code.json", "recheck.yaml", "README.md")
+    for file in (*files, *[register.FILE.name] * REGISTERED):
+        shutil.copy(ROOT / file, tmp_path / file)
+    for path in (path for path in (ROOT / verify.BUNDLED).rglob("*") if path.is_file()):  # megabytes, linked
+        link = tmp_path / path.relative_to(ROOT)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(code, "PACKAGE", tmp_path / "replications")
     return tmp_path
@@ -144,11 +149,81 @@ def undeclared_run(tree: Path) -> None:
 
 
 def altered_object(tree: Path) -> None:
-    (path,) = (one for one in (tree / verify.BUNDLED).rglob("*") if one.is_file())
+    path = objects_of(tree)[0]
     content = bytearray(path.read_bytes())
     content[0] ^= 1
-    path.chmod(0o644)
+    path.unlink()
     path.write_bytes(content)
+
+
+def objects_of(tree: Path) -> list[Path]:
+    """The bundled objects, lists of others last."""
+    return sorted((path for path in (tree / verify.BUNDLED).rglob("*") if path.is_file()), key=lambda one: one.suffix)
+
+
+def missing_object(tree: Path) -> None:
+    objects_of(tree)[0].unlink()
+
+
+def missing_list(tree: Path) -> None:
+    objects_of(tree)[-1].unlink()
+
+
+def unnamed_object(tree: Path) -> None:
+    path = tree / verify.BUNDLED / "d4" / "1d8cd98f00b204e9800998ecf8427e"
+    path.parent.mkdir()
+    path.write_bytes(b"")
+
+
+def edited(file: str, old: str, new: str) -> Callable[[Path], None]:
+    """A file in which other words stand, where the lock says nothing of it."""
+
+    def edit(tree: Path) -> None:
+        text = (tree / file).read_text(encoding="utf-8")
+        assert old in text
+        (tree / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    edit.__name__ = f"{Path(file).name.replace('.', '_')}_says_{new.strip()[:12]}"
+    return edit
+
+
+def painted_sheet(tree: Path) -> None:
+    path = tree / "results" / ROOM / "sheet.png"
+    before = chain.md5(path)
+    with Image.open(path) as sheet:
+        painted = sheet.convert("RGB")
+    painted.paste("red", (painted.width // 2, painted.height // 2, painted.width, painted.height))
+    painted.save(path)
+    agree(tree, path, before)
+
+
+def other_column(tree: Path) -> None:
+    """One picture of a column of the pictures, and the lock agrees."""
+    folder = tree / "results" / ROOM / "columns"
+    before = chain.md5_of_folder(folder)
+    with Image.open(folder / "02.png") as strip:
+        changed = strip.convert("RGB")
+    changed.paste("red", (0, 0, 8, 8))
+    changed.save(folder / "02.png")
+    agree(tree, folder, before)
+
+
+def stray_file(tree: Path) -> None:
+    (tree / "results" / "extra.csv").write_text("a\n1\n", encoding="utf-8")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "--force", "results"], check=True)
+
+
+def altered_validation(tree: Path) -> None:
+    """A number of a text, and the lock agrees."""
+    path = tree / "validation" / "judge.md"
+    before, text = chain.md5(path), path.read_text(encoding="utf-8")
+    number = re.search(r"\d\.\d %", text)
+    assert number
+    path.write_text(text.replace(number[0], "0.1 %", 1), encoding="utf-8")
+    lock = tree / "validation" / "dvc.lock"
+    lock.write_text(lock.read_text(encoding="utf-8").replace(before, chain.md5(path)), encoding="utf-8")
 
 
 def altered_score(tree: Path) -> None:
@@ -195,6 +270,10 @@ def objects(declared: study.Study) -> Iterator[str]:
     return verify.object_problems([path for path in verify.BUNDLED.rglob("*") if path.is_file()])
 
 
+def no_study(problems: Callable[[], Iterator[str]]) -> Callable[[study.Study], Iterator[str]]:
+    return lambda _: problems()
+
+
 ALTERED: dict[Callable, tuple[Callable[[study.Study], Iterator[str]], str]] = {
     altered_summary: (verify.derived_problems, "results/vq_vae/summary.csv: does not follow from scores.csv"),
     altered_curves: (verify.derived_problems, "results/vq_vae/curves.csv: does not follow from scores.csv"),
@@ -214,6 +293,38 @@ ALTERED: dict[Callable, tuple[Callable[[study.Study], Iterator[str]], str]] = {
     net_of_another_run: (verify.net_problems, "is of another run than the one that was measured"),
     net_of_no_run: (verify.net_problems, "is of no declared run"),
     altered_object: (objects, "its name says"),
+    missing_object: (no_study(files.pin_problems), "no such file, "),
+    missing_list: (no_study(files.pin_problems), "cannot be read"),
+    unnamed_object: (no_study(files.pin_problems), "no pin names it"),
+    edited("code.json", '"judge": "', '"judge": "0'): (no_study(files.pipeline_problems), "code.json: is not of the"),
+    edited("real/dvc.yaml", "python -m", "python -m evil"): (
+        no_study(files.pipeline_problems),
+        "real/dvc.yaml: is not what params.yaml gives",
+    ),
+    edited("dvc.lock", "cmd: python -m replications judge", "cmd: true"): (
+        no_study(files.pipeline_problems),
+        "dvc.lock: stage judge ran",
+    ),
+    edited("validation/dvc.lock", "cmd: python", "cmd: evil"): (
+        no_study(files.pipeline_problems),
+        "validation/dvc.lock: stage instruments ran 'evil",
+    ),
+    altered_validation: (no_study(files.validation_problems), "validation/judge.md: is not what its table says"),
+    edited("validation/judge.csv", "1", "2"): (
+        no_study(files.validation_problems),
+        "validation/judge.csv: its bytes are not those that its stage wrote",
+    ),
+    edited("validation/versions.md", "No trend", "A trend"): (
+        no_study(files.validation_problems),
+        "validation/versions.md: is not what its table says",
+    ),
+    edited("validation/versions.json", '"fresh": ', '"fresh": 1'): (
+        no_study(files.validation_problems),
+        "validation/versions.md: is not what its table says",
+    ),
+    painted_sheet: (files.sheet_problems, "results/vq_vae/sheet.png: does not show the pictures of column"),
+    other_column: (files.sheet_problems, "results/vq_vae/sheet.png: does not show the pictures of column"),
+    stray_file: (files.stray_problems, "results/extra.csv: no stage of dvc.lock writes it"),
 }
 """Alteration → which of the checks names it, and how. That all of them are asked, and are silent, is shown below."""
 
