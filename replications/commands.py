@@ -15,7 +15,7 @@ COMMANDS = {
     "controls": ("measuring.controls", "score photographs, blurred ones and noise, for comparison", "controls pix2pix"),
     "datasets": ("datasets.commands", "build and export data sets", "datasets build facade_world/32 --data-dir data"),
     "code": ("code", "digests of the code of every stage, which DVC compares: code.json", "code"),
-    "pipeline": ("tools.pipeline", "dvc.yaml of every study, from its params.yaml", "pipeline"),
+    "pipeline": ("reporting.pipeline", "dvc.yaml of every study, from its params.yaml", "pipeline"),
     "evidence": (
         "evidence",
         "name the commits whose code trained results that today's did not",

@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 
 from replications import code
 from replications.commands import COMMANDS
+from replications.reporting import pipeline
 from replications.study import REPLICATIONS, STUDIES, Study, load
-from replications.tools import pipeline
 from replications.trust import chain
 
 ROOT = Path(__file__).parent.parent

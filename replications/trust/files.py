@@ -19,9 +19,9 @@ from replications import code, locks, study
 from replications.errors import ReplicationError
 from replications.locks import BUNDLED
 from replications.measuring import sheets
+from replications.reporting import pipeline
 from replications.statistics import Array
 from replications.study import Study, StudyError
-from replications.tools import pipeline
 from replications.trust import calibration_report, chain, ladder_report, versions
 
 VALIDATION = Path("validation")

@@ -76,7 +76,7 @@ def test_runs_among_the_results_are_not_trained_for_the_same_verdict_again(here)
         facts = runs.read_facts(finish(here, run.variant, run.seed))
         rows.append(
             {
-                **dict.fromkeys(RUN, "0"),
+                **dict.fromkeys(RUN, "0" * 64),
                 "variant": run.variant,
                 "seed": run.seed,
                 "params_sha256": runs.digest(facts["params"]),

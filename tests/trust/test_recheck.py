@@ -271,7 +271,7 @@ def test_what_trains_nothing_is_not_told_what_to_train(bundled, words):
         ([CLAIM, "--seeds", "²"], "is no number and no range"),
         ([CLAIM, "--seeds", "7-"], "'7-' is no number and no range"),
         ([CLAIM, "--seeds", "7", "--fresh", "2"], "exclude each other"),
-        ([CLAIM, "--fresh", "0"], "--fresh 0: expected at least 1"),
+        ([CLAIM, "--fresh", "0"], "--fresh 0: expected 1 to 1,000"),
         ([CLAIM, "--workers", "0"], "--workers 0: expected at least 1"),
     ],
 )

@@ -134,7 +134,7 @@ def test_a_damaged_list_is_named(checkout, child, content):
     ("words", "message"),
     [
         (["--set", "night"], "--set night: recheck.yaml has no such set; it has canary"),
-        (["--fresh", "0"], "--fresh 0: expected at least 1"),
+        (["--fresh", "0"], "--fresh 0: expected 1 to 1,000"),
         (["--workers", "0"], "--workers 0: expected at least 1"),
     ],
 )
