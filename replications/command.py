@@ -86,7 +86,8 @@ def run(main: Callable[[], int]) -> None:
             status = main()
         except SystemExit as ended:  # after --help and --version
             status = ended.code
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is where it was closed
+            sys.stdout.flush()
     except ReplicationError as error:
         _end(str(error))
     except KeyboardInterrupt:
@@ -105,8 +106,10 @@ def run(main: Callable[[], int]) -> None:
     sys.exit(status)
 
 
-def _drop(stream: TextIO) -> None:
+def _drop(stream: TextIO | None) -> None:
     """What was printed and cannot be written is dropped, so that Python ends in silence."""
+    if stream is None:
+        return
     try:
         stream.flush()
     except OSError:
@@ -154,8 +157,7 @@ def _end(message: str) -> NoReturn:
     """One line, whatever the message quotes: a file may hold line ends, and orders to a terminal."""
     with suppress(OSError):  # where nothing can be said the status still says it
         print(f"error: {printable(message)}", file=sys.stderr)
-    if sys.stderr is not None:
-        _drop(sys.stderr)
+    _drop(sys.stderr)
     sys.exit(2)
 
 

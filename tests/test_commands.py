@@ -81,6 +81,14 @@ def test_a_full_disk_under_what_is_printed_is_one_line_or_a_status(words, full, 
     assert text.count("\n") <= 1
 
 
+@pytest.mark.parametrize(("words", "status"), [("--version", 0), ("judge --study nowhere", 2)])
+def test_a_closed_standard_output_changes_no_status(words, status):
+    line = f'"{sys.executable}" -m replications {words} >&-'
+    done = subprocess.run(["sh", "-c", line], cwd=tiny.ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == status
+    assert done.stderr.count("\n") == (status == 2)
+
+
 def parsed(kind: object, text: str) -> object:
     parser = command.Parser(prog="python -m replications judge")
     parser.add_argument("--given", type=kind)

@@ -25,7 +25,6 @@ from replications.study import Study, StudyError
 from replications.trust import calibration_report, chain, ladder_report, versions
 
 VALIDATION = Path("validation")
-PINS = (Path("data.dvc"), Path("paper/outputs.dvc"))
 LARGE, ROUNDED = 2.0, 2.0
 """A pixel that is drawn at least so large has its own value in the middle, of 255, but for rounding."""
 PARTS, PART = 2, 16.0
@@ -35,7 +34,8 @@ PARTS, PART = 2, 16.0
 def pin_problems() -> Iterator[str]:
     """Every object that a pin names is in the cache in Git, and no other is."""
     named: dict[Path, Path] = {}
-    for pin in (pin for pin in PINS if pin.exists()):
+    pins = [pin for folder in study.STUDIES for pin in sorted(Path(folder).glob("*.dvc"))]
+    for pin in pins:
         for digest in locks.pinned(pin).values():
             listing = locks.bundled(digest)
             named[listing] = pin
@@ -48,7 +48,7 @@ def pin_problems() -> Iterator[str]:
     for path in sorted(named.keys() - there):
         yield f"{path}: no such file, {named[path]} names it; {_restore(path)}"
     for path in sorted(there - named.keys()):
-        yield f"{path}: no pin names it, expected objects of {', '.join(map(str, PINS))} alone; delete it"
+        yield f"{path}: no pin names it, expected objects of {', '.join(map(str, pins))} alone; delete it"
 
 
 def _restore(path: Path) -> str:
