@@ -34,7 +34,7 @@ PARTS, PART = 2, 16.0
 def pin_problems() -> Iterator[str]:
     """Every object that a pin names is in the cache in Git, and no other is."""
     named: dict[Path, Path] = {}
-    pins = [pin for folder in study.STUDIES for pin in sorted(Path(folder).glob("*.dvc"))]
+    pins = [pin for folder in study.STUDIES for pin in sorted(Path(folder).glob("*.dvc")) if pin.is_file()]
     for pin in pins:
         for digest in locks.pinned(pin).values():
             listing = locks.bundled(digest)
