@@ -5,7 +5,9 @@ example i of that split. TensorFlow is imported only to export, so a process of 
 """
 
 import importlib
+import json
 import os
+import re
 import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -21,6 +23,8 @@ PINNED = ("facade_world/32",)
 OURS = ("facade_world", "cmp_facades")
 """Builders of the project's own, whose label maps come with a palette."""
 BATCH = 256
+TFDS_FEATURES = "tensorflow_datasets.core.features"
+"""Where the classes are that features.json may name."""
 
 
 class Arrays(dict[str, np.ndarray]):
@@ -107,6 +111,7 @@ def _check_size(file: IO[bytes]) -> None:
 def read(name: str, data_dir: str | os.PathLike) -> dict[str, np.ndarray]:
     """The arrays `{split}_{feature}` of a prepared data set, in the order of its shards."""
     folder = prepared_folder(name, data_dir)
+    _check_features(folder, name)
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -135,6 +140,27 @@ def read(name: str, data_dir: str | os.PathLike) -> dict[str, np.ndarray]:
     if name.split("/")[0] in OURS:
         arrays["palette"] = importlib.import_module(f"replications.datasets.{name.split('/')[0]}").PALETTE
     return arrays
+
+
+def _check_features(folder: Path, name: str) -> None:
+    """Raises DataError where a data set names classes that are not TFDS' own: it would import, and so run, them."""
+    path = folder / "features.json"
+    try:
+        pending = [json.loads(path.read_bytes())]
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: description of {name} is damaged ({error}); {_remedy(name)}") from None
+    while pending:
+        match pending.pop():
+            case dict() as known:
+                named = known.get("pythonClassName", TFDS_FEATURES)
+                if not (isinstance(named, str) and re.fullmatch(rf"{re.escape(TFDS_FEATURES)}[\w.]*", named)):
+                    raise DataError(
+                        f"{path}: names the class {str(named)[:80]!r}, expected those of {TFDS_FEATURES} alone: "
+                        f"nothing of a data folder is imported; {_remedy(name)}"
+                    )
+                pending += known.values()
+            case list() as known:
+                pending += known
 
 
 def prepared_folder(name: str, data_dir: str | os.PathLike) -> Path:

@@ -143,6 +143,21 @@ def test_missing_folder(tmp_path, capsys, name, remedy):
     assert not out.exists()
 
 
+@pytest.mark.parametrize("named", ["planted.Feature", "data.planted.Feature", "tensorflow_datasets.planted.Feature", 3])
+def test_nothing_that_a_data_folder_names_is_imported(damaged, monkeypatch, named):
+    data_dir, folder = damaged
+    for place in (folder, data_dir, data_dir.parent):
+        (place / "planted.py").write_text("raise SystemExit('it ran')\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(str(place))
+    monkeypatch.chdir(data_dir.parent)
+    path = folder / "features.json"
+    content = json.loads(path.read_bytes())
+    content["featuresDict"]["features"]["labels"]["pythonClassName"] = named
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataError, match=r"features\.json: names the class .*nothing of a data folder is imported"):
+        arrays.read("facade_world/32", data_dir)
+
+
 def test_two_versions(damaged):
     data_dir, folder = damaged
     shutil.copytree(folder, folder.with_name("1.0.1"))

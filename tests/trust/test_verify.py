@@ -337,6 +337,31 @@ def test_what_was_altered_is_named(tree, alter):
     assert any(words in problem for problem in found), found
 
 
+TOGETHER = (
+    *(altered_summary, altered_curves, altered_metrics, altered_counts, altered_text, altered_picture),
+    *(
+        altered_environment,
+        altered_net,
+        altered_object,
+        unnamed_object,
+        altered_validation,
+        painted_sheet,
+        net_of_no_run,
+    ),
+)
+"""Thirteen that do not cover each other."""
+
+
+def test_thirteen_alterations_at_once_are_all_named(tree, capsys):
+    for alter in TOGETHER:
+        alter(tree)
+    assert verify.main(["--study", "."]) == 1
+    said = capsys.readouterr().out
+    missing = [alter.__name__ for alter in TOGETHER if ALTERED[alter][1] not in said]
+    assert len(TOGETHER) == 13
+    assert not missing, said
+
+
 def test_a_copy_of_a_net_outlives_training_on_another_kind_of_machine(tree):
     """There a run has other bytes: its parameters, code and data are what its copy can be held against."""
     path = tree / "results" / "causes" / "runs.csv"
