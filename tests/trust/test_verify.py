@@ -338,7 +338,7 @@ def test_what_was_altered_is_named(tree, alter):
 
 
 TOGETHER = (
-    *(altered_summary, altered_curves, altered_metrics, altered_counts, altered_text, altered_picture),
+    *(altered_score, altered_curves, altered_metrics, altered_counts, altered_text, altered_picture),
     *(
         altered_environment,
         altered_net,
