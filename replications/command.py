@@ -94,7 +94,7 @@ def run(main: Callable[[], int]) -> None:
         print("interrupted: what was finished is kept, run the same command again to go on", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # pyright: ignore[reportOptionalMemberAccess]
         sys.exit(141)
     except OSError as error:
         why = error.strerror or str(error) or type(error).__name__
