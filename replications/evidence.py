@@ -113,15 +113,15 @@ def in_words(folder: Path, replications: list[str]) -> list[str]:
         runs = ", ".join(f"{name} ({n} runs)" for name, n in counts.items())
         which = f": {runs}" if len(found) > 1 else ""
         if commit == "?":
-            sentences.append(f"Trained by code that no commit is named for{which}.")
+            sentences.append(f"Trained by the code of an unknown commit{which}.")
         elif commit:
-            sentences.append(f"Trained by the code of commit {commit[:12]}, which today's differs from{which}.")
+            sentences.append(f"Trained by the code of commit {commit[:12]}, which differs from today's{which}.")
     measured: dict[str, list[str]] = {}
     for name, one in read(folder).items():
         if name in replications and not one["trained"]:
             measured.setdefault(one["measured"], []).append(name)
     return sentences + [
-        f"Measured by the code of commit {commit[:12]}, which today's differs from: {', '.join(names)}."
+        f"Measured by the code of commit {commit[:12]}, which differs from today's: {', '.join(names)}."
         for commit, names in measured.items()
     ]
 
@@ -138,7 +138,8 @@ def declare(declared: study.Study, last: int) -> dict[str, dict]:
         scores = declared.folder / "results" / name / "scores.csv"
         measured = _git("log", "-1", "--format=%H", "--", scores.as_posix()).decode().strip()
         known = [one for one in (before.get(name), *ever.get(name, ())) if one]  # what holds is not named anew
-        stays = any(one["measured"] == measured for one in known)
+        today = not digests and measures_as_today(name, measured)
+        stays = not today and any(one["measured"] == measured for one in known)
         if digests or stays or measured_earlier(declared.folder, name):
             trained = {digest: commit for one in reversed(known) for digest, commit in one["trained"].items()}
             found[name] = {
@@ -165,16 +166,50 @@ def declared_earlier(folder: Path) -> dict[str, list[dict]]:
 
 
 def history_problems(declared: study.Study) -> Iterator[str]:
-    """What was once declared to be of earlier code is so until it is measured again: a declaration does not just go."""
+    """A declaration does not just go, and none is invented.
+
+    What was once declared to be of earlier code is so until it is measured again. A declaration names the commit that
+    has the scores, and that commit's code is not today's. Outside a clone with its history nothing is said.
+    """
     ever, now = declared_earlier(declared.folder), read(declared.folder)
-    for name in (name for name in declared.variants if name in ever):
-        scores = declared.folder / "results" / name / "scores.csv"
-        measured = _git("log", "-1", "--format=%H", "--", scores.as_posix()).decode().strip()
-        if measured in {one["measured"] for one in ever[name]} and now.get(name, {}).get("measured") != measured:
+    if not (ever or now):
+        return
+    here, remedy = file(declared.folder), f"run `python -m replications evidence --study {declared.folder}`"
+    yield from (f"{here}: {name} is no replication of the study; {remedy}" for name in now.keys() - declared.variants)
+    try:
+        if _git("rev-parse", "--is-shallow-repository").strip() == b"true":
+            return
+        head = _git("rev-parse", "HEAD").decode().strip()
+        results = declared.folder / "results"
+        last = {
+            name: _git("log", "-1", "--format=%H", "--", (results / name / "scores.csv").as_posix()).decode().strip()
+            for name in declared.variants
+        }
+    except EvidenceError:
+        return
+    for name, measured in last.items():
+        scores, one = results / name / "scores.csv", now.get(name)
+        today = not (one and one["trained"]) and measures_as_today(name, measured)
+        if one and one["measured"] == measured:
+            if today:
+                yield f"{here}: {scores} is declared to be measured by earlier code, but is of today's; {remedy}"
+        elif not today and measured in {earlier["measured"] for earlier in ever.get(name, ())}:
             yield (
-                f"{file(declared.folder)}: {scores} was declared to be measured by the code of {measured[:12]} and has "
-                f"not changed since; run `python -m replications evidence --study {declared.folder}`"
+                f"{here}: {scores} was declared to be measured by the code of {measured[:12]} and has not changed "
+                f"since; {remedy}"
             )
+        elif one and measured not in ("", head):  # a commit with new scores cannot name itself; the next one does
+            yield f"{here}: {scores} is of commit {measured[:12]}, declared is {one['measured'][:12]}; {remedy}"
+
+
+def measures_as_today(replication: str, commit: str) -> bool:
+    """Whether the code of a commit has today's digest of what measures a replication; False where it has none."""
+    try:
+        then = json.loads(_git("show", f"{commit}:{code.FILE}"))["measure"][replication]
+    except (EvidenceError, ValueError, KeyError, TypeError):
+        return False  # code.json is younger, or the replication is
+    today = code.stages()["measure"]
+    return isinstance(today, dict) and then == today[replication]
 
 
 def measured_earlier(folder: Path, replication: str) -> bool:

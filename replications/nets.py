@@ -84,7 +84,7 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NetsError(f"{path / 'facts.json'}: damaged ({error}); {mend} {train}") from None
     if runs.sha256(content) != facts.get("weights_sha256"):
-        raise NetsError(f"{path / 'weights.npz'}: damaged, its digest is another; {mend} {train}")
+        raise NetsError(f"{path / 'weights.npz'}: damaged, its digest differs; {mend} {train}")
     if runs.digest(facts.get("params", {})) != runs.digest(run.params.declared()):
         raise NetsError(f"{path}: was trained with other parameters than {declared.params_file} has now; run {train}")
     check_backend()

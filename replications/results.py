@@ -116,7 +116,7 @@ def read_runs(folder: Path, replication: str) -> dict[tuple[str, int], dict[str,
         except ValueError as error:
             raise ResultsError(f"{path}: damaged ({error}); {remedy}") from None
         if run in found:
-            raise ResultsError(f"{path}: damaged ({run[0]} seed {run[1]} stands there twice); {remedy}")
+            raise ResultsError(f"{path}: damaged ({run[0]} seed {run[1]} is listed twice); {remedy}")
         found[run] = row
     return found
 

@@ -11,9 +11,8 @@ from functools import lru_cache
 from itertools import permutations, product
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtrc, ndtr, stdtr, stdtrit
-from scipy.stats import false_discovery_control, rankdata
 
 Array = NDArray[np.float64]
 
@@ -37,7 +36,7 @@ def mean_interval(effects: ArrayLike, confidence: float = 0.95) -> tuple[float, 
     n = len(effects)
     if n < 2:
         return -np.inf, np.inf
-    half = stdtrit(n - 1, (1 + confidence) / 2) * effects.std(ddof=1) / np.sqrt(n)
+    half = scipy.special.stdtrit(n - 1, (1 + confidence) / 2) * effects.std(ddof=1) / np.sqrt(n)
     return float(effects.mean() - half), float(effects.mean() + half)
 
 
@@ -69,7 +68,7 @@ def t_test_p(effects: ArrayLike, bound: float = 0.0) -> Array:
     n = effects.shape[-1]
     if n < 2:
         return np.ones(effects.shape[:-1])
-    return stdtr(n - 1, -t_statistic(effects, bound))
+    return scipy.special.stdtr(n - 1, -t_statistic(effects, bound))
 
 
 def sign_flip_p(effects: ArrayLike, patterns: int = 2**16) -> Array:
@@ -101,7 +100,7 @@ def sign_test_p(effects: ArrayLike, bound: float = 0.0) -> Array:
     effects = np.asarray(effects, float)
     tolerance = ROUNDING * np.maximum(np.abs(effects).max(-1, keepdims=True), abs(bound))
     beyond = (effects > bound + tolerance).sum(-1)
-    return np.where(beyond > 0, bdtrc(np.maximum(beyond, 1) - 1.0, effects.shape[-1], 0.5), 1.0)
+    return np.where(beyond > 0, scipy.special.bdtrc(np.maximum(beyond, 1) - 1.0, effects.shape[-1], 0.5), 1.0)
 
 
 @lru_cache(maxsize=32)
@@ -123,12 +122,12 @@ def page_trend_p(scores: ArrayLike) -> float:
     distribution of ranks 1 to C, which is then wrong to either side: of five seeds whose three scores are all alike it
     says 0.56 for 1, of five that say (1, 1, 2) 0.018 for 0.0041.
     """
-    ranks = rankdata(np.asarray(scores, float), axis=1)
+    ranks = scipy.stats.rankdata(np.asarray(scores, float), axis=1)
     n, c = ranks.shape
     observed = (ranks @ np.arange(1, c + 1)).sum()
     if c > 8:
         mean, variance = n * c * (c + 1) ** 2 / 4, n * c**2 * (c + 1) ** 2 * (c - 1) / 144
-        return float(ndtr((mean - observed) / np.sqrt(variance)))
+        return float(scipy.special.ndtr((mean - observed) / np.sqrt(variance)))
     distribution = np.ones(1)
     for row in ranks:
         distribution = np.convolve(distribution, _rank_sums(tuple(sorted(row))))
@@ -159,7 +158,7 @@ def benjamini_hochberg(p: ArrayLike) -> Array:
     independent or positively dependent; arms that claims share are simulated in the calibration. A claim whose exact
     tests disagree, or whose quality checks fail, was registered all the same and enters with p = 1.
     """
-    return false_discovery_control(np.asarray(p, float))
+    return scipy.stats.false_discovery_control(np.asarray(p, float))
 
 
 def benjamini_hochberg_levels(p: ArrayLike, level: float = LEVEL) -> Array:

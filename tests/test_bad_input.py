@@ -666,7 +666,7 @@ REPORTED = [
     Case("effect-outside", "report", verdict(interval=[5, -5]), "has an interval [5", "does not hold", JUDGE_AGAIN),
     Case("chance-of-seven", "report", verdict(p_value=7), "has p_value = 7", "expected a chance", JUDGE_AGAIN),
     Case("chance-below-none", "report", verdict(flip_chance=-3), "has flip_chance = -3", "a chance", JUDGE_AGAIN),
-    Case("verdict-twice", "report", doubled_verdict, VERDICTS, "stands there twice", JUDGE_AGAIN),
+    Case("verdict-twice", "report", doubled_verdict, VERDICTS, "is listed twice", JUDGE_AGAIN),
     Case("effect-is-large", "report", verdict(effect="large"), "effect = 'large'", "expected", JUDGE_AGAIN),
     Case("explained-otherwise", "report", verdict(explanation=["E9"]), "= 'E9'", "expected", JUDGE_AGAIN),
     Case("no-markers", "report", text("results/README.md", "mine\n"), "README.md", BEGIN, "put them back"),

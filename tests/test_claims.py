@@ -230,9 +230,7 @@ def test_a_claim_that_is_not_replicated_is_expected_to_fail_by_its_reason_or_its
     verdict = next(one for one in test_report.five_in() if one["verdict"] == outcome)
     silent = replace(CLAIMS[0], does_not_hold={})
     speaks = replace(CLAIMS[0], studies=("root",), checks=(), deviations_in={}, does_not_hold={"root": "it is slow"})
-    check = (
-        "untestable, the GAN is near photographs: kid of gan is 0.3, asked for is at most 0.2 (0 of 5 seeds reach it)"
-    )
+    check = "untestable, the GAN is near photographs: kid of gan is 0.3, required: at most 0.2 (0 of 5 seeds reach it)"
     is_untestable = outcome == "untestable"
     assert known_not_to_hold(silent, "root", verdict) == (check if is_untestable else None)
     assert known_not_to_hold(speaks, "root", verdict) == (check if is_untestable else "it is slow")

@@ -264,7 +264,7 @@ def table() -> str:
         "the others, and ends with exit status 1. `verify` goes on where it can, with a line that names the file "
         "first, and ends with exit status 1, too. "
         f"Nets that judge are damaged in the same {len(ARRAY)} ways as arrays"
-        ", and put into the place of others.",
+        ", and swapped for one another.",
         "",
         f"| command | file | {' | '.join(kind.__name__.replace('_', ' ') for kind in kinds)} |",
         "|---|---|" + "---|" * len(kinds),

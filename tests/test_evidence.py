@@ -72,6 +72,49 @@ def test_a_declaration_does_not_just_go(folder):
     assert f"{room}/scores.csv was declared to be measured by" in other
 
 
+def test_a_declaration_is_not_invented(monkeypatch):
+    """Of what today's code measured, by the commit that has its scores or by another one."""
+    with there(tiny.ROOT):
+        declared = study.load(".")
+        if not evidence.declared_earlier(Path()) or evidence._git("rev-parse", "--is-shallow-repository") != b"false\n":
+            pytest.skip("the history of this clone does not say it: run `git fetch --unshallow`")
+        before = evidence.read(Path())
+        room = next(room for room in ROOMS["."] if room not in before)
+        path = f"results/{room}/scores.csv"
+        commit = evidence._git("log", "-1", "--format=%H", "--", path).decode().strip()
+        for measured, as_today, words in (
+            (commit, True, f"{path} is declared to be measured by earlier code, but is of today's"),
+            ("0" * 40, True, f"{path} is of commit {commit[:12]}, declared is 000000000000"),
+            (commit, False, None),
+        ):
+            invented = {**before, room: {"trained": {}, "measured": measured}}
+            monkeypatch.setattr(evidence, "read", lambda _, invented=invented: invented)
+            monkeypatch.setattr(evidence, "measures_as_today", lambda *_, as_today=as_today: as_today)
+            said = [one for one in evidence.history_problems(declared) if f"/{room}/" in one]
+            assert [words in one for one in said] == [True] * (words is not None)
+
+
+def test_what_today_s_code_measured_is_not_declared_again(folder, monkeypatch):
+    """So that the remedy for an invented declaration takes it away."""
+    declared = study.load(folder)
+    monkeypatch.setattr(evidence, "measured_earlier", lambda *_: False)
+    monkeypatch.setattr(evidence, "read_runs", lambda *_: {})
+    monkeypatch.setattr(evidence, "measures_as_today", lambda *_: False)
+    assert evidence.declare(declared, 1).keys() == evidence.read(folder).keys()
+    monkeypatch.setattr(evidence, "measures_as_today", lambda *_: True)
+    assert evidence.declare(declared, 1) == {}
+
+
+def test_whether_a_commit_measures_as_today_is_read_from_its_digests(monkeypatch):
+    monkeypatch.setattr(code, "stages", lambda: {"measure": {"pix2pix": "abc"}})
+    monkeypatch.setattr(evidence, "_git", lambda *_: b'{"measure": {"pix2pix": "abc"}}')
+    assert evidence.measures_as_today("pix2pix", "0" * 40)
+    monkeypatch.setattr(evidence, "_git", lambda *_: b'{"measure": {"pix2pix": "def"}}')
+    assert not evidence.measures_as_today("pix2pix", "0" * 40)
+    monkeypatch.setattr(evidence, "_git", lambda *_: b"{}")
+    assert not evidence.measures_as_today("pix2pix", "0" * 40)
+
+
 def test_silence_is_refused(folder):
     room, digest, _ = room_of(folder)
     assert evidence.problems(folder, room, digest) == []
@@ -135,7 +178,9 @@ def test_words_name_the_commit():
             measured = [room for room, one in evidence.read(Path(name)).items() if not one["trained"]]
             assert bool(said) == bool(of_earlier_code(name) or measured)
             for sentence in said:
-                assert re.match("(Trained|Measured) by the code of commit [0-9a-f]{12}, which today's", sentence)
+                assert re.match(
+                    "(Trained|Measured) by the code of commit [0-9a-f]{12}, which differs from today's", sentence
+                )
                 assert not sentence.startswith("Measured") or any(room in sentence for room in measured)
 
 
@@ -160,6 +205,6 @@ def test_scores_of_earlier_code_are_declared_and_stay_so_once_dvc_was_told(tmp_p
     assert evidence.accept(folder, {"pix2pix"}) == ["measure@pix2pix"]
     assert evidence.declare(study.load("."), 100) == found
     commit = found["pix2pix"]["measured"][:12]
-    assert f"Measured by the code of commit {commit}, which today's differs from: pix2pix." in evidence.in_words(
+    assert f"Measured by the code of commit {commit}, which differs from today's: pix2pix." in evidence.in_words(
         folder, ["pix2pix"]
     )

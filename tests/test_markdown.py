@@ -122,9 +122,7 @@ def test_five_outcomes_a_failed_check_and_snapshots_are_seen_when_rendered(of_fi
         assert f"<h2>is_{outcome}: {outcome}</h2>" in shown
         assert f"<td>{sign}</td>" in shown
         assert f"<td>{sign}<br>" in seen
-    assert re.search(
-        r"<li>✗ failed: the GAN is near photographs\. kid of gan is 0\.3, asked for is at most 0\.2", shown
-    )
+    assert re.search(r"<li>✗ failed: the GAN is near photographs\. kid of gan is 0\.3, required: at most 0\.2", shown)
     assert "<td>25 %</td>\n<td>+0.5 [+0.48, +0.52] sharper</td>" in shown
     assert "<li>failed: the GAN is near photographs (gan; 1 claim in <em>root</em>)</li>" in seen
     for text in (shown, seen):

@@ -99,7 +99,7 @@ def test_weights_that_were_not_kept_or_are_damaged(one):
         load(declared, run)
     runs.write(path, b"", {"facts": {}, "picture": [32, 32, 3]}, b"PK")
     (path / "weights.npz").write_bytes(b"PKK")
-    with pytest.raises(NetsError, match=r"weights\.npz: damaged, its digest is another; delete"):
+    with pytest.raises(NetsError, match=r"weights\.npz: damaged, its digest differs; delete"):
         load(declared, run)
     for damaged in ("", "[]", "{"):
         (path / "facts.json").write_text(damaged, encoding="utf-8")
@@ -150,7 +150,7 @@ def test_a_copy_in_the_repository_stands_in_for_a_run_that_is_not_here(kept, tmp
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     (copy / "weights.npz").write_bytes(b"PK")
-    with pytest.raises(NetsError, match=r"its digest is another; `git restore .*` brings it back, or run .*train"):
+    with pytest.raises(NetsError, match=r"its digest differs; `git restore .*` brings it back, or run .*train"):
         nets.load(run.replication, run.variant, run.seed, folder)
 
 

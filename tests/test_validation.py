@@ -8,6 +8,7 @@ import pytest
 
 from replications import locks, study
 from replications.results import read_runs
+from replications.tools import bench
 from replications.trust import chain
 from tests import tiny
 from tests.slow import record
@@ -60,7 +61,8 @@ def test_a_processor_without_avx_512_gave_as_many_runs_with_the_same_bytes_as_th
     same = [
         row for row in rows if all(row[name] == row[f"committed_{name}"] for name in ("images_sha256", "facts_sha256"))
     ]
-    assert f" {len(same)} of {len(rows)}, at least one of each arm " in text()
+    assert len(same) == len(rows)
+    assert f"All {len(rows)} that were trained\nmatched byte for byte, at least one of each arm " in text()
     assert {row["variant"] for row in rows} == set(study.load(ROOT).variants["pix2pix"])
     committed = read_runs(ROOT, "pix2pix")
     for row in rows:
@@ -91,6 +93,11 @@ def test_the_table_of_slow_tests_names_those_that_there_are():
     gone = [name for name in known if not record.is_there(name)]
     assert not gone, "run `pytest -m slow --record` on any slow test: it forgets them"
     assert (ROOT / FOLDER / "slow.md").read_text(encoding="utf-8") == "\n".join(record.table(known)) + "\n"
+
+
+def test_the_text_of_the_bench_follows_from_what_it_measured():
+    found = json.loads((ROOT / FOLDER / "bench.json").read_text(encoding="utf-8"))
+    assert (ROOT / FOLDER / "bench.md").read_text(encoding="utf-8") == bench.as_markdown(found)
 
 
 def test_a_slow_test_that_was_moved_or_renamed_is_not_there():

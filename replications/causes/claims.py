@@ -29,9 +29,9 @@ L2_CELLS = ("size_l2", "noise_l2", "kl_l2", "codes_l2")
 MILD_CELLS = ("size_mild_l2", "noise_mild_l2", "kl_mild_l2", "codes_mild_l2")
 """The same four ways of losing information, at a dose that loses less."""
 WAYS: dict[str, tuple[Cause, str]] = {
-    "size_l2": ("E1", "a code of two values, each with a little noise,"),
+    "size_l2": ("E1", "a code of two values with a little noise"),
     "noise_l2": ("E3", "noise on a code of limited power"),
-    "kl_l2": ("E4", "a KL term of weight one beside unit variance"),
+    "kl_l2": ("E4", "a KL term of weight one with unit variance"),
     "codes_l2": ("E5", "a code of eight bits"),
 }
 
@@ -58,7 +58,7 @@ EASIER, HARDER = (STREET, SHORT.helps, FIXED_CODE), (STREET, SHORT.hinders, FIXE
 def certain(cell: str) -> Check:
     """The negative control: what is the same in all photos is not blurred by anything but a lack of training."""
     return Check(
-        f"{cell} has learned: pixels that are the same in all photos are as sharp as in photos, but for a tenth",
+        f"{cell} has learned: pixels that are the same in all photos are at most a tenth less sharp than in photos",
         "sharpness_certain",
         cell,
         "at least",
@@ -70,7 +70,7 @@ def certain(cell: str) -> Check:
 def quiet(cell: str) -> Check:
     """Noise is sharp, too: it shows where photos have none."""
     return Check(
-        f"{cell} puts out no noise: pixels that are the same in all photos are at most a quarter sharper than there",
+        f"{cell} puts out no noise: pixels alike in all photos are at most a quarter sharper than in photos",
         "sharpness_certain",
         cell,
         "at most",
@@ -139,7 +139,7 @@ CLAIMS = (
     Claim(
         id="averaging_alone_does_not_blur",
         replication="causes",
-        statement="A decoder trained with L2 is as sharp as photographs where its code tells everything.",
+        statement="A decoder trained with L2 is as sharp as photographs where its code loses nothing.",
         source="the averaging explanation: there is nothing to average",
         explanation=("E2",),
         predicate=Above(SHARPNESS, "lossless_l2", 1.0, "log_ratio"),
@@ -154,7 +154,7 @@ CLAIMS = (
         Claim(
             id=f"{cell.removesuffix('_l2')}_blurs_under_l2",
             replication="causes",
-            statement=f"Under L2 {way} blurs: the same decoder is sharper where its code tells everything.",
+            statement=f"Under L2, {way} blurs: the same decoder is sharper where its code loses nothing.",
             source="the discussion",
             explanation=(cause,),
             predicate=Greater(SHARPNESS, "lossless_l2", cell, "log_ratio"),
@@ -205,7 +205,7 @@ CLAIMS = (
     Claim(
         id="the_weight_of_the_kl_term_blurs",
         replication="causes",
-        statement="Under L2 the KL term blurs at weight one beside unit variance, and not at its calibrated weight.",
+        statement="Under L2, the KL term blurs at weight one with unit variance, and not at its calibrated weight.",
         source="Rybkin et al. 2021: a fixed unit variance is a hidden weight of the KL term",
         explanation=("E4",),
         predicate=Greater(SHARPNESS, "sigma_l2", "kl_l2", "log_ratio"),
@@ -289,7 +289,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Below("fit_blur", "kl_l2", 0.0),
         smallest_effect=-0.1,
-        unit="of photographs' sharpness: the trained decoder's over the best one's",
+        unit="of photographs' sharpness: the trained decoder's minus the best one's",
         deviations=HARDER,
         studies=("root",),
         checks=(certain("kl_l2"),),
@@ -302,7 +302,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Similar("overlap_off_the_line", (*L2_CELLS, *MILD_CELLS)),
         smallest_effect=-0.1,
-        unit="of the sharpness of photographs apart, each way and dose of losing information beside the line",
+        unit="of photographs' sharpness: minus the widest gap between ways and doses, given what each loses",
         deviations=ALL,
         studies=("root",),
         checks=tuple(certain(cell) for cell in (*L2_CELLS, *MILD_CELLS)),
@@ -315,7 +315,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Similar("blur_off_the_line", L2_CELLS),
         smallest_effect=-0.1,
-        unit="of the sharpness of photographs apart, each way of losing information beside the line",
+        unit="of photographs' sharpness: minus the widest gap between the four ways, given what each loses",
         deviations=HARDER,
         studies=("root",),
         checks=tuple(certain(cell) for cell in L2_CELLS),
@@ -328,7 +328,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Similar("blur_off_the_line", MILD_CELLS),
         smallest_effect=-0.1,
-        unit="of the sharpness of photographs apart, each way of losing information beside the line",
+        unit="of photographs' sharpness: minus the widest gap between the four ways, given what each loses",
         deviations=HARDER,
         studies=("root",),
         checks=tuple(certain(cell) for cell in MILD_CELLS),
@@ -341,7 +341,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Similar("blur_off_the_line", (*L2_CELLS, *MILD_CELLS)),
         smallest_effect=-0.1,
-        unit="of the sharpness of photographs apart, each way and dose of losing information beside the line",
+        unit="of photographs' sharpness: minus the widest gap between ways and doses, given what each loses",
         deviations=HARDER,
         studies=("root",),
         checks=tuple(certain(cell) for cell in (*L2_CELLS, *MILD_CELLS)),
@@ -359,7 +359,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Contrast("blur", (*((cell, 0.25) for cell in L2_CELLS), *((cell, -0.25) for cell in MILD_CELLS))),
         smallest_effect=0.05,
-        unit="of the sharpness of photographs more is lost at the stronger dose, in the mean of the four ways",
+        unit="of photographs' sharpness: the mean loss of the four ways, at the stronger dose minus at the milder",
         also={"overlap_blur": 0.05},
         deviations=ALL,
         studies=("root",),
@@ -374,7 +374,7 @@ CLAIMS = (
         against=("E5",),
         predicate=Less("blur_off_the_line", "codes_l2", "kl_l2"),
         smallest_effect=-0.1,
-        unit="of photographs' sharpness: the codebook's decoder over the VAE's, each beside the line",
+        unit="of photographs' sharpness: the codebook's decoder minus the VAE's, given what each code loses",
         deviations=ALL,
         studies=("root",),
         checks=(certain("codes_l2"), certain("kl_l2")),
@@ -421,7 +421,7 @@ CLAIMS = (
         against=("E4",),
         predicate=Similar(SHARPNESS, ("hidden_l2", "lossless_l2"), "log_ratio"),
         smallest_effect=-TENTH,
-        unit="times as sharp, the widest gap",
+        unit="times as sharp: the blurrier of the two decoders over the sharper one",
         deviations=ALL,
         studies=("root",),
         checks=(*LOSSLESS, certain("hidden_l2")),
@@ -434,7 +434,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Greater("mse_over_mmse", "kl_adversary", "kl_l2"),
         smallest_effect=0.25,
-        unit="of the least possible squared error more",
+        unit="of the least possible squared error: the crisp decoder's error minus the blurred one's",
         published="up to twice the least possible squared error",
         deviations=EASIER,
         studies=("root",),
@@ -448,7 +448,7 @@ CLAIMS = (
         explanation=("E2",),
         predicate=Below("mse_over_mmse", "kl_adversary", 2.0),
         smallest_effect=-0.25,
-        unit="of the least possible squared error below twice it",
+        unit="of the least possible squared error: twice it minus the decoder's error",
         published="twice the least possible squared error",
         deviations=HARDER,
         studies=("root",),
@@ -468,7 +468,7 @@ CLAIMS = (
         against=("E3",),
         predicate=Above("diversity_share", "kl_adversary", 1.0),
         smallest_effect=-0.25,
-        unit="of the true variance more than it",
+        unit="of the true variance: the variance of the draws minus the true one",
         deviations=ALL,
         studies=("root",),
         checks=ADVERSARY,
@@ -486,7 +486,7 @@ CLAIMS = (
         explanation=("E3",),
         predicate=Above("prefers_sharp", "kl_adversary", 0.5),
         smallest_effect=0.4,
-        unit="of the photographs over half of them",
+        unit="of the photographs: the share rated above its blurred copy, minus one half",
         deviations=ALL,
         studies=("root",),
         checks=ADVERSARY,
@@ -507,7 +507,7 @@ CLAIMS = (
     Claim(
         id="samples_of_the_codes_are_not_blurred",
         replication="causes",
-        statement="Decoded from codes that photographs have, a calibrated VAE's outputs are as sharp as photographs.",
+        statement="Decoded from the codes of photographs, a calibrated VAE's outputs are as sharp as photographs.",
         source="the prior, not the decoder, blurs samples: Dai and Wipf 2019",
         explanation=("E2",),
         against=("E3",),
@@ -522,7 +522,7 @@ CLAIMS = (
     Claim(
         id="an_ex_post_density_sharpens_samples",
         replication="causes",
-        statement="Drawn from a Gaussian fitted to the codes, the calibrated VAE's samples are sharper than N(0, I)'s.",
+        statement="A calibrated VAE's samples are sharper from a Gaussian fitted to its codes than from N(0, I).",
         source="Ghosh et al. 2020, table 1 (as FID)",
         explanation=("E3",),
         predicate=Above("sharpness_ex_post_over_prior", "sigma_l2", 1.0, "log_ratio"),

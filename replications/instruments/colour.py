@@ -22,7 +22,7 @@ def lab_histogram_intersection(output: np.ndarray, target: np.ndarray) -> dict[s
     number and size of images. Units: none. Range: [0, 1], 1 for equal histograms.
     Source: Isola et al. 2017 (pix2pix), section 4.2 and Fig. 7, who do not give their bins (so compare orders and
     differences with their numbers, not values); intersection: Swain & Ballard 1991.
-    Blind spot: where a colour stands plays no role: shuffled pixels score 1. The channels are taken one by one, so
+    Blind spot: the position of a colour does not count: shuffled pixels score 1. The channels are taken one by one, so
     wrong combinations pass. Frequent colours decide. With few colours (a procedural world) a shift of one bin
     costs as much as a shift of twenty; read `lab_spread` beside it.
     """

@@ -39,8 +39,8 @@ def mode_entropy(modes: np.ndarray) -> float:
 
     Formula: −Σ q log q, q the share of the N images in each mode. Units: nats. Range: 0 (one mode) to log min(N, M).
     Source: Shannon 1948, of the empirical histogram, without correction.
-    Blind spot: which modes they are plays no role, and even is not true: where the truth is uneven, so should the
-    images be (`kl_to_true`). Few images bias it downwards, by about (M − 1) / 2N.
+    Blind spot: it ignores which modes they are, and evenness is not truth: where the true shares are uneven, those of
+    the images should be, too (`kl_to_true`). Few images bias it downwards, by about (M − 1) / 2N.
     """
     counts = np.unique(_check_modes(modes), return_counts=True)[1]
     shares = counts / counts.sum()

@@ -76,7 +76,7 @@ def spectral_slope(images: np.ndarray) -> np.ndarray:
     a flat image has -8 by definition. Nearly independent of contrast.
     Source: Field 1987 (power of natural images falls as f ** -2); blur as a steeper slope: Vu & Chandler 2009 (S3).
     Blind spot: a strong blur leaves nothing but rounding in the upper rings, where the slope settles: between
-    standard deviations of 3 and 4 px it no longer tells two blurs apart (at 32 px), and beyond turns back.
+    standard deviations of 3 and 4 px it no longer tells two blurs apart (at 32 px), and beyond that it turns back.
     Periodic texture such as bricks is no power law, so only compare images of one kind. Noise flattens the slope.
     """
     power = _power(grey(images))

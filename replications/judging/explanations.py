@@ -30,8 +30,8 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     "E1": Explanation(
         "bottleneck",
         "the latent is too small to carry the image",
-        "at one loss and one price of a nat, a larger latent sharpens reconstructions",
-        "out of a latent of the same size another loss is crisp; or a larger latent changes nothing",
+        "with the loss and the price of a nat fixed, a larger latent sharpens reconstructions",
+        "from a latent of the same size, another loss gives crisp outputs; or a larger latent changes nothing",
     ),
     "E2": Explanation(
         "averaging",

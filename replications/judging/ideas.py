@@ -38,9 +38,10 @@ IDEAS = (
         "That blur needs both lost information and a loss that averages was not shown.",
         "Does blur need both lost information and a loss that averages?",
         "From a unit-variance VAE's codes a decoder trained with L2 reaches {kl_l2.laplacian_variance:%} of the "
-        "sharpness of photographs. With an adversary added it reaches {kl_adversary.laplacian_variance:%}, at "
-        "{kl_adversary.mse_over_mmse:.2f} times the least possible squared error. Where the code identifies the "
-        "photograph, L2 alone reaches {lossless_l2.laplacian_variance:%}.",
+        "sharpness of photographs. With an adversary added it reaches {kl_adversary.laplacian_variance:%}, or "
+        "{kl_adversary.gradient_energy:%} by the gradient energy, which noise raises less. Its squared error is "
+        "{kl_adversary.mse_over_mmse:.2f} times the least possible one. Where the code identifies the photograph, L2 "
+        "alone reaches {lossless_l2.laplacian_variance:%}.",
         (
             "information_and_loss_interact",
             "averaging_alone_does_not_blur",
@@ -69,8 +70,8 @@ IDEAS = (
         "That losses which do not merely average are crisp at about twice the least squared error was not shown.",
         "Is a decoder crisp under a loss that does not merely average, at about twice the least squared error?",
         "The energy score, a loss without an adversary, reaches {kl_energy.laplacian_variance:%} of the sharpness from "
-        "the same codes, at {kl_energy.mse_over_mmse:.2f} times the least possible squared error; L2 is at "
-        "{kl_l2.mse_over_mmse:.2f}. A photograph drawn from those that share the code has 2.",
+        "the same codes, at {kl_energy.mse_over_mmse:.2f} times the least possible squared error; L2's is "
+        "{kl_l2.mse_over_mmse:.2f} times. A photograph drawn from those that share the code has twice that error.",
         (
             "lost_information_alone_does_not_blur",
             "a_proper_score_sharpens_without_an_adversary",

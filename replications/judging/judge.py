@@ -36,6 +36,11 @@ def main(argv: list[str] | None = None) -> int:
     judged = judge(declared)
     for warning in warnings(declared):
         print(f"warning: {warning}")
+    if not register.FILE.exists():
+        print(
+            f"warning: {register.FILE}: no such file, so no claim counts as registered; restore it from Git, "
+            "or begin one by `python -m replications register`"
+        )
     results = declared.folder / "results"
     write_text(
         results / "verdicts.json",

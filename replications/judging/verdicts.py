@@ -49,7 +49,7 @@ OUTCOMES: dict[int, Outcome] = {
 MEANS: dict[Outcome, str] = {
     "replicated": "the whole interval lies beyond the smallest effect that matters",
     "contradicted": "the whole interval lies on the other side of zero, or beyond the margin that was claimed",
-    "negligible": "the whole interval lies within the smallest effect: what there is is too small to matter",
+    "negligible": "the whole interval lies within the smallest effect: any effect is too small to matter",
     "inconclusive": "the interval allows more than one of these",
     "untestable": "the nets did not reach what its quality checks ask, so that the comparison says nothing",
 }
@@ -77,9 +77,9 @@ class CheckResult:
     why: str
 
     def in_words(self) -> str:
-        """'psnr of autoencoder is 17.2, asked for is at least 20.1 (0 of 5 seeds reach it)'."""
+        """'psnr of autoencoder is 17.2, required: at least 20.1 (0 of 5 seeds reach it)'."""
         return (
-            f"{self.instrument} of {self.variant} is {self.value:.3g}, asked for is {self.side} {self.bound:.3g} "
+            f"{self.instrument} of {self.variant} is {self.value:.3g}, required: {self.side} {self.bound:.3g} "
             f"({self.seeds_reached} of {self.n_seeds} seeds reach it)"
         )
 
@@ -441,7 +441,7 @@ def with_numbers(reason: str, reading: _Reading, effect: str) -> str:
 
     text = ASKED_FOR.sub(number_of, reason)
     if "{" in text or "}" in text:
-        raise ClaimError(f"a reason asks for a number that nobody knows: {text!r}; expected {{variant.instrument:.2f}}")
+        raise ClaimError(f"a reason uses an unknown number: {text!r}; expected {{variant.instrument:.2f}}")
     return text
 
 

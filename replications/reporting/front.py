@@ -30,8 +30,8 @@ HEADLINES = 10
 PER_EXPLANATION = 2
 NOT_REPLICATED = 5
 RULE = (
-    f"Chosen by rule: per explanation the {PER_EXPLANATION} claims of smallest p, decisive ones first, then by p; all "
-    "settled, and written down before their scores."
+    f"Chosen by rule: for each explanation {PER_EXPLANATION} claims, decisive ones before others, then those with the "
+    "smallest p. All have settled and were written down before their scores were known."
 )
 
 
@@ -92,7 +92,7 @@ def _idea(idea: ideas.Judged, scores: Numbers) -> str:
     if idea.verdicts:
         disagree = sum(one["disagreement"] for one in idea.verdicts)
         parts.append(f"Claims: {_counted(idea.verdicts)}{f' ({disagree}{DISAGREE})' if disagree else ''}")
-        parts[-1] += f"; not deciding: {_counted(idea.beside)}." if idea.beside else "."
+        parts[-1] += f"; further claims: {_counted(idea.beside)}." if idea.beside else "."
     return " ".join(parts)
 
 

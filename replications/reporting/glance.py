@@ -120,10 +120,10 @@ def _points(axes: Axes, plot: Plot, scores: Numbers) -> None:
         axes.errorbar(
             x.mean, y.mean, y_error, x_error, color=colours[way], marker=markers[loss], markersize=7, capsize=2
         )
-        right = max(right, x.mean)
+        right = max(right, x.high)
     axes.axline((0, 0), slope=plot.slope, color=GREY, linewidth=1, linestyle="dotted")
     axes.axhline(0, color=GREY, linewidth=1)
-    axes.set(xlabel=plot.x_label, ylabel=plot.y_label, xlim=(-0.05 * right, 1.12 * right))
+    axes.set(xlabel=plot.x_label, ylabel=plot.y_label, xlim=(-0.05 * right, 1.03 * right))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     entries = [Line2D([], [], color=colour, marker="o", linestyle="", label=way) for way, colour in colours.items()]

@@ -46,9 +46,9 @@ SIGNS = {
 """The outcomes, each with a sign that is told from the others without colour, in the order in which they are told."""
 SETTLED = {True: "settled", False: "not settled", None: "settled?"}
 """Whether an effect had come to rest, in short."""
-MARKS = 'Beside an effect stands "settled" where the last doubling of the training moved it by less than the smallest \
-effect that matters, "not settled" where by more, and "settled?" where that was not measured. An effect in brackets is \
-that of a claim that could not be tested.'
+MARKS = 'An effect is marked "settled" if the last doubling of the training moved it by less than the smallest effect \
+that matters, "not settled" if it moved it by more, and "settled?" if that was not measured. An effect in brackets \
+belongs to a claim that could not be tested.'
 """What the marks in a table of verdicts mean."""
 POST_HOC = "Thought of when the scores were known (post hoc): another round of runs must confirm it."
 DECISIVE = "a decisive claim puts one cause in, or takes it out, and leaves all else as it was"
@@ -91,9 +91,9 @@ Explanations are judged by *decisive* claims alone: {{ decisive }}. They are nam
 {{ finding.conclusion }} |
 {% endfor %}
 
-**What did not replicate**: {% if refuted %}contradicted, or too small to matter, are the following; why, as far as \
-it is known, stands behind the effect.{% else %}nothing was contradicted, and no effect was shown to be too small to \
-matter.{% endif %}
+**What did not replicate**: {% if refuted %}the following claims are contradicted, or their effects are too small to \
+matter. The reason, as far as it is known, follows the effect.{% else %}nothing was \
+contradicted, and no effect was shown to be too small to matter.{% endif %}
 
 
 {% for rows in refuted %}
@@ -133,7 +133,7 @@ check that it failed." if untestable else "nothing failed a quality check." }}\
 {% endfor %}
 
 {% endif %}
-Every claim. {{ marks }} More on each stands in verdicts.md of its study.
+Every claim. {{ marks }} The verdicts.md of each study says more.
 
 | claim | published |{% for study in totals %} {{ study }} |{% endfor %}
 
@@ -166,11 +166,11 @@ Its nets are trained on {{ data }}. Each of its claims has one of five outcomes:
 | {{ sign }} | {{ totals[outcome] }} | {{ means[outcome] }} |
 {% endfor %}
 
-How to read a verdict. An *effect* is the mean of what is compared over seeds, that is, over nets that were trained
-alike from other random numbers; in square brackets stands the 95 % interval of this mean. An effect in "times" is a
-ratio. *a over b* is by how much the variant a scores above b, *a under b* by how much below. The *smallest effect that
-matters* and the *quality checks*, what the nets must reach before the comparison means anything, belong to the claim;
-when they were written down stands with it. *p, adjusted* is the chance of so clear a result if the outcome were wrong,
+How to read a verdict. An *effect* is a mean over seeds, that is, over nets trained alike from different random numbers;
+its 95 % interval is in square brackets. An effect in "times" is a ratio. *a over b* is by how much variant a scores
+above variant b, *a under b* by how much below. The *smallest effect that matters* and the *quality checks* (what the
+nets must reach before the comparison means anything) belong to the claim, which says when they were written down.
+*p, adjusted* is the chance of so clear a result if the outcome were wrong,
 made larger for the number of claims of the study; 0.025 or less decides.
 
 Runs were made in {{ environments | length }} environment{{ "s" if environments | length > 1 }}\
@@ -210,10 +210,9 @@ Had every check been passed, the outcome would be *{{ v.if_tested }}*: \
 - **What came out**: {{ v.verdict }}: {{ means[v.verdict] }}. Effect: {{ effect(v) }}\
 {{ ", which says nothing about the claim" if v.verdict == "untestable" }}. \
 {{ matters(v) }}. Published: {{ v.published or "no number" }}.
-- **How sure is it?** {{ sure(v) }} In numbers: p that it is beyond the smallest effect {{ "%.3g" % v.p_beyond }}, on \
-the other side {{ "%.3g" % v.p_against }}, too small to matter {{ "%.3g" % v.p_negligible }}; that there is any effect \
-(sign flips) {{ "%.3g" % v.p_value }}{% if v.p_order is not none %}; that there is an order (Page) \
-{{ "%.3g" % v.p_order }}{% endif %}.
+- **How sure is it?** {{ sure(v) }} p-values: for an effect beyond the smallest {{ "%.3g" % v.p_beyond }}, on the \
+other side {{ "%.3g" % v.p_against }}, too small to matter {{ "%.3g" % v.p_negligible }}, for any effect (sign flips) \
+{{ "%.3g" % v.p_value }}{% if v.p_order is not none %}, for an order (Page) {{ "%.3g" % v.p_order }}{% endif %}.
 - **When was it written down?** {{ written_down(v) }}
 {% if v.reason and v.verdict != "replicated" %}
 - **Why it is not replicated**, as far as it is known: {{ v.reason }}.
@@ -461,7 +460,7 @@ def read_verdicts(folder: Path) -> list[dict] | None:
     known: set[str] = set()
     for verdict in verdicts:
         name = f"{verdict['replication']}/{verdict['id']}"
-        wrong = "stands there twice" if name in known else _impossible(verdict)
+        wrong = "is listed twice" if name in known else _impossible(verdict)
         if wrong:
             raise ReportError(f"{path}: {name} {wrong}; run {repro(folder, 'judge')} to judge again")
         known.add(name)
@@ -690,7 +689,7 @@ def compared(verdict: Mapping) -> str:
     """What was compared, by which instrument; of a claim with two halves the one that decides."""
     half, _, part = verdict["part"].rpartition(": ")
     if half:
-        return f"{part}, by {half} (of the claim's two halves the one that decides)"
+        return f"{part}, by {half} (the half of the claim that decides)"
     return f"{part}, by {verdict['instruments'][0]['instrument']}"
 
 
@@ -721,7 +720,7 @@ def settling(verdict: Mapping) -> str:
     else:
         moved, matters = f"{verdict['moved']:+.3g}", f"{abs(verdict['smallest_effect']):.3g}"
     change = f"the last doubling of the training changed the effect by {moved}, where {matters} either way would matter"
-    return f"Yes: {change}." if verdict["settled"] else f"No: {change}. With more training the outcome may be another."
+    return f"Yes: {change}." if verdict["settled"] else f"No: {change}. With more training the outcome may differ."
 
 
 def sure(verdict: Mapping) -> str:
@@ -731,7 +730,7 @@ def sure(verdict: Mapping) -> str:
         "There is no interval" if None in verdict["interval"] else f"The 95 % interval reaches from {low} to {high}"
     )
     if verdict["verdict"] == "untestable":
-        decided = f"what the outcome would be, {verdict['if_tested']}, counts for nothing (p = 1)"
+        decided = f"the outcome that it would have, {verdict['if_tested']}, does not count (p = 1)"
     else:
         decided = f"p, adjusted for all claims of the study, is {verdict['p_adjusted']:.3g}"
     return f"{interval}; {decided}. {verdict['n_seeds']} fresh seeds would give another outcome with {chance(verdict)}."

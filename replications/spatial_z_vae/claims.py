@@ -214,9 +214,8 @@ CLAIMS = (
         checks=all_learned("flat_8_mean", "flat_1024_mean"),
         does_not_hold={
             "root": (
-                "outputs of 8 values are {flat_8_mean.laplacian_variance:.2f} as sharp as photographs "
-                "already: they carry {flat_8_mean.rate:.0f} nats, more than a photograph of the street "
-                "needs"
+                "outputs from 8 values are already {flat_8_mean.laplacian_variance:.2f} times as sharp as "
+                "photographs: 8 values carry {flat_8_mean.rate:.0f} nats, more than a photograph of the street needs"
             ),
         },
     ),
@@ -284,8 +283,8 @@ CLAIMS = (
         decisive=("E1",),
         does_not_hold={
             "root": (
-                "outputs of 8 values are {flat_8.laplacian_variance:.2f} as sharp as photographs already: "
-                "they carry {flat_8.rate:.0f} nats, more than a photograph of the street needs"
+                "outputs from 8 values are already {flat_8.laplacian_variance:.2f} times as sharp as photographs: "
+                "8 values carry {flat_8.rate:.0f} nats, more than a photograph of the street needs"
             ),
         },
     ),
@@ -603,8 +602,8 @@ CLAIMS = (
         checks=all_learned("flat_8"),
         does_not_hold={
             "root": (
-                "they carry {flat_8.rate:.0f} nats, more than a photograph of the street needs: a latent is small in "
-                "nats and not in values"
+                "8 values carry {flat_8.rate:.0f} nats, more than a photograph of the street needs: a latent is small "
+                "in nats and not in values"
             ),
             "real": (
                 "photographs are {effect} times as far from the mean image: 8 values hold brightness and rough "
@@ -630,8 +629,8 @@ CLAIMS = (
         checks=all_learned("flat_8", "flat_1024"),
         does_not_hold={
             "root": (
-                "at 8 values outputs are {flat_8.distance_to_training_mean:.2f} as far from the mean "
-                "image as photographs are: there is little left to leave"
+                "with 8 values, outputs are already {flat_8.distance_to_training_mean:.2f} times as far from the mean "
+                "image as photographs are: there is little left to gain"
             ),
         },
     ),
@@ -676,7 +675,7 @@ CLAIMS = (
         against=("E1",),
         predicate=Increases("listed_distance_prior", FLAT),
         smallest_effect=-NEARER,
-        unit="further from the nearest photograph (intensities) from 8 to 1024 values, along a fitted line",
+        unit="change in distance to the nearest photograph (intensity range 1), 8 to 1024 values, along a fitted line",
         deviations=(SUM.helps, *EASIER),
         studies=ROOT_ALONE,
         checks=all_learned("flat_8", "flat_1024"),
@@ -696,7 +695,7 @@ CLAIMS = (
         against=("E1",),
         predicate=Increases("listed_distance_prior", SPATIAL),
         smallest_effect=-NEARER,
-        unit="further from the nearest photograph (intensities) from 64 to 512 values, along a fitted line",
+        unit="change in distance to the nearest photograph (intensity range 1), 64 to 512 values, along a fitted line",
         deviations=(SUM.helps, *TRAINING),
         studies=ROOT_ALONE,
         checks=all_learned("spatial_64", "spatial_512"),
@@ -708,7 +707,7 @@ CLAIMS = (
     Claim(
         id="perceptual_loss_sharpens_at_equal_size",
         replication="spatial_z_vae",
-        statement="At 128 flat values a perceptual loss gives sharper reconstructions than that of pixels.",
+        statement="At 128 flat values a perceptual loss gives sharper reconstructions than a pixel loss.",
         source=f"{ORIGINAL}; it says that a better loss alone leaves faces blurry and generic",
         explanation=("E2",),
         against=("E1",),
@@ -721,8 +720,8 @@ CLAIMS = (
         checks=(*all_learned("flat_128"), shows_its_photo("flat_128_perceptual")),
         does_not_hold={
             "root": (
-                "by the loss of pixels outputs are {flat_128.laplacian_variance:.2f} as sharp as "
-                "photographs already: where a code has room for the photograph there is nothing to "
+                "with the pixel loss, outputs are already {flat_128.laplacian_variance:.2f} times as sharp as "
+                "photographs: where a code has room for the photograph there is nothing to "
                 "sharpen"
             ),
         },
@@ -730,7 +729,7 @@ CLAIMS = (
     Claim(
         id="perceptual_loss_sharpens_a_spatial_latent",
         replication="spatial_z_vae",
-        statement="At 128 spatial values a perceptual loss gives sharper reconstructions than that of pixels.",
+        statement="At 128 spatial values a perceptual loss gives sharper reconstructions than a pixel loss.",
         source=f"{ORIGINAL}; it trains with nothing but a perceptual loss",
         explanation=("E2",),
         against=("E1",),
@@ -755,7 +754,7 @@ CLAIMS = (
         against=("E1",),
         predicate=Below("active_share", "flat_1024", 1.0, "log_ratio"),
         smallest_effect=log(2),
-        unit="values for each one that is used",
+        unit="there are {} values for each value in use",
         deviations=(FIXED, *HARDER),
         deviations_in={"paper": (FIXED, *HARDER_AT_SIZE)},
         studies=ALL_SIZES,
@@ -776,7 +775,7 @@ CLAIMS = (
         against=("E1",),
         predicate=Less("rate", "flat_1024", "flat_128", "log_ratio"),
         smallest_effect=-log(1.25),
-        unit="times as many nats in 128 values",
+        unit="times as many nats in 128 values as in 1024",
         deviations=(FIXED, *HARDER),
         deviations_in={"paper": (FIXED, *HARDER_AT_SIZE)},
         studies=ALL_SIZES,

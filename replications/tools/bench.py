@@ -1,6 +1,6 @@
 """How fast the suite trains on this machine, and where the time goes: `python -m replications bench`.
 
-Writes bench.json and bench.md. Best on a machine that does nothing else: times are of the clock. Of each replication
+Writes bench.json and bench.md. Best on a machine that does nothing else: times are wall-clock. Of each replication
 one variant is trained as the study trains it, in a process of its own on one thread. Beside pix2pix and VQ-VAE, and in
 turns with them, the same step is timed in plain PyTorch (bench_torch.py), if that is installed.
 
@@ -112,9 +112,14 @@ def main(argv: list[str] | None = None) -> int:
     }
     out = Path(arguments.out)
     write_text(out / "bench.json", json.dumps(found, indent=1) + "\n")
-    write_text(out / "bench.md", _PAGE.render(**found, n_steps=STEPS))
+    write_text(out / "bench.md", as_markdown(found))
     print(f"bench: {out / 'bench.md'}")
     return 0
+
+
+def as_markdown(found: dict) -> str:
+    """bench.md, of what bench.json holds."""
+    return _PAGE.render(**found, n_steps=STEPS)
 
 
 def shown(what: str, found: dict) -> dict:
@@ -388,8 +393,8 @@ all others of the stage.
 {% endfor %}
 
 *start*: data, nets, tracing. *after*: outputs for the test set and what only the model knows. *measuring* includes the
-imports of the instruments. *per verdict*: seconds of one core, for all runs of the replication at this one's speed,
-over its claims.
+imports of the instruments. *per verdict*: core-seconds for all runs of the replication at this run's speed,
+divided by its number of claims.
 
 | replication | convolutions | other kernels of oneDNN | the rest | GFLOP/s | of a matrix product |
 |---|---|---|---|---|---|
@@ -398,7 +403,7 @@ over its claims.
 {{ one.gflops }} | {{ "%.0f" | format(100 * one.gflops / one.gflops_matmul) }} % |
 {% endfor %}
 
-Where a training step goes, read off what oneDNN prints of its calls. *the rest*: norms, activations, losses, the
+Where a training step goes, according to oneDNN's log of its calls. *the rest*: norms, activations, losses, the
 optimiser, feeding, and that printing. GFLOP/s count the convolutions and dense layers alone, in the unprinted run; the
 matrix product is timed in the same process.
 
@@ -409,7 +414,7 @@ matrix product is timed in the same process.
 {% endfor %}
 
 Images per second of one run on one thread, by what oneDNN may use; medians of {{ repetitions }} in turns. With the
-widest, runs of a processor that has wider ones than AVX2 and of one that has not would differ in their bytes.
+widest, the bytes of a run would depend on whether its processor has instructions wider than AVX2.
 
 {% if workers %}
 | replication | images/s, one run | images/s, one run per core | efficiency |

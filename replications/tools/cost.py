@@ -194,8 +194,8 @@ def checked(speeds: Speeds) -> Table:
     """What the model says, and what it says of a training that it was not fitted to, beside what was measured."""
     first = next(iter(speeds.of.values()), None)
     about = f"start {first.start:.0f} s, full with {first.together / first.alone:.1f} runs" if first else "nothing"
-    table = Table(title=f"The model beside the clock, one {speeds.device}: {about}")
-    for name in ("replication", "runs", "at once", "images each", "clock", "model", "off by", "unseen"):
+    table = Table(title=f"Modelled and measured times on one {speeds.device}: {about}")
+    for name in ("replication", "runs", "at once", "images each", "measured", "modelled", "off by", "unseen"):
         table.add_column(name, justify="left" if name == "replication" else "right")
     table.add_column("off by", justify="right")
     of = speeds.of

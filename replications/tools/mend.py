@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     command.Parser(prog="python -m replications mend", description=__doc__).parse_args(argv)
     for path in mend(Path()):
-        print(f"{path}: torn by a kill or a full disk, set aside in {ASIDE}; DVC makes it again")
+        print(f"{path}: left incomplete by a kill or a full disk, set aside in {ASIDE}; DVC writes it again")
     return 0
 
 

@@ -17,9 +17,9 @@ from random import Random
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from rich.console import Console
 from rich.table import Table
-from scipy.special import stdtrit
 
 from replications import command, evidence, nets, runs, study
 from replications.code import code_hash
@@ -268,8 +268,9 @@ def outside_the_spread(declared: study.Study, finished: runs.Finished):
     for instrument in sorted(needed):
         arm = scores.arm(run.variant, instrument, declared.seeds_of(run.replication))
         n = len(arm)
-        half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * arm.std(ddof=1) * np.sqrt(1 + 1 / n) if n > 1 else np.inf
-        half += 1e-5 * abs(arm.mean())  # scores are written with six digits
+        half = 1e-5 * abs(arm.mean()) if n > 1 else np.inf  # scores are written with six digits
+        if n > 1:
+            half += scipy.special.stdtrit(n - 1, (1 + CONFIDENCE) / 2) * arm.std(ddof=1) * np.sqrt(1 + 1 / n)
         if not abs(here[instrument] - arm.mean()) <= half:
             yield f"{instrument} is {here[instrument]:.6g}, expected {arm.mean():.6g} ± {half:.2g}"
 

@@ -44,8 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.draws < 1000:
         raise CalibrationError(
-            f"--draws {arguments.draws}: expected at least 1000, for a rate of 5 % is told apart from one of 7 % by "
-            "nothing less; leave the option out for the committed number"
+            f"--draws {arguments.draws}: expected at least 1000, since fewer draws cannot tell a rate of 5 % "
+            "from one of 7 %; leave the option out for the committed number"
         )
     calibrate(Path(arguments.out), arguments.draws)
     return 0

@@ -102,7 +102,7 @@ matters, a tenth of it elsewhere.
 Promised: with {_listed(PROMISED)} seeds, whatever the true effect of the typical seed, each wrong outcome occurs in at
 most 5 % of the cases (the false-positive rate of this outcome).
 
-- "Replicated" where the true effect is not beyond the smallest that matters, or exactly that: at most
+- "Replicated" where the true effect is at most the smallest that matters: at most
   {_most(promised, "replicated")}.
 - "Contradicted" where the true effect has the sign that is claimed, or is exactly zero (of a margin: is not beyond the
   margin, or exactly at it): at most {_most(promised, "contradicted")}.
@@ -127,7 +127,7 @@ The largest rate in % of "replicated" / "contradicted" / "negligible" where it i
   No rule can mend that: where one seed in five collapses, five seeds show nothing of it in 33 % of the cases.
 - A conjunction of more than two parts that have no arm in common: one part of many falls, or seems small, by chance.
   With four, at worst {_worst(apart)}.
-  No claim is one. Four parts that share an arm are promised, and are in the table.
+  No claim of the suite is of this kind. Four parts that share an arm are promised, and are in the table.
 - Three or four seeds decide nothing: the exact tests cannot pass.
 - Quality checks are not simulated: they take claims out, and put none in.
 
@@ -137,7 +137,7 @@ Student's t, of the part that decides. Coverage in %, the lowest of {_listed(PRO
 zero or exactly the smallest that matters; where the effect of zero is
 negligible and arms are spread alike, it is at least
 {_least_covered([row for row in many if not is_wrong(row, "negligible") and DESIGNS[row["design"]].alike])}.
-Of several parts the one is shown that decides, and having been picked, it lies outside a little more often.
+Of several parts, the one that decides is shown. Because it was picked, its interval misses the truth more often.
 
 {_by_distribution(DESIGNS, many, min, _covers)}
 
@@ -157,14 +157,14 @@ times:
 {_power_table(of_power, "contradicted_one_of_four")}
 
 Chance in % of "negligible" when the true effect is zero and the smallest that matters is so many standard deviations;
-what is missing of 100 at the right end are effects that seem by chance to be surely on the other side, and contradict:
+the right end falls short of 100 because some effects seem, by chance, to lie on the other side, and contradict:
 
 {_power_table(of_power, "negligible", "negligible_at")}
 
 ## A study of 100 claims
 
-Every claim enters one family, once, with the smallest of its three p-values, and may be decided either way: of
-all claims that are decided, how many are decided wrongly in any way (the mixed directional false discovery rate). It is
+Every claim enters one family, once, with the smallest of its three p-values, and may be decided either way. The rate
+is the share of decided claims that are decided wrongly in any way (the mixed directional false discovery rate). It is
 promised to stay below {100 * 2 * LEVEL:g} %. Seen: at most {_of_100(most_wrong["wrong_share"])} ±
 {_of_100(most_wrong["standard_error"])} % ({_family(most_wrong)}).
 Of the claims, an effect of zero (smallest effect 0) and one of exactly the smallest (2) leave nothing to be found; of

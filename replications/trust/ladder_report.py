@@ -122,8 +122,9 @@ def _introduction() -> list[str]:
         "",
         "**The rule.** A *change* is the damaged images' score over that of the undamaged ones, less 1; or, where that "
         "is 0 or a logarithm, the difference of the two. The *smallest change that counts* stands in the table below. "
-        "**blind**: at no strength is the change larger. **falls**: otherwise, and no strength's score lies more than "
-        "that above any weaker one's, undamaged included. **rises**: likewise, below. **not monotone**: neither. "
+        "**blind**: the change is never larger than that, at any strength. **falls**: it is larger at some strength, "
+        "and no score exceeds the score at any weaker strength, undamaged included, by more than that. **rises**: the "
+        "same, in the other direction. **not monotone**: none of these. "
         "A cell is **bold** where damage moves the score the way that counts as better.",
         "",
     ]
@@ -184,8 +185,8 @@ def _blind_spot_table(answers_by: Mapping[tuple[str, str, str], str]) -> list[st
         "## Blind spots, known and seen",
         "",
         "What the docstring warns of, and what the tables above show; where the two kinds of images differ, the kind "
-        "is named. Three distortions bring something of their own: `one_for_all` leaves one picture, whose own "
-        "sharpness and colours the scores of single images become; `shift` and `patch_shuffle` make new edges where "
+        "is named. Three distortions have effects of their own: `one_for_all` leaves one picture, so scores of "
+        "single images become those of that picture; `shift` and `patch_shuffle` make new edges where "
         "parts meet.",
         "",
         *_table(["instrument", "known (docstring)", "seen"], body),
@@ -213,7 +214,7 @@ def in_words(name: str, answers_by: Mapping[tuple[str, str, str], str]) -> str:
     ):
         if found := those(wanted):
             sentences.append(f"{start} {found}.")
-    return " ".join(sentences) or "Sees every distortion, the stronger the more."
+    return " ".join(sentences) or "Sees every distortion, and stronger ones more."
 
 
 _OPPOSITES = {"blurrier": "sharper", "further": "closer"}

@@ -6,7 +6,7 @@ cut off; results/ and dvc.lock stay as they are. It needs the data (`dvc repro -
 
 The trend is the same where the verdict is, or where the fresh effect was to be expected: in 95 % of such repetitions
 the effects of all claims that are rechecked at once lie where this allows, if the committed seeds are like the fresh
-ones. Exits with 1 where a trend is another one.
+ones. Exits with 1 if a trend differs.
 
 `--earlier REV` trains nothing: it puts the claims whose replication has got fresh seeds since that revision, and no
 other parameters, beside what was committed there.
@@ -28,9 +28,9 @@ from typing import Annotated, Any
 from xml.etree import ElementTree
 
 import numpy as np
+import scipy
 from dask.system import CPU_COUNT
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
-from scipy.special import stdtrit
 
 from replications import command, runs, study
 from replications.code import digest
@@ -59,7 +59,7 @@ MOST = 1000
 """How many seeds, where none are asked for."""
 FOR_TUNING = 100
 """How many seeds from a declared tuning seed on are kept for tuning (CONTRIBUTING.md): params.yaml declares 101, and
-vq_vae's β was tuned on 101 to 103."""
+vq_vae's β was tuned on 101 to 104."""
 
 
 class RecheckError(ReplicationError):
@@ -89,8 +89,14 @@ class Rechecked:
         if self.committed.part != self.fresh.part or len(before) < 2:
             return None
         spread = np.sqrt(1 / len(before) + 1 / len(self.fresh.effects_by_seed))
-        half = float(stdtrit(len(before) - 1, 1 - outside / 2) * before.std(ddof=1) * spread)
+        half = float(scipy.special.stdtrit(len(before) - 1, 1 - outside / 2) * before.std(ddof=1) * spread)
         return float(before.mean()) - half, float(before.mean()) + half
+
+    @property
+    def before(self) -> verdicts.Verdict:
+        """The committed verdict in today's words, which differ where the unit was reworded and counts the same."""
+        same = (self.committed.scale, self.committed.part) == (self.fresh.scale, self.fresh.part)
+        return replace(self.committed, unit=self.fresh.unit) if same else self.committed
 
     @property
     def within(self) -> bool | None:
@@ -373,7 +379,7 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     if not found:
         raise RecheckError(
             f"--earlier {revision}: no claim of the {declared.name} study was judged there with the same parameters "
-            "and on seeds that are all others today; name the last revision before a replication got fresh seeds"
+            "and on seeds entirely different from today's; name the last revision before a replication got fresh seeds"
         )
     return [replace(one, at_once=len(found)) for one in found]
 
@@ -486,7 +492,7 @@ def train_nets(fresh: study.Study, replication: str) -> None:
 def in_words(one: Rechecked) -> str:
     """A claim, its two verdicts and how they compare, for a terminal."""
     lines = [f"{one.fresh.replication}/{one.fresh.id} ({one.fresh.study}): {one.fresh.statement}"]
-    for word, verdict in (("committed", one.committed), ("fresh", one.fresh)):
+    for word, verdict in (("committed", one.before), ("fresh", one.fresh)):
         seeds = ", ".join(str(seed) for seed in verdict.effects_by_seed)
         lines.append(f"  {word:<10} {verdict.verdict:<13} {verdict.in_words()}, seeds {seeds}")
         lines += [f"             {check.in_words()}" for check in verdict.checks if not check.passed]
@@ -528,10 +534,11 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
         ),
         "",
         f"{len(rechecked)} claims on fresh seeds: the outcome, quality checks aside, is the same in {outcomes}; by the "
-        f"chances that stand beside the verdicts, {len(rechecked) - sum(chances):.1f} were to be expected. "
+        f"chances given with the verdicts, {len(rechecked) - sum(chances):.1f} were expected. "
         f"{sum(one.within is True for one in known)} of {len(known)} fresh effects lie within their prediction "
-        f"interval, {0.95 * len(known):.1f} were to be expected. A trend is another one where the verdict changed and "
-        f"the effect lies further outside than chance moves any of {len(rechecked)} in 5 % of such comparisons.",
+        f"interval; {0.95 * len(known):.1f} were expected. A trend counts as different if the verdict changed and the "
+        f"effect lies so far outside that chance moves one of {len(rechecked)} effects as far in at most 5 % of such "
+        "comparisons.",
         "",
         "| claim | trend | committed | fresh | within prediction |",
         "|---|---|---|---|---|",
@@ -539,8 +546,8 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
     for one in sorted(rechecked, key=lambda one: one.same_trend):
         cells = [
             f"{one.fresh.replication}/{one.fresh.id}",
-            "the same" if one.same_trend else "**another**",
-            *(f"{_outcome(verdict)}: {verdict.in_words()}" for verdict in (one.committed, one.fresh)),
+            "the same" if one.same_trend else "**different**",
+            *(f"{_outcome(verdict)}: {verdict.in_words()}" for verdict in (one.before, one.fresh)),
             {True: "yes", False: "no", None: "– (another part decides, or there was one seed)"}[one.within],
         ]
         lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,37 +73,48 @@ def show(found: dict[str, list[Checked]]) -> None:
     print(f"{n} inconsistencies" if n else "everything that is committed follows from its inputs")
 
 
+def looked(what: str, n: int, *sources: Iterable[str]) -> Checked:
+    """A kind of thing with its problems. An unreadable file is one of them; other kinds are still looked at."""
+    return Checked(what, n, tuple(problem for source in sources for problem in readable(source)))
+
+
+def readable(source: Iterable[str]) -> Iterator[str]:
+    """The problems of a source up to the first file that cannot be read, which is the last one."""
+    try:
+        yield from source
+    except ReplicationError as error:
+        yield str(error)
+
+
 def suite() -> list[Checked]:
     """What belongs to no single study."""
     objects = sorted(path for path in BUNDLED.rglob("*") if path.is_file())
     book = register.load()
-    texts = report.generated(Path())
     return [
-        Checked(
+        looked(
             "bundled objects against their digests and pins",
             len(objects),
-            (*object_problems(objects), *files.pin_problems()),
+            object_problems(objects),
+            files.pin_problems(),
         ),
-        Checked(
+        looked(
             "generated files against params.yaml and code, commands that ran against those declared",
             1 + len(study.STUDIES),
-            tuple(files.pipeline_problems()),
+            files.pipeline_problems(),
         ),
-        Checked(
+        looked(
             "tables and texts of validation/ against their stages and tables",
             len(files.TEXTS),
-            tuple(files.validation_problems()),
+            files.validation_problems(),
         ),
-        Checked(
+        looked(
             "entries of the register, one upon the other",
             len(book.entries),
-            (
-                *book.problems,
-                *register.history_problems(),
-                *(change.in_words for change in register.unregistered(book)),
-            ),
+            book.problems,
+            register.history_problems(),
+            (change.in_words for change in register.unregistered(book)),
         ),
-        Checked("READMEs against the verdicts", len(texts), tuple(readme_problems())),
+        looked("READMEs against the verdicts", 2 + len(study.REPLICATIONS), readme_problems()),
     ]
 
 
@@ -121,40 +132,44 @@ def of_study(declared: study.Study) -> list[Checked]:
     claims = judge.claims_of(declared)
     datasets = sorted({dataset_of(declared, room) for room in rooms})
     return [
-        Checked(
+        looked(
             "results against dvc.lock",
             len(wanted),
-            tuple(problem for file in wanted for problem in chain.file_problems(folder, file)),
+            (problem for file in wanted for problem in chain.file_problems(folder, file)),
         ),
-        Checked(
+        looked(
             "stages against parameters and code",
             len(locks.stages(folder)),
-            (*chain.params_problems(folder, rooms), *chain.code_problems(folder)),
+            chain.params_problems(folder, rooms),
+            chain.code_problems(folder),
         ),
-        Checked("runs against parameters, code and environment", len(of_runs), tuple(run_problems(declared))),
-        Checked(
+        looked(
+            "runs against parameters, code and environment",
+            len(of_runs),
+            run_problems(declared),
+            evidence.history_problems(declared),
+        ),
+        looked(
             "networks that come with the repository against the runs that were measured",
             len(bundled_nets(declared)),
-            tuple(net_problems(declared)),
+            net_problems(declared),
         ),
-        Checked(
+        looked(
             "files of kept outputs against pin, runs and sample sheets",
             len(kept_files(declared)),
-            tuple(kept.problems(declared)),
+            kept.problems(declared),
         ),
-        Checked(
+        looked(
             "data sets and nets that judge against what was read",
             len(datasets),
-            tuple(data_problems(declared, datasets)),
+            data_problems(declared, datasets),
         ),
-        Checked(
-            "replications: summary, curves and metrics against scores", len(rooms), tuple(derived_problems(declared))
-        ),
-        Checked("verdicts against scores", len(claims), tuple(verdict_problems(declared))),
-        Checked("text of verdicts.md against the verdicts", 1, tuple(text_problems(declared))),
-        Checked("pictures against the results", len(pictures(declared)), tuple(picture_problems(declared))),
-        Checked("sample sheets against their pictures", len(rooms), tuple(files.sheet_problems(declared))),
-        Checked("files of results/ against the stages that write them", 1, tuple(files.stray_problems(declared))),
+        looked("replications: summary, curves and metrics against scores", len(rooms), derived_problems(declared)),
+        looked("verdicts against scores", len(claims), verdict_problems(declared)),
+        looked("text of verdicts.md against the verdicts", 1, text_problems(declared)),
+        looked("pictures against the results", len(pictures(declared)), picture_problems(declared)),
+        looked("sample sheets against their pictures", len(rooms), files.sheet_problems(declared)),
+        looked("files of results/ against the stages that write them", 1, files.stray_problems(declared)),
     ]
 
 
@@ -187,24 +202,27 @@ def readme_problems() -> Iterator[str]:
 def run_problems(declared: study.Study) -> Iterator[str]:
     """Each declared run was measured, and is of what it says that it is of; no other was."""
     for room in declared.variants:
-        rows, environments = read_runs(declared.folder, room), read_environments(declared.folder, room)
-        for name, environment in environments.items():
-            if (found := runs.environment_id(environment)) != name:
-                path = declared.folder / "results" / room / "environments.json"
-                yield f"{path}: {name} holds the environment {found}; run {repro(declared.folder, f'measure@{room}')}"
-        wanted = {(run.variant, run.seed): run for run in declared.runs(room)}
-        for variant, seed in sorted(set(rows) - set(wanted)):
-            yield f"{declared.folder / 'results' / room / 'runs.csv'}: {variant} seed {seed} is not declared"
-        for key, run in wanted.items():
-            if key not in rows:
-                yield f"{run.name}: was not measured; run {repro(declared.folder)}"
-            elif rows[key]["environment"] not in environments:
-                yield f"{run.name}: environment {rows[key]['environment']} is not in environments.json"
-        measured = [(run, rows[key]) for key, run in wanted.items() if key in rows]
-        yield from chain.params_of_runs_problems(declared, measured)
-        yield from chain.code_of_runs_problems(declared, measured)
-        yield from chain.stored_runs_problems(declared.folder, room)
-    yield from evidence.history_problems(declared)
+        yield from readable(_run_problems(declared, room))
+
+
+def _run_problems(declared: study.Study, room: str) -> Iterator[str]:
+    rows, environments = read_runs(declared.folder, room), read_environments(declared.folder, room)
+    for name, environment in environments.items():
+        if (found := runs.environment_id(environment)) != name:
+            path = declared.folder / "results" / room / "environments.json"
+            yield f"{path}: {name} holds the environment {found}; run {repro(declared.folder, f'measure@{room}')}"
+    wanted = {(run.variant, run.seed): run for run in declared.runs(room)}
+    for variant, seed in sorted(set(rows) - set(wanted)):
+        yield f"{declared.folder / 'results' / room / 'runs.csv'}: {variant} seed {seed} is not declared"
+    for key, run in wanted.items():
+        if key not in rows:
+            yield f"{run.name}: was not measured; run {repro(declared.folder)}"
+        elif rows[key]["environment"] not in environments:
+            yield f"{run.name}: environment {rows[key]['environment']} is not in environments.json"
+    measured = [(run, rows[key]) for key, run in wanted.items() if key in rows]
+    yield from chain.params_of_runs_problems(declared, measured)
+    yield from chain.code_of_runs_problems(declared, measured)
+    yield from chain.stored_runs_problems(declared.folder, room)
 
 
 def bundled_nets(declared: study.Study) -> list[Path]:

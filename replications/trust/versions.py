@@ -220,10 +220,10 @@ def as_markdown(known: Sequence[Combination]) -> str:
         "Made by `python -m replications versions`: a few claims of the bundled study, trained again on fresh seeds "
         f"({', '.join(map(str, seeds))}) under the versions that recheck.yaml lists. *predicted*: where 95 % of the "
         "effects of as many fresh seeds lie, if nothing but the seeds is different."
-        + " Of a claim of two parts, one seed compares the first alone."
+        + " For a claim of two parts, a single seed compares only the first."
         * any(len(one.seeds) == 1 for one in known),
         "",
-        f"{lost or 'No'} trend{'' if lost == 1 else 's'} of {len(trends)} {'was' if lost == 1 else 'were'} lost.",
+        f"{lost or 'None'} of {len(trends)} trends {'was' if lost == 1 else 'were'} lost.",
         "",
         "| claim | committed | predicted | " + " | ".join(heads) + " |",
         "|---|---|---|" + "---|" * len(known),

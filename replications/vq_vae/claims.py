@@ -108,7 +108,7 @@ LEARNED = (
     ),
 )
 EQUAL_RATE = Check(
-    "the codes cost no more nats than the continuous latent, but for a twentieth",
+    "the codes cost at most a twentieth more nats than the continuous latent",
     "rate",
     "k512_restarts",
     "at most",
@@ -189,7 +189,7 @@ CLAIMS = (
     Claim(
         id="codes_are_no_blurrier_at_an_equal_rate",
         replication="vq_vae",
-        statement="At no more nats than a continuous latent carries, codes reconstruct no blurrier than it does.",
+        statement="Codes that cost no more nats than a continuous latent give reconstructions that are no blurrier.",
         source="the quantisation explanation, turned round: if codes blurred by themselves, these would be blurrier",
         explanation=(),
         against=("E5",),
@@ -227,8 +227,8 @@ CLAIMS = (
         does_not_hold={
             "root": (
                 "trained until it tells {none.right_photo_share:.0%} of the photos apart, the net puts them out "
-                "{none.laplacian_variance:.2f} times as sharp as they are. What is left shrinks with training (not "
-                "tested beyond it)"
+                "{none.laplacian_variance:.2f} times as sharp as they are. The remaining gap shrinks with training "
+                "(longer training: not tested)"
             ),
         },
     ),
@@ -279,15 +279,15 @@ CLAIMS = (
         does_not_hold={
             "root": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to {k512.used_share.max:.0%} "
-                "by seed: most go unused in the mean, but not surely"
+                "by seed: on average most go unused, but the interval reaches below a half"
             ),
             "real": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to {k512.used_share.max:.0%} "
-                "by seed: in the mean just the smallest effect"
+                "by seed: on average half go unused, just the smallest effect that matters"
             ),
             "paper": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to "
-                "{k512.used_share.max:.0%} by seed: in the mean just the smallest effect"
+                "{k512.used_share.max:.0%} by seed: on average hardly more than a half go unused"
             ),
         },
     ),
@@ -340,7 +340,7 @@ CLAIMS = (
         explanation=("E5",),
         predicate=Greater("psnr_at_rate", "vae", "k512_restarts"),
         smallest_effect=-0.25,
-        unit="dB of the VAE's decoded samples over the VQ-VAE",
+        unit="dB of PSNR: the VAE's decoded samples minus the VQ-VAE's outputs",
         published="0.16 bits per dimension better (4.51 against 4.67)",
         deviations=(NO_PRIOR, *TRAINING),
         deviations_in={"paper": (NO_PRIOR, *AT_SIZE)},
@@ -361,7 +361,7 @@ CLAIMS = (
         explanation=("E5",),
         predicate=Similar("psnr", ("k32_commitment_01", "k32", "k32_commitment_2")),
         smallest_effect=-0.5,
-        unit="dB, the widest gap",
+        unit="dB of PSNR: the lowest minus the highest",
         published="no effect seen from 0.1 to 2.0",
         deviations=(IN_VARIANCES, *HARDER),
         deviations_in={"paper": (AFTERWARDS, IN_VARIANCES, *HARDER_AT_SIZE)},
@@ -374,11 +374,12 @@ CLAIMS = (
                 "variance, as in the authors' example code; whether the paper's range is counted so is not known"
             ),
             "real": (
-                "{effect} dB apart, within what was allowed in the mean, but the interval reaches beyond it; at a cost "
+                "on average the gap ({effect} dB) is within the margin, but the interval reaches beyond it; at a cost "
                 "of 2 outputs are furthest from photographs"
             ),
             "paper": (
-                "{effect} dB apart, 0.1 behind and 2 ahead, but the interval reaches beyond the margin that was allowed"
+                "a cost of 0.1 gives the lowest PSNR and one of 2 the highest (gap: {effect} dB), but the interval "
+                "reaches beyond the margin that was allowed"
             ),
         },
     ),

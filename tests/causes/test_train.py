@@ -235,6 +235,7 @@ def test_cells_that_differ_in_their_loss_have_the_same_codes(trained):
         np.testing.assert_array_equal(optimal[0], other)
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_discriminator_that_tells_the_decoder_nothing_changes_nothing():
     """The sham adversary: it is trained, and no gradient of it reaches the decoder; so the decoder is that of L2."""
     found = {}

@@ -311,7 +311,7 @@ def test_quality_checks_by_hand(check, passed, reached, bound):
     assert result.bound == pytest.approx(bound)
     assert result.value == pytest.approx(4.8)
     assert result.in_words() == (
-        f"sharpness of gan is 4.8, asked for is {check.side} {bound:g} ({reached} of 5 seeds reach it)"
+        f"sharpness of gan is 4.8, required: {check.side} {bound:g} ({reached} of 5 seeds reach it)"
     )
 
 

@@ -153,6 +153,14 @@ def place(made, tmp_path, monkeypatch) -> Path:
     return Path()
 
 
+def test_who_judges_without_a_register_is_warned(place, capsys):
+    assert judge.main([]) == 0
+    assert "register.jsonl" not in capsys.readouterr().out
+    register.FILE.unlink()
+    assert judge.main([]) == 0
+    assert "warning: register.jsonl: no such file, so no claim counts as registered; " in capsys.readouterr().out
+
+
 def checked(capsys) -> list[str]:
     """What `register --check` finds wrong."""
     capsys.readouterr()

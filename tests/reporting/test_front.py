@@ -80,7 +80,7 @@ def test_claims_beside_an_idea_and_those_whose_instruments_disagree_are_marked()
     verdicts = causes(*((name, "replicated") for name in idea.decided_by[:-1]), (idea.beside[0], "inconclusive"))
     verdicts += causes((idea.decided_by[-1], "replicated"), disagreement=True)
     lines = front.others(verdicts, {}).splitlines()
-    counted = "4 *replicated* (1†); not deciding: 1 *inconclusive*."
+    counted = "4 *replicated* (1†); further claims: 1 *inconclusive*."
     assert f"- **{idea.holds}** It holds. Claims: {counted}" in lines
     assert lines[-1] == "† the instruments of sharpness disagree about it"
     names = ", ".join(f"`{name}` *replicated*" for name in idea.decided_by)
@@ -96,7 +96,7 @@ def test_the_answer_tells_what_was_measured_with_its_intervals():
     crisp = "{:.2f} [{:.2f}, {:.2f}]".format(*scores["kl_adversary", "mse_over_mmse"])
     said = front.answer([], scores)
     assert f"codes a decoder trained with L2 reaches {l2} of the sharpness of photographs" in said
-    assert f"at {crisp} times the least possible squared error" in said
+    assert f"Its squared error is {crisp} times the least possible one" in said
     energy = "{:.2f} [{:.2f}, {:.2f}]".format(*scores["kl_energy", "mse_over_mmse"])
     assert f"at {energy} times the least possible squared error" in front.others([], scores)
 

@@ -158,8 +158,8 @@ def test_a_claim_shows_its_course_or_that_it_is_not_known(small):
 def test_the_details_of_a_claim_list_its_checks_with_value_and_bound(small):
     said = details(small, "is_untestable", "root")
     assert "Had the nets learned? No, 1 of 2 quality checks failed:" in said
-    assert "✓ passed : the GAN shows as many modes as photographs. modes of gan is 9.5, asked for is at least 9" in said
-    assert "✗ failed : the GAN is near photographs. kid of gan is 0.3, asked for is at most 0.2 (0 of 5 seeds" in said
+    assert "✓ passed : the GAN shows as many modes as photographs. modes of gan is 9.5, required: at least 9" in said
+    assert "✗ failed : the GAN is near photographs. kid of gan is 0.3, required: at most 0.2 (0 of 5 seeds" in said
     assert "Why this bound: blur | is bad." in said
     assert "It could not be tested:" in said
     assert "the outcome would be replicated :" in said
@@ -503,9 +503,10 @@ def test_the_explanations_can_be_read_in_a_window_of_any_width(opened):
             assert row[-1]["characters"] >= 24, f"{width}: a conclusion is no column of single words: {row[-1]}"
 
 
-@pytest.mark.parametrize("opened", ["light", pytest.param("dark", marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("opened", ["light", "dark"], indirect=True)
 def test_an_accessibility_check_finds_nothing(opened):
-    """Of all claims, which takes half a minute. A page of one claim for each outcome is checked in both themes."""
+    """Of all claims, which takes half a minute. A page of one claim for each outcome is always checked."""
     opened.locator(".claims .claim button").first.click()
     assert_accessible(opened)
 

@@ -451,20 +451,18 @@ def test_what_was_compared_is_told_and_on_what_data(repository, monkeypatch):
     scores = _at(1.0)
     scores = Scores({**scores.values, ("l1", "modes"): dict.fromkeys(SEEDS, 0.0)})
     ((one,),) = [judge([half], {"pix2pix": scores}, SEEDS, "root")]
-    assert (
-        report.compared(one.as_json()) == "gan over l1, by replicated (of the claim's two halves the one that decides)"
-    )
+    assert report.compared(one.as_json()) == "gan over l1, by replicated (the half of the claim that decides)"
 
 
 def test_a_quality_check_is_told_with_value_bound_seeds_and_why(repository):
     said = told(repository, of("untestable"), "is_untestable")
     assert "- **Had the nets learned?** No, 1 of 2 quality checks failed:\n" in said
     assert (
-        "  - ✓ passed: the GAN shows as many modes as photographs. modes of gan is 9.5, asked for is at least 9 "
+        "  - ✓ passed: the GAN shows as many modes as photographs. modes of gan is 9.5, required: at least 9 "
         "(5 of 5 seeds reach it). Why this bound: nine of ten.\n"
     ) in said
     assert (
-        "  - ✗ failed: the GAN is near photographs. kid of gan is 0.3, asked for is at most 0.2 (0 of 5 seeds reach "
+        "  - ✗ failed: the GAN is near photographs. kid of gan is 0.3, required: at most 0.2 (0 of 5 seeds reach "
         "it). Why this bound: blur \\| is bad.\n"
     ) in said
     said = told(repository, of("replicated"), "is_replicated")
@@ -477,11 +475,11 @@ def test_what_could_not_be_tested_says_so_first_and_what_the_outcome_would_be(re
     said = told(repository, of("untestable"), "is_untestable")
     assert said.split("\n\n")[2] == (
         f"**It could not be tested**: {MEANS['untestable']}. Asked: the GAN is near photographs. Seen: kid of gan is "
-        "0.3, asked for is at most 0.2 (0 of 5 seeds reach it). Had every check been passed, the outcome would be "
+        "0.3, required: at most 0.2 (0 of 5 seeds reach it). Had every check been passed, the outcome would be "
         f"*replicated*: {MEANS['replicated']}."
     )
     assert "Effect: +1 [+0.98, +1.02] sharper, which says nothing about the claim." in said
-    assert "what the outcome would be, replicated, counts for nothing (p = 1)" in said
+    assert "the outcome that it would have, replicated, does not count (p = 1)" in said
     assert "could not be tested" not in told(repository, of("inconclusive"), "is_inconclusive")
 
 
@@ -503,7 +501,7 @@ def test_whether_it_settled_is_told_with_the_effect_at_each_snapshot(repository)
     assert (
         "No: the last doubling of the training changed the effect by -0.4, where 0.1 either way would matter." in said
     )
-    assert "With more training the outcome may be another." in said
+    assert "With more training the outcome may differ." in said
     only = told(repository, verdicts("root"), "it_sharpens")
     assert "- **Had it settled?** Not known: only the end of training was measured.\n" in only
     assert len(tables_of(only)) == 1, "of the deviations alone"
@@ -536,7 +534,7 @@ def test_how_sure_it_is_is_told_in_words(repository, flip_chance, said):
     sure = told(repository, of("contradicted", flip_chance=flip_chance, p_adjusted=0.012), "is_contradicted")
     assert (
         "- **How sure is it?** The 95 % interval reaches from -0.82 to -0.78; p, adjusted for all claims of the "
-        f"study, is 0.012. 5 fresh seeds would give another outcome with a chance of {said}. In numbers: p that it is "
+        f"study, is 0.012. 5 fresh seeds would give another outcome with a chance of {said}. p-values: for an effect "
     ) in sure
 
 
@@ -677,10 +675,10 @@ def test_an_interval_may_have_no_bounds(repository):
         (
             ("old", "old"),
             {"old": "c0ffee" * 7},
-            ["Trained by the code of commit c0ffeec0ffee, which today's differs from"],
+            ["Trained by the code of commit c0ffeec0ffee, which differs from today's"],
         ),
-        (("old", TODAY), {"old": "c0ffee" * 7}, ["commit c0ffeec0ffee, which today's differs from: pix2pix (1 runs)."]),
-        (("old", "old"), {}, ["Trained by code that no commit is named for."]),
+        (("old", TODAY), {"old": "c0ffee" * 7}, ["commit c0ffeec0ffee, which differs from today's: pix2pix (1 runs)."]),
+        (("old", "old"), {}, ["Trained by the code of an unknown commit."]),
     ],
     ids=["todays", "earlier", "both", "nobody's"],
 )

@@ -170,6 +170,7 @@ def test_a_loss_that_is_no_number_names_its_epoch(room, variant):
         recipes.train(room, variant, learning_rate=1e30)
 
 
+@pytest.mark.usefixtures("eager")
 @rooms
 def test_the_epoch_is_that_in_which_it_happened(room, monkeypatch):
     params = recipes.params(room, first_of(room))

@@ -16,6 +16,7 @@ makes other points; `--record` writes the table to validation/faults.json and fa
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -444,6 +445,11 @@ def write_record(records: list[dict]) -> None:
     VALIDATION.mkdir(exist_ok=True)
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     (VALIDATION / "faults.json").write_text(text, encoding="utf-8")
+    (VALIDATION / "faults.md").write_text(as_markdown(result, machine.in_words()), encoding="utf-8")
+
+
+def as_markdown(result: dict, where: str) -> str:
+    """validation/faults.md, of what faults.json holds and the machine in words."""
     said = [
         "# Faults",
         "",
@@ -451,18 +457,25 @@ def write_record(records: list[dict]) -> None:
         "in the READMEs and dvc.lock were compared byte for byte with those of an undisturbed run. Written by "
         "`pytest -m slow --record tests/slow/test_faults.py`.",
         "",
-        f"{result['date']}; {machine.in_words()}. Undisturbed: {result['undisturbed_seconds']:.0f} s.",
+        f"{result['date']}; {where}. Undisturbed: {result['undisturbed_seconds']:.0f} s.",
         "",
-        "Not among them: a process number that the system gave to another process, at which DVC stops until "
-        "its rwlock is deleted, and a bit that flips on the disk without a new time of change, which is noticed "
-        "when the run is next read and not before.",
+        "Not tested: a process ID that the system has reused (DVC stops until its rwlock is deleted), and a bit that "
+        "flips on disk without a new modification time (noticed only when the run is next read).",
         "",
-        *table(records),
+        *table(result["points"]),
     ]
-    (VALIDATION / "faults.md").write_text("\n".join(said) + "\n", encoding="utf-8")
+    return "\n".join(said) + "\n"
 
 
 # --- the harness itself --------------------------------------------------------------------------------------------
+
+
+def test_the_committed_table_follows_from_its_json():
+    result = json.loads((VALIDATION / "faults.json").read_text(encoding="utf-8"))
+    text = (VALIDATION / "faults.md").read_text(encoding="utf-8")
+    where = re.search(rf"^{result['date']}; (.*)\. Undisturbed: ", text, re.MULTILINE)
+    assert where, "the machine follows from nothing"
+    assert text == as_markdown(result, where[1])
 
 
 def test_a_changed_added_or_missing_file_is_a_difference(tmp_path):

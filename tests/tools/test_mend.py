@@ -97,5 +97,6 @@ def test_the_command_says_what_it_set_aside(place):
     (place / "dvc.lock").write_bytes(b"schema: '2")
     done = tiny.command("mend", cwd=place)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "dvc.lock: torn by a kill or a full disk, set aside in .set-aside; DVC makes it again\n"
+    words = "left incomplete by a kill or a full disk, set aside in .set-aside; DVC writes it again"
+    assert done.stdout == f"dvc.lock: {words}\n"
     assert tiny.command("mend", cwd=place).stdout == ""

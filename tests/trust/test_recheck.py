@@ -152,7 +152,7 @@ def test_json_junit_and_markdown_say_the_same(trained, tmp_path, capsys):
     assert not one["same_trend"]
     suite = ElementTree.parse(tmp_path / "report.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
-    assert f"| {ROOM}/{CLAIM} | **another** |" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert f"| {ROOM}/{CLAIM} | **different** |" in (tmp_path / "summary.md").read_text(encoding="utf-8")
 
 
 def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bundled, monkeypatch, tmp_path, capsys):
@@ -178,8 +178,8 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     assert said.count("ANOTHER TREND") == 1
     table = (tmp_path / "table.md").read_text(encoding="utf-8")
     assert "\n\n2 claims on fresh seeds: " in table
-    assert "1 of 2 fresh effects lie within their prediction interval, 1.9 were to be expected" in table
-    assert f"| {ROOM}/fallen | **another** |" in table
+    assert "1 of 2 fresh effects lie within their prediction interval; 1.9 were expected" in table
+    assert f"| {ROOM}/fallen | **different** |" in table
     assert not recheck.FOLDER.exists()
     params = params_here()
     del params[ROOM]["variants"]["flat_8"]  # added since, and nothing that the claim reads
@@ -279,6 +279,15 @@ def test_what_cannot_be_rechecked(bundled, words, message):
     with pytest.raises(ReplicationError, match=message):
         recheck.main(words)
     assert not recheck.FOLDER.exists()
+
+
+def test_a_committed_effect_is_told_in_todays_words_where_it_counts_the_same(bundled):
+    verdict = chain.judged(bundled)[CLAIM]
+    reworded = recheck.Rechecked(replace(verdict, unit="in old words"), verdict)
+    assert reworded.before == verdict
+    assert "in old words" not in recheck.in_words(reworded)
+    other = recheck.Rechecked(replace(verdict, unit="in old words", scale="difference"), verdict)
+    assert other.before.unit == "in old words"
 
 
 @pytest.mark.parametrize("backend", ["jax", "none"])

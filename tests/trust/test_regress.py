@@ -88,7 +88,7 @@ def test_an_untestable_claim_says_which_check_failed():
     (change, _) = changed(verdict="untestable", checks=[passed, check])
     assert change.failure == (
         "the verdict was replicated and is untestable: "
-        "psnr of l1 is 17.2, asked for is at least 20 (0 of 5 seeds reach it)"
+        "psnr of l1 is 17.2, required: at least 20 (0 of 5 seeds reach it)"
     )
     assert changed(verdict="inconclusive", checks=[passed, check])[0].failure.endswith("is inconclusive")
 

@@ -314,7 +314,7 @@ ALTERED: dict[Callable, tuple[Callable[[study.Study], Iterator[str]], str]] = {
         no_study(files.validation_problems),
         "validation/judge.csv: its bytes are not those that its stage wrote",
     ),
-    edited("validation/versions.md", "No trend", "A trend"): (
+    edited("validation/versions.md", "None of", "One of"): (
         no_study(files.validation_problems),
         "validation/versions.md: is not what its table says",
     ),
@@ -360,6 +360,16 @@ def test_thirteen_alterations_at_once_are_all_named(tree, capsys):
     missing = [alter.__name__ for alter in TOGETHER if ALTERED[alter][1] not in said]
     assert len(TOGETHER) == 13
     assert not missing, said
+
+
+def test_what_follows_a_damaged_file_is_looked_at_all_the_same(tree, capsys):
+    path = tree / "results" / "causes" / "summary.csv"
+    path.write_text("neither variant nor instrument\n", encoding="utf-8")
+    altered_text(tree)
+    assert verify.main(["--study", "."]) == 1
+    said = capsys.readouterr().out
+    assert "broken  suite: 8 READMEs against the verdicts\n        results/causes/summary.csv: " in said
+    assert "verdicts.md: is not what the verdicts say" in said
 
 
 def test_a_copy_of_a_net_outlives_training_on_another_kind_of_machine(tree):

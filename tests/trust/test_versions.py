@@ -87,7 +87,7 @@ def test_a_trend_that_is_lost_is_told_and_ends_with_1(checkout, child, capsys):
     assert versions.main([]) == 1
     assert f"keras 3.12.4, tensorflow 2.18.1: ANOTHER TREND of {CLAIM}" in capsys.readouterr().out
     table = versions.TABLE.read_text(encoding="utf-8")
-    assert "2 trends of 2 were lost." in table
+    assert "2 of 2 trends were lost." in table
     assert table.count("**") == 4
     assert versions.main([]) == 1, "what was lost before is lost, though nothing is trained"
 

@@ -22,7 +22,7 @@ SMALL = {
     "dataset": "facade_world-tiny",
     "n_train": N_TRAIN,
     "n_test": N_TEST,
-    "epochs": 3,
+    "epochs": 2,
     "batch_size": 4,
     "learning_rate": 3e-3,
     "beta_1": 0.5,
