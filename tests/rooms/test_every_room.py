@@ -171,7 +171,7 @@ def test_a_loss_that_is_no_number_names_its_epoch(room, variant):
 
 
 @pytest.mark.usefixtures("eager")
-@rooms
+@pytest.mark.parametrize("room", tiny.quick_or_slow(REPLICATIONS))
 def test_the_epoch_is_that_in_which_it_happened(room, monkeypatch):
     params = recipes.params(room, first_of(room))
     steps = params.n_train // params.batch_size

@@ -312,10 +312,19 @@ def test_a_damaged_list_of_sets(bundled):
 
 
 def test_seeds_are_numbers_and_ranges_and_fresh_ones_follow_all_that_are_used(bundled):
-    assert recheck.seeds_of(bundled, "11-13,20,12", None, False) == (11, 12, 13, 20)
+    assert recheck.seeds_of(bundled, "21-23,30,22", None, False) == (21, 22, 23, 30)
     assert recheck.seeds_of(bundled, "1-2", None, True) == (1, 2)
     assert recheck.seeds_of(bundled, None, None, False) == FRESH
     assert recheck.seeds_of(bundled, None, 2, False) == FRESH[:2]
+
+
+def test_seeds_of_another_replication_are_fresh(bundled):
+    declared = replace(bundled, own_seeds={**bundled.own_seeds, "vq_vae": (21, 22)})
+    assert recheck.seeds_of(declared, "21-23", None, False, {"beta_vae"}) == (21, 22, 23)
+    with pytest.raises(RecheckError, match="seed 21 is a reporting seed of vq_vae in the root study, or kept"):
+        recheck.seeds_of(declared, "21-23", None, False, {"vq_vae"})
+    with pytest.raises(RecheckError, match="seed 101 is a reporting seed of beta_vae"):
+        recheck.seeds_of(declared, "101", None, False, {"beta_vae"})
 
 
 def test_the_declared_sets_name_claims_that_are_judged(bundled):

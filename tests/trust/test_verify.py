@@ -355,21 +355,30 @@ TOGETHER = (
 def test_thirteen_alterations_at_once_are_all_named(tree, capsys):
     for alter in TOGETHER:
         alter(tree)
-    assert verify.main(["--study", "."]) == 1
-    said = capsys.readouterr().out
+    assert verify.main(["--study", ".", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told.keys() == {"suite", "root"}
+    said = "\n".join(problem for kinds in told.values() for one in kinds for problem in one["problems"])
     missing = [alter.__name__ for alter in TOGETHER if ALTERED[alter][1] not in said]
     assert len(TOGETHER) == 13
     assert not missing, said
 
 
-def test_what_follows_a_damaged_file_is_looked_at_all_the_same(tree, capsys):
+def test_a_damaged_file_is_a_problem_and_the_last_one_of_its_source_alone(tree):
     path = tree / "results" / "causes" / "summary.csv"
     path.write_text("neither variant nor instrument\n", encoding="utf-8")
-    altered_text(tree)
-    assert verify.main(["--study", "."]) == 1
-    said = capsys.readouterr().out
-    assert "broken  suite: 8 READMEs against the verdicts\n        results/causes/summary.csv: " in said
-    assert "verdicts.md: is not what the verdicts say" in said
+    checked = verify.looked("READMEs", 8, verify.readme_problems(), iter(("another source",)))
+    damaged, other = checked.problems
+    assert damaged.startswith("results/causes/summary.csv: ")
+    assert other == "another source"
+
+
+def test_a_damaged_list_of_runs_hides_no_other_replication(tree):
+    (tree / "results" / "beta_vae" / "runs.csv").write_text("neither\n", encoding="utf-8")
+    dropped_run(tree)
+    found = "\n".join(verify.run_problems(study.load(".")))
+    assert "results/beta_vae/runs.csv" in found
+    assert "was not measured" in found
 
 
 def test_a_copy_of_a_net_outlives_training_on_another_kind_of_machine(tree):
@@ -387,8 +396,3 @@ def test_an_untouched_copy_follows_and_the_command_exits_by_what_it_found(tree, 
     said = capsys.readouterr().out
     assert "ok      root: " in said
     assert said.endswith("everything that is committed follows from its inputs\n")
-    altered_text(tree)
-    assert verify.main(["--study", ".", "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told.keys() == {"suite", "root"}
-    assert [one["what"] for one in told["root"] if one["problems"]] == ["text of verdicts.md against the verdicts"]

@@ -22,7 +22,7 @@ SMALL = {
     "dataset": "facade_world-tiny",
     "n_train": N_TRAIN,
     "n_test": N_TEST,
-    "epochs": 2,
+    "epochs": 3,
     "batch_size": 4,
     "learning_rate": 3e-3,
     "beta_1": 0.5,
@@ -44,8 +44,8 @@ VARIANTS = {
     "autoencoder": {"encoder": "deterministic", "beta": 0.0},
     "vae": {},
     "gan": {"encoder": "none", "beta": 0.0, "gamma": 1.0},
-    "vae_gan": {"gamma": 3.0},
-    "paired": {"gamma": 3.0, "game": "relativistic", "gradient_penalty": 0.2},
+    "vae_gan": {"gamma": 3.0, "epochs": 2},
+    "paired": {"gamma": 3.0, "game": "relativistic", "gradient_penalty": 0.2, "epochs": 2},
 }
 
 
