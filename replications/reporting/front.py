@@ -31,8 +31,8 @@ PER_EXPLANATION = 2
 NOT_REPLICATED = 4
 """Lines; another one counts the others."""
 RULE = (
-    f"Chosen by rule: for each explanation {PER_EXPLANATION} claims, decisive ones before others, then those with the "
-    "smallest p. All have settled, and were written down before their scores."
+    f"Chosen by rule: for each explanation {PER_EXPLANATION} claims, decisive ones first, then those of smallest p; "
+    "all have settled and were written down before their scores."
 )
 
 

@@ -288,9 +288,10 @@ def seeds_of(
     seeds = list(dict.fromkeys(seeds))
     taken = sorted((reported | for_tuning) & set(seeds))
     if taken and not again:
+        where = f"{' or '.join(sorted(rooms or declared.variants))} in the {declared.name} study"
         raise RecheckError(
-            f"--seeds {listed}: seed {taken[0]} is a reporting seed of {' or '.join(sorted(rooms or declared.variants))} "
-            f"in the {declared.name} study, or kept for tuning; it says nothing new: name others, or allow it by --again"
+            f"--seeds {listed}: seed {taken[0]} is a reporting seed of {where}, or kept for tuning; it says nothing "
+            "new: name others, or allow it by --again"
         )
     return tuple(seeds)
 

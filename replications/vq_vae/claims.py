@@ -283,11 +283,11 @@ CLAIMS = (
             ),
             "real": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to {k512.used_share.max:.0%} "
-                "by seed: on average just as many go unused as matter at least"
+                "by seed: on average exactly the smallest share that matters goes unused"
             ),
             "paper": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to "
-                "{k512.used_share.max:.0%} by seed: on average hardly more go unused than matter at least"
+                "{k512.used_share.max:.0%} by seed: on average hardly more than the share that matters goes unused"
             ),
         },
     ),
