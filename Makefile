@@ -38,10 +38,10 @@ page: $(VENV)/installed
 mend: $(VENV)/installed
 	@python -m replications mend
 
-# Two processes more than cores: many tests wait for commands that they start. Those compile every module anew where
+# One process more than cores: many tests wait for commands that they start. Those compile every module anew where
 # PYTHONDONTWRITEBYTECODE is set, which takes as long as what most of them do.
 test: $(VENV)/installed
-	env -u PYTHONDONTWRITEBYTECODE pytest --numprocesses $$($(PYTHON) -c 'import os; print(2 + (os.cpu_count() or 1))') --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE pytest --numprocesses $$($(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))') --dist worksteal
 
 $(VENV)/installed: $(LOCK)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:3]; sys.exit(None if (3, 11, 4) <= v < (3, 14) else \
