@@ -1,4 +1,4 @@
-"""The cost model: its arithmetic by hand, its speeds beside the clock, and questions that it cannot answer."""
+"""The cost model: its arithmetic by hand, its speeds against measured ones, and questions that it cannot answer."""
 
 import json
 
