@@ -124,6 +124,7 @@ def _points(axes: Axes, plot: Plot, scores: Numbers) -> None:
     axes.axline((0, 0), slope=plot.slope, color=GREY, linewidth=1, linestyle="dotted")
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set(xlabel=plot.x_label, ylabel=plot.y_label, xlim=(-0.05 * right, 1.03 * right))
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= 0.97 * right])  # a later label would be cut off
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     entries = [Line2D([], [], color=colour, marker="o", linestyle="", label=way) for way, colour in colours.items()]
