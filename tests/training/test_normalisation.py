@@ -151,7 +151,7 @@ PINNED = {
     "softplus": "2a0b5d0ddd1b3369",
     "exponential": "faaa3b851730fbd9",
 }
-"""Of an AMD EPYC under the pinned packages. Where the processor of another manufacturer gives another digest, runs made there
+"""Of an AMD EPYC under the pinned packages. Where a processor of another make gives another digest, runs trained there
 have other bytes: the layer named is where to look (validation/second_machine.md)."""
 
 
