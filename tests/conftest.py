@@ -25,7 +25,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_finish(session):
-    """Frameworks and tests live as long as the process: looking through them for garbage took 5 % of its time."""
+    """Frameworks and tests live as long as the process: garbage collection need not go through them again."""
     gc.collect()
     gc.freeze()
 

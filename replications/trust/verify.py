@@ -73,7 +73,7 @@ def show(found: dict[str, list[Checked]]) -> None:
     print(f"{n} inconsistencies" if n else "everything that is committed follows from its inputs")
 
 
-def looked(what: str, n: int, *sources: Iterable[str]) -> Checked:
+def check(what: str, n: int, *sources: Iterable[str]) -> Checked:
     """A kind of thing with its problems. An unreadable file is one of them; other kinds are still looked at."""
     return Checked(what, n, tuple(problem for source in sources for problem in readable(source)))
 
@@ -91,30 +91,30 @@ def suite() -> list[Checked]:
     objects = sorted(path for path in BUNDLED.rglob("*") if path.is_file())
     book = register.load()
     return [
-        looked(
+        check(
             "bundled objects against their digests and pins",
             len(objects),
             object_problems(objects),
             files.pin_problems(),
         ),
-        looked(
+        check(
             "generated files against params.yaml and code, commands that ran against those declared",
             1 + len(study.STUDIES),
             files.pipeline_problems(),
         ),
-        looked(
+        check(
             "tables and texts of validation/ against their stages and tables",
             len(files.TEXTS),
             files.validation_problems(),
         ),
-        looked(
+        check(
             "entries of the register, one upon the other",
             len(book.entries),
             book.problems,
             register.history_problems(),
             (change.in_words for change in register.unregistered(book)),
         ),
-        looked("READMEs against the verdicts", 2 + len(study.REPLICATIONS), readme_problems()),
+        check("READMEs against the verdicts", 2 + len(study.REPLICATIONS), readme_problems()),
     ]
 
 
@@ -132,44 +132,44 @@ def of_study(declared: study.Study) -> list[Checked]:
     claims = judge.claims_of(declared)
     datasets = sorted({dataset_of(declared, room) for room in rooms})
     return [
-        looked(
+        check(
             "results against dvc.lock",
             len(wanted),
             (problem for file in wanted for problem in chain.file_problems(folder, file)),
         ),
-        looked(
+        check(
             "stages against parameters and code",
             len(locks.stages(folder)),
             chain.params_problems(folder, rooms),
             chain.code_problems(folder),
         ),
-        looked(
+        check(
             "runs against parameters, code and environment",
             len(of_runs),
             run_problems(declared),
             evidence.history_problems(declared),
         ),
-        looked(
+        check(
             "networks that come with the repository against the runs that were measured",
             len(bundled_nets(declared)),
             net_problems(declared),
         ),
-        looked(
+        check(
             "files of kept outputs against pin, runs and sample sheets",
             len(kept_files(declared)),
             kept.problems(declared),
         ),
-        looked(
+        check(
             "data sets and nets that judge against what was read",
             len(datasets),
             data_problems(declared, datasets),
         ),
-        looked("replications: summary, curves and metrics against scores", len(rooms), derived_problems(declared)),
-        looked("verdicts against scores", len(claims), verdict_problems(declared)),
-        looked("text of verdicts.md against the verdicts", 1, text_problems(declared)),
-        looked("pictures against the results", len(pictures(declared)), picture_problems(declared)),
-        looked("sample sheets against their pictures", len(rooms), files.sheet_problems(declared)),
-        looked("files of results/ against the stages that write them", 1, files.stray_problems(declared)),
+        check("replications: summary, curves and metrics against scores", len(rooms), derived_problems(declared)),
+        check("verdicts against scores", len(claims), verdict_problems(declared)),
+        check("text of verdicts.md against the verdicts", 1, text_problems(declared)),
+        check("pictures against the results", len(pictures(declared)), picture_problems(declared)),
+        check("sample sheets against their pictures", len(rooms), files.sheet_problems(declared)),
+        check("files of results/ against the stages that write them", 1, files.stray_problems(declared)),
     ]
 
 

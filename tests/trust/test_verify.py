@@ -367,7 +367,7 @@ def test_thirteen_alterations_at_once_are_all_named(tree, capsys):
 def test_a_damaged_file_is_a_problem_and_the_last_one_of_its_source_alone(tree):
     path = tree / "results" / "causes" / "summary.csv"
     path.write_text("neither variant nor instrument\n", encoding="utf-8")
-    checked = verify.looked("READMEs", 8, verify.readme_problems(), iter(("another source",)))
+    checked = verify.check("READMEs", 8, verify.readme_problems(), iter(("another source",)))
     damaged, other = checked.problems
     assert damaged.startswith("results/causes/summary.csv: ")
     assert other == "another source"
