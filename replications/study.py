@@ -97,7 +97,6 @@ class ClassificationReader(BaseModel):
     learning_rate: float = Field(gt=0)
     channels: int = Field(gt=0)
     seed: int = Field(ge=0, le=MAX_SEED)
-    split_colours: bool = False
 
     @field_validator("heads")
     @classmethod

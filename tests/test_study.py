@@ -80,7 +80,6 @@ def test_a_study_declares_the_readers_that_its_rooms_need_and_no_others(tmp_path
     both = study.load(tiny.write_params(tmp_path / "both", with_classifier())).readers
     assert both.segmentation.dataset == "facade_world-tiny"
     assert both.classification["digits-32"].heads == ["digit"]
-    assert not both.classification["digits-32"].split_colours, "photos need their colours together"
     maps = study.load(tiny.write_params(tmp_path / "maps", tiny.params())).readers
     assert maps.classification == {}
     labels = study.load(
@@ -259,7 +258,6 @@ def test_tables_metrics_and_curves_name_only_variants_that_a_study_declares(room
         pytest.param(with_classifier(heads=[1]), ["digits-32.heads.0 = 1", "string"], id="head-is-a-number"),
         pytest.param(with_classifier(n_train=0), ["digits-32.n_train = 0", "greater than 0"], id="no-photos-to-read"),
         pytest.param(with_classifier(seed="0"), ["digits-32.seed = '0'", "integer"], id="reader-seed-is-text"),
-        pytest.param(with_classifier(split_colours=1), ["split_colours = 1", "boolean"], id="split-is-a-number"),
         pytest.param(
             tiny.params(readers={"classification": ["digits-32"]}),
             ["readers.classification = ['digits-32']", "dictionary"],

@@ -15,7 +15,7 @@ from replications.errors import DataError, ReplicationError
 
 NAMES = (
     "facade_world/32", "facade_world/64", "enumerable_street/32", "cmp_facades/64", "cmp_facades/256",
-    "cifar10_jpeg/small", "cifar10_jpeg/full", "stacked_mnist/32",
+    "cifar10_jpeg/small", "cifar10_jpeg/full", "mnist10k/32",
 )  # fmt: skip
 
 

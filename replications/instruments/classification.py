@@ -25,7 +25,7 @@ from replications.instruments import recognition
 # Feature maps of the convolutions, in multiples of `channels`: each halves the sides, so 32 pixels become 4.
 _WIDTHS = (1, 2, 4)
 FEATURES = 128
-"""Units of the hidden layer: F, or a third of F where colours are split."""
+"""F: units of the hidden layer."""
 # Of the running means that the batch normalisation reads with: a few hundred steps must do (Keras: 0.99).
 _MOMENTUM = 0.9
 _SHIFT = 2
@@ -44,7 +44,6 @@ def train_classifier(
     learning_rate: float,
     channels: int,
     seed: int,
-    split_colours: bool = False,
 ) -> dict[str, np.ndarray]:
     """Train a reader of labels on real photos and return its weights.
 
@@ -61,8 +60,6 @@ def train_classifier(
         learning_rate: of Adam, at the start.
         channels: feature maps of the first layer; the others have twice and four times as many.
         seed: of the weights, the order and the shifts.
-        split_colours: look at red, green and blue one by one, through the same filters, up to the hidden layer. For
-            stacked MNIST, whose three colours are three pictures; photos need their colours together.
     """
     keras = recognition._keras()
     photos = recognition._check_photos(photos)
@@ -75,7 +72,7 @@ def train_classifier(
         tensorflow.config.experimental.enable_op_determinism()
 
     n_classes = {head: int(values.max()) + 1 for head, values in labels.items()}
-    classifier, _ = _build_classifier(photos.shape[1:3], n_classes, channels, split_colours, seed)
+    classifier, _ = _build_classifier(photos.shape[1:3], n_classes, channels, seed)
     steps = epochs * -(-len(photos) // batch_size)
     classifier.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)),
@@ -129,7 +126,7 @@ save_reader, load_reader = recognition.save_reader, recognition.load_reader
 """Weights to .npz and back; both readers keep theirs alike."""
 
 
-def _build_classifier(size: tuple[int, int], n_classes: dict[str, int], channels: int, split_colours: bool, seed: int):
+def _build_classifier(size: tuple[int, int], n_classes: dict[str, int], channels: int, seed: int):
     """Two models of a photo, 0 to 255 (B, H, W, 3): → the scores (B, classes) of each head in turn; → its features."""
     keras = recognition._keras()
 
@@ -138,8 +135,6 @@ def _build_classifier(size: tuple[int, int], n_classes: dict[str, int], channels
 
     x = photo = keras.Input((*size, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(x)
-    if split_colours:  # (B, H, W, 3) → (3 B, H, W, 1)
-        x = keras.ops.reshape(keras.ops.transpose(x, (0, 3, 1, 2)), (-1, *size, 1))
     for layer, width in enumerate(_WIDTHS):
         x = keras.layers.Conv2D(
             width * channels,
@@ -158,8 +153,6 @@ def _build_classifier(size: tuple[int, int], n_classes: dict[str, int], channels
     # No learnt scale: features of about unit variance, whatever the net, are what the kernel of KID is made for.
     hidden = keras.layers.BatchNormalization(momentum=_MOMENTUM, scale=False, name="classifier_features_normal")(hidden)
     hidden = keras.layers.ReLU()(hidden)
-    if split_colours:  # (3 B, FEATURES) → (B, 3 FEATURES)
-        hidden = keras.ops.reshape(hidden, (-1, 3 * FEATURES))
     heads = [  # a list: Keras would sort a dict by its keys
         keras.layers.Dense(n, kernel_initializer=seeded(len(_WIDTHS) + 1 + i), name=_HEAD + head)(hidden)
         for i, (head, n) in enumerate(n_classes.items())
@@ -172,7 +165,7 @@ def _restore(weights: dict[str, np.ndarray], photos: np.ndarray):
     photos = recognition._check_photos(photos)
     size = photos.shape[1:3]
     with recognition.of_this_net(weights):
-        *_, colours, channels = weights["classifier_0/kernel"].shape
+        channels = weights["classifier_0/kernel"].shape[-1]
         inputs, cells = weights["classifier_features/kernel"].shape[0], _WIDTHS[-1] * channels
     for _ in _WIDTHS:
         size = tuple(-(-side // 2) for side in size)
@@ -183,8 +176,7 @@ def _restore(weights: dict[str, np.ndarray], photos: np.ndarray):
         )
     n_classes = {head: weights[f"{_HEAD}{head}/bias"].size for head in _heads(weights)}
     with recognition.of_this_net(weights):
-        split = colours == 1
-        classifier, hidden = _build_classifier(photos.shape[1:3], n_classes, channels, split_colours=split, seed=0)
+        classifier, hidden = _build_classifier(photos.shape[1:3], n_classes, channels, seed=0)
         classifier.set_weights([weights[weight.path] for weight in classifier.weights])
     return classifier, hidden
 

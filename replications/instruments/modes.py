@@ -1,7 +1,7 @@
 """Which modes does a set of images show, and how often? From what a reader of labels says of each image.
 
 A *mode* is a combination of classes, one for each head of the reader (`classification`): the wall's colour × the sky's
-shade …, or three digits. `predictions` is what `classification.predict` gives: head → probabilities (N, classes), the
+shade …, or a digit. `predictions` is what `classification.predict` gives: head → probabilities (N, classes), the
 most significant head first. N images, M modes.
 
 Known blind spots of all of them: an image counts for the mode it resembles most, so noise or a blend of two modes
@@ -53,7 +53,7 @@ def kl_to_true(modes: np.ndarray, probabilities: np.ndarray) -> float:
     Formula: KL(q ‖ p) = Σ q log(q / p), q the share of the N images in each mode and p its true probability (M,).
     Units: nats. Range: [0, −log min p]; infinite where an image shows a mode that cannot occur.
     Source: the "KL" beside the modes in Srivastava et al. 2017 (VEEGAN), section 4.1, and Lin et al. 2018 (PacGAN),
-    section 4; p is uniform there, as digits are stacked at random.
+    section 4; p is uniform there, since digits are stacked at random.
     Blind spot: a dropped mode costs only what its share adds to the others: half of M equal modes gives log 2. Few
     images raise it, by about (M − 1) / 2N even for perfect samples; compare at one N.
     """

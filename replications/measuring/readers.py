@@ -121,7 +121,6 @@ def _classification(declared: study.Study, dataset: str, p: study.Classification
         learning_rate=p.learning_rate,
         channels=p.channels,
         seed=p.seed + seed,
-        split_colours=p.split_colours,
     )
     classification.save_reader(declared.nets(seed) / f"classification-{dataset}.npz", weights)
     probabilities = classification.predict(weights, data["test_photo"])

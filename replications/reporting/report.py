@@ -54,7 +54,7 @@ POST_HOC = "Thought of when the scores were known (post hoc): another round of r
 DECISIVE = "a decisive claim puts one cause in, or takes it out, and leaves all else as it was"
 DATA = {
     "root": "drawn street houses (pix2pix: drawn facades), whose distribution is known exactly",
-    "real": "real images of 32 and 64 pixels (photographs and, where modes are counted, handwritten digits)",
+    "real": "real images of 32 and 64 pixels (photographs and, in vae_vs_gan, handwritten digits)",
     "paper": "real images at the papers' own size",
 }
 """Study → what its nets are trained on."""

@@ -38,16 +38,11 @@ SHORT = Deviation(
 )
 DATA = Deviation(
     "data",
-    "32,805 photos of one street house, 32 px (root), or stacked MNIST (real)",
+    "32,805 photos of one street house (root), or 8,000 digits of MNIST (real), 32 px",
     "few and simple pictures: easier than what any of the papers shows, for every arm",
 )
 ONE_STEP = Deviation(
     "method", "all nets step from the same state instead of the discriminator first", "small", "neither"
-)
-SMOOTH = Deviation(
-    "method",
-    "one-sided label smoothing (Salimans et al. 2016), which DCGAN does not have",
-    "fewer artifacts and fewer collapses of the GAN",
 )
 BRIDGE = Deviation(
     "method",
@@ -57,7 +52,6 @@ BRIDGE = Deviation(
 TRAINING = (SHORT, DATA)
 EASIER, HARDER = (SHORT.helps, DATA), (SHORT.hinders, DATA)
 """For claims that a short training makes easier, or harder, to replicate."""
-GAME = (*TRAINING, ONE_STEP, SMOOTH)
 READER = Deviation(
     "metric",
     "modes as the suite's own small net reads them; its errors count as modes",
@@ -92,11 +86,6 @@ EVALUATED = Deviation(
     "a posterior that was not trained for them leaves more to tighten",
     "the claim",
 )
-LONGER = Deviation(
-    "steps",
-    "the GAN sees twice as many pictures as the arms that it is compared with (14 epochs against 8)",
-    "the GAN is better than at equal training",
-)
 PAIRED = Deviation(
     "method",
     "relativistic pairing and gradient penalties by finite differences (Huang et al. 2024), without R3GAN's networks",
@@ -107,13 +96,14 @@ AVERAGED = Deviation(
     "outputs are those of weights averaged over the last steps, in all arms",
     "steadier than single steps; a GAN gains most",
 )
-TWICE = Deviation(
+LONGER = Deviation(
     "steps",
-    "the GANs see twice as many pictures as the arms that they are compared with (8 epochs against 4)",
-    "the GAN is better than at equal training; the GAN after 4 epochs is its snapshot at half of its training",
+    "the GANs see more pictures than the arms that they are compared with (root: 8 epochs against 4; real: 64 against "
+    "16)",
+    "the GAN is better than at equal training, which is its snapshot at half of its training (real: at a quarter)",
 )
-PAIRED_GAME = (*TRAINING, ONE_STEP, PAIRED, AVERAGED)
-"""In root, whose GAN has a loss that spreads over the modes; DCGAN's own loss is an arm beside it."""
+GAME = (*TRAINING, ONE_STEP, PAIRED, AVERAGED)
+"""The GAN's loss spreads over the modes; in root DCGAN's own loss is an arm beside it."""
 
 
 AUTOENCODER = learned("autoencoder", "linear_autoencoder")
@@ -133,17 +123,6 @@ VAE_GAN = replace(
     why="principal components of the training photographs; what is as likely as a photograph has up to twice the error "
     "of the mean (Blau and Michaeli 2018)",
 )
-SEARCHED_AUTOENCODER = Check(
-    "the search of the latent converges: for the autoencoder it comes at most half a decibel below the encoder",
-    "psnr_searched",
-    "autoencoder",
-    "at least",
-    ("autoencoder", "psnr"),
-    "what the autoencoder's own encoder reaches on the test images; a bit more than the least that matters between two "
-    "reconstructions, since the search sees the first 32 of them",
-    plus=-0.5,
-    studies=("real",),
-)
 SEARCHED = Check(
     "the search of the latent converges: for the calibrated VAE it comes at most half a decibel below the encoder",
     "psnr_searched",
@@ -153,18 +132,7 @@ SEARCHED = Check(
     "what the calibrated VAE's own encoder reaches on the test images. The search starts from draws of the prior, and "
     "this VAE's codes lie among them; the autoencoder's codes do not",
     plus=-0.5,
-    studies=("root",),
 )
-BOUND = Check(
-    "the VAE has learned: its bound is above that of a Gaussian with each pixel's own mean and variance",
-    "bound_over_pixelwise_baseline",
-    "vae",
-    "at least",
-    0.0,
-    "what needs no latent at all",
-    studies=("real",),
-)
-
 CLAIMS = (
     Claim(
         id="vae_samples_are_blurrier_than_gan_samples",
@@ -176,8 +144,7 @@ CLAIMS = (
         smallest_effect=SHARPER,
         unit="the GAN's samples are {} times as sharp as the VAE's",
         also=OTHER_SHARPNESS_PRIOR,
-        deviations=(LONGER, *GAME),
-        deviations_in={"root": (TWICE.helps, *PAIRED_GAME)},
+        deviations=(LONGER.helps, *GAME),
         checks=(
             VAE,
             OBJECTIVE,
@@ -201,8 +168,7 @@ CLAIMS = (
             "-blur_effect_shown": log(1.05),
             "-edge_width_shown": log(1.1),
         },
-        deviations=(LONGER, *GAME),
-        deviations_in={"root": (TWICE.helps, *PAIRED_GAME)},
+        deviations=(LONGER.helps, *GAME),
         checks=(
             AUTOENCODER,
             VAE,
@@ -249,7 +215,6 @@ CLAIMS = (
         unit="times as sharp as the VAE",
         also=OTHER_SHARPNESS | {"laplacian_variance_prior": SHARPER},
         deviations=(BRIDGE.hinders, *GAME),
-        deviations_in={"root": (BRIDGE.hinders, *PAIRED_GAME)},
         checks=(
             VAE,
             OBJECTIVE,
@@ -268,7 +233,6 @@ CLAIMS = (
         unit="dB of PSNR: the VAE minus the VAE/GAN",
         also={"-mse": 0.002, "-l1": 0.005},
         deviations=(BRIDGE.hinders, *GAME),
-        deviations_in={"root": (BRIDGE.hinders, *PAIRED_GAME)},
         checks=(VAE, OBJECTIVE),
         does_not_hold={
             "root": "with the adversary reconstructions are closer to the photographs, {vae_gan.psnr:.1f} against "
@@ -288,8 +252,8 @@ CLAIMS = (
         unit="of the expected modes missing",
         published="0.90 (VEEGAN: DCGAN shows 99 of 1,000) to 0.92 (PacGAN: 78.9)",
         also={"mode_entropy_share": 0.1},
-        deviations=(READER.hinders, LONGER.hinders, *GAME),
-        deviations_in={"root": (READER.hinders, PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED)},
+        deviations=(READER.hinders, PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED),
+        studies=("root",),
         checks=READ_GAN,
     ),
     Claim(
@@ -322,6 +286,7 @@ CLAIMS = (
         unit="of the expected modes: those shown minus those expected",
         also={"mode_entropy_share": -0.1},
         deviations=(READER.helps, *HARDER),
+        studies=("root",),
         checks=(
             VAE,
             OBJECTIVE,
@@ -339,8 +304,8 @@ CLAIMS = (
         smallest_effect=0.1,
         unit="of the expected modes: the VAE's minus the GAN's",
         also={"mode_entropy_share": 0.1},
-        deviations=(READER, LONGER.hinders, *GAME),
-        deviations_in={"root": (READER, TWICE.hinders, PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED)},
+        deviations=(READER, LONGER.hinders, PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED),
+        studies=("root",),
         checks=(
             *READ_GAN,
             *recognisable("vae"),
@@ -358,7 +323,6 @@ CLAIMS = (
         unit="KID: the VAE minus the GAN",
         published="FID of the VAE 1.8 (CelebA) to 7.8 times (MNIST) that of the best GAN",
         deviations=(KID, ONE_SEARCH, LONGER.helps, *GAME),
-        deviations_in={"root": (KID, ONE_SEARCH, TWICE.helps, *PAIRED_GAME)},
         checks=(
             VAE,
             OBJECTIVE,
@@ -377,10 +341,8 @@ CLAIMS = (
         unit="dB of PSNR of the nearest output found: the VAE's minus the GAN's",
         also={"-mse_searched": 0.005, "-l1_searched": 0.02, "ssim_searched": 0.05},
         deviations=(ADAM, LONGER.hinders, *GAME),
-        deviations_in={"root": (ADAM, TWICE.hinders, *PAIRED_GAME)},
         checks=(
             SEARCHED,
-            SEARCHED_AUTOENCODER,
             *GAN,
         ),
         does_not_hold={
@@ -401,7 +363,7 @@ CLAIMS = (
         predicate=Less("listed_distance_prior", "gan", "sigma_vae"),
         smallest_effect=0.01,
         unit="root mean squared difference (intensity range 1) less",
-        deviations=(TWICE.helps, *PAIRED_GAME),
+        deviations=(LONGER.helps, *GAME),
         studies=("root",),
         checks=(SIGMA, *GAN),
     ),
@@ -417,7 +379,7 @@ CLAIMS = (
         predicate=Greater("mode_variation_prior", "dcgan", "gan"),
         smallest_effect=0.1,
         unit="of the probability more on wrong modes (total variation)",
-        deviations=PAIRED_GAME,
+        deviations=GAME,
         studies=("root",),
         checks=GAN,
     ),
@@ -436,6 +398,23 @@ CLAIMS = (
         deviations=TRAINING,
         studies=("root",),
         checks=(SIGMA,),
+    ),
+    Claim(
+        id="a_calibrated_vae_is_as_crisp_as_an_autoencoder",
+        replication="vae_vs_gan",
+        statement="With the optimal variance of the decoder, noise and KL term leave a VAE's reconstructions of digits "
+        "as sharp as an autoencoder's.",
+        source="Rybkin et al. 2021; the noise and antagonism explanations, turned round. A latent of 16 values is too "
+        "small for all that varies in digits, so both may be blurred",
+        explanation=("E2",),
+        against=("E3", "E4"),
+        predicate=Greater("laplacian_variance", "sigma_vae", "autoencoder", "log_ratio"),
+        smallest_effect=-SHARPER,
+        unit="times as sharp as the autoencoder",
+        also={"gradient_energy": -SHARPER, "-edge_width": -log(1.1)},
+        deviations=TRAINING,
+        studies=("real",),
+        checks=(AUTOENCODER, SIGMA),
     ),
     Claim(
         id="a_calibrated_vaes_samples_are_further_from_photographs_than_its_reconstructions",
@@ -462,7 +441,7 @@ CLAIMS = (
         unit="nats per dimension more",
         also={"bound_over_pixelwise_baseline": 0.1},
         deviations=(CALIBRATED, *HARDER),
-        checks=(OBJECTIVE, BOUND),
+        checks=(OBJECTIVE,),
     ),
     Claim(
         id="a_calibrated_vaes_bound_beats_each_pixels_own_gaussian",
@@ -489,14 +468,14 @@ CLAIMS = (
         smallest_effect=1.0,
         unit="nats per image",
         deviations=(EVALUATED, *TRAINING),
-        checks=(OBJECTIVE, BOUND),
+        checks=(OBJECTIVE,),
     ),
 )
 
 TABLES = (
     PublishedTable(
         "Table 2 of Srivastava et al. 2017 (VEEGAN): DCGAN's modes of stacked MNIST in 26,000 samples, of 1,000 (root: "
-        "of 135), and KL to the true ones",
+        "of 135; real: of ten), and KL to the true ones",
         ("modes_covered", "kl_to_true"),
         {"gan": (99.0, 3.4), "dcgan": (99.0, 3.4), "vae": (None, None), "vae_gan": (None, None)},
     ),

@@ -48,7 +48,11 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
 
 
 def mode_probabilities(dataset: str, n_modes: int) -> np.ndarray:
-    """The true probability of each mode, (n_modes,): the procedural world's, or all alike: street houses, digits."""
+    """The probability of each mode, (n_modes,): the procedural world's true one, or all alike.
+
+    Modes of the street are alike. Digits are nearly so: those of MNIST have 0.089 to 0.114 each, which leaves a KL
+    divergence of 0.002 nats.
+    """
     if dataset.startswith("facade_world"):
         return world.mode_probabilities()
     return np.full(n_modes, 1 / n_modes)

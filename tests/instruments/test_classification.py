@@ -101,25 +101,6 @@ def test_a_single_head_is_enough():
     assert accuracy(predict(reader, photos), labels)["accuracy_colour"] > 0.95
 
 
-def test_split_colours_read_three_pictures_in_one(unseen):
-    def stacked(count, seed):
-        pictures = [draw(count, seed + i) for i in range(3)]
-        photos = np.stack([photos[..., 0] for photos, _ in pictures], axis=-1)
-        return photos, {f"stripes_{i}": labels["stripes"] for i, (_, labels) in enumerate(pictures)}
-
-    reader = train_classifier(*stacked(320, 10), seed=0, split_colours=True, **SETTINGS)
-    photos, labels = stacked(100, 20)
-    assert accuracy(predict(reader, photos), labels)["joint_accuracy"] > 0.95
-    hidden = features(reader, photos)
-    assert hidden.shape == (100, 3 * FEATURES)
-    # Each third of the features sees one colour: what happens in the others leaves it alone.
-    photos[..., 1] = 0
-    changed = features(reader, photos) != hidden
-    assert changed[:, FEATURES : 2 * FEATURES].any()
-    assert not changed[:, :FEATURES].any()
-    assert not changed[:, 2 * FEATURES :].any()
-
-
 def test_damage_costs_accuracy_rung_by_rung(reader, unseen):
     photos, labels = unseen
     for damage, rungs in ((blurred, (0, 1.5, 3.0)), (noisy, (0, 0.3, 0.9))):

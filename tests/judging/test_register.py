@@ -430,7 +430,7 @@ def test_a_change_of_arms_that_a_claim_does_not_read_is_not_told_of_it(place, mo
 
 
 def test_a_change_of_nets_that_judge_other_pictures_is_not_told_of_a_claim(place, monkeypatch, capsys):
-    changed_params(".", lambda c: c["readers"].update(classification={"stacked_mnist-32": LABELS}))(monkeypatch)
+    changed_params(".", lambda c: c["readers"].update(classification={"mnist10k-32": LABELS}))(monkeypatch)
     assert len(checked(capsys)) == 1, "of the study it is told"
     assert said_of().startswith("registered before its runs (entry 0")
 

@@ -1,9 +1,9 @@
-"""Stacked MNIST: three digits in the red, green and blue channel of one picture, so 1,000 modes that can be counted.
+"""The 10,000 test digits of MNIST, padded to 32 pixels and grey in all three channels: 10 modes that can be counted.
 
-After VEEGAN (Srivastava et al. 2017, arXiv 1705.07761) and PacGAN (Lin et al. 2018, arXiv 1712.04086). Here stacks are
-drawn from the 10,000 test digits of MNIST alone, and every digit is padded from 28 × 28 to 32 × 32 with zeros, not
-resampled. No digit is in both splits. MNIST lists its test digits by source, the first 5,000 by other writers than the
-last, so every fifth digit goes to the test split and not the last fifth, whose strokes have a tenth more ink.
+LeCun, Bottou, Bengio, Haffner 1998, "Gradient-Based Learning Applied to Document Recognition", section III. MNIST's
+own training digits are not used. Every digit is padded from 28 × 28 to 32 × 32 with zeros, not resampled. MNIST lists
+its test digits by source, the first 5,000 by other writers than the last, so every fifth digit goes to the test split
+and not the last fifth, whose strokes have a tenth more ink.
 """
 
 import gzip
@@ -30,15 +30,10 @@ N_DIGITS, DIGIT_SIZE, PADDING = 10_000, 28, 2
 
 TEST_EVERY = 5
 """Digits 4, 9, 14 … are the test split's, all others the training split's."""
-STACKS = {"train": 10_000, "test": 2000}
-SEED = 20170522
-SPLIT_KEYS = {"train": 0, "test": 1}
-"""Every split has a random stream of its own: SeedSequence(SEED, spawn_key=(split key,))."""
-CHANNELS = ("red", "green", "blue")
 
 
-class StackedMnist(tfds.core.GeneratorBasedBuilder):
-    """Stacks of three digits drawn uniformly, in the order in which they were drawn."""
+class Mnist10k(tfds.core.GeneratorBasedBuilder):
+    """Single digits, in the order of MNIST."""
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [  # noqa: RUF012
@@ -48,18 +43,18 @@ class StackedMnist(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         size = DIGIT_SIZE + 2 * PADDING
         return self.dataset_info_from_configs(
-            description="Three MNIST digits in the red, green and blue channel: 1,000 modes that can be counted.",
+            description="The 10,000 test digits of MNIST, grey in all three channels.",
             features=tfds.features.FeaturesDict(
                 {
                     "photo": tfds.features.Image(shape=(size, size, 3), encoding_format="png"),
-                    **{f"digit_{channel}": np.uint8 for channel in CHANNELS},
+                    "digit": np.uint8,
                 }
             ),
-            homepage="https://arxiv.org/abs/1705.07761",
+            homepage="http://yann.lecun.com/exdb/mnist/",
             citation=(
-                "A. Srivastava, L. Valkov, C. Russell, M. U. Gutmann, C. Sutton: VEEGAN: Reducing Mode Collapse in "
-                "GANs using Implicit Variational Learning. NIPS 2017. Digits: Y. LeCun, C. Cortes, C. J. C. Burges: "
-                "The MNIST Database of Handwritten Digits (CC BY-SA 3.0)."
+                "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-Based Learning Applied to Document Recognition. "
+                "Proceedings of the IEEE 86 (11), 1998. Digits: Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST "
+                "Database of Handwritten Digits (CC BY-SA 3.0)."
             ),
             disable_shuffling=True,
         )
@@ -74,26 +69,18 @@ class StackedMnist(tfds.core.GeneratorBasedBuilder):
         else:
             images, labels = read_idx(source, mirror.locate(ARCHIVE, LABELS_URL, dl_manager.download))
         mirror.check_digest({"images": images.tobytes(), "labels": labels.tobytes()}, DIGEST, source)
-        return {split: self._generate_examples(images, labels, split) for split in STACKS}
+        of_test = np.arange(len(images)) % TEST_EVERY == TEST_EVERY - 1
+        own = {"train": ~of_test, "test": of_test}
+        return {split: self._generate_examples(images[chosen], labels[chosen]) for split, chosen in own.items()}
 
-    def _generate_examples(self, images: np.ndarray, labels: np.ndarray, split: str):
-        for i, chosen in enumerate(draw(split)):
-            digits = {f"digit_{channel}": label for channel, label in zip(CHANNELS, labels[chosen], strict=True)}
-            yield i, {"photo": stack(images[chosen]), **digits}
-
-
-def draw(split: str) -> np.ndarray:
-    """The numbers (N, 3) of the digits in every stack of a split, uniform and independent."""
-    rng = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(SPLIT_KEYS[split],)))
-    numbers = np.arange(N_DIGITS)
-    of_test = numbers % TEST_EVERY == TEST_EVERY - 1
-    own = numbers[of_test if split == "test" else ~of_test]
-    return own[rng.integers(len(own), size=(STACKS[split], len(CHANNELS)))]
+    def _generate_examples(self, images: np.ndarray, labels: np.ndarray):
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            yield i, {"photo": picture(image), "digit": label}
 
 
-def stack(digits: np.ndarray) -> np.ndarray:
-    """Three digits (3, 28, 28) → one picture (32, 32, 3)."""
-    return np.pad(digits.transpose(1, 2, 0), ((PADDING, PADDING), (PADDING, PADDING), (0, 0)))
+def picture(digit: np.ndarray) -> np.ndarray:
+    """A digit (28, 28) → a grey picture (32, 32, 3)."""
+    return np.repeat(np.pad(digit, PADDING)[..., None], 3, axis=-1)
 
 
 def read_archive(archive: Path) -> tuple[np.ndarray, np.ndarray]:
