@@ -1,7 +1,7 @@
 """The answer as pictures for README and page: inputs, photographs, what nets make of them, and one plot below them.
 
 A room that is to be seen at a glance names in its measures GLANCE, columns of its sample sheet with their sharpness,
-and perhaps PLOT.
+and perhaps PLOT; GLANCE_REAL and PLOT_REAL for the study on real images.
 """
 
 import importlib
@@ -9,6 +9,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,6 +30,8 @@ PLOT_HEIGHT = 3.7
 """Inches below the columns."""
 NUMBERS = "Description"
 """Where a picture's file says in text what stands below its columns: drawn digits are hard to compare."""
+_ELSEWHERE = {"real": "_REAL", "paper": "_PAPER"}
+"""Study → what the names of its GLANCE and PLOT, and of its pictures, end in."""
 GREY = "#808080"
 LINES = ("#2f7fc1", "#d0672c", "#23895a", "#9a5fb5", "#8a7a2c")
 MARKERS = ("o", "s", "^", "D")
@@ -40,12 +43,17 @@ class GlanceError(ReplicationError):
 
 def rooms(declared: study.Study) -> list[str]:
     """The rooms of a study that are seen at a glance."""
-    return [room for room in declared.variants if hasattr(measures(room), "GLANCE")]
+    return [room for room in declared.variants if _shown(declared, room, "GLANCE")]
 
 
-def file_of(room: str) -> str:
-    """The picture's name below results/."""
-    return f"at_a_glance_{room}.png"
+def file_of(declared: study.Study, room: str) -> str:
+    """The picture's name below results/ of the bundled study."""
+    return f"at_a_glance_{room}{_ELSEWHERE.get(declared.name, '').lower()}.png"
+
+
+def _shown(declared: study.Study, room: str, what: str) -> Any:
+    """GLANCE or PLOT of a room in a study, or None."""
+    return getattr(measures(room), what + _ELSEWHERE.get(declared.name, ""), None)
 
 
 def measures(room: str) -> ModuleType:
@@ -59,12 +67,13 @@ def draw(declared: study.Study, room: str) -> bytes:
 
     Of variants that the study does not declare there is neither a column nor a point.
     """
-    shown = measures(room)
     sheet = sheets.load(declared, room)
     columns = sheet.strips | (known(sheet) if "labels" in sheet.strips else {})
     here = declared.variants[room]
-    wanted = {title: one for title, one in shown.GLANCE.items() if not one.variant or one.variant in here}
-    plot: Plot | None = getattr(shown, "PLOT", None)
+    wanted = {
+        title: one for title, one in _shown(declared, room, "GLANCE").items() if not one.variant or one.variant in here
+    }
+    plot: Plot | None = _shown(declared, room, "PLOT")
     points = {name: point for name, point in plot.points.items() if name in here} if plot else {}
     scores = numbers.read(declared.folder, room)
     width, strip = max(6.5, 1.3 * len(wanted)), 1.3 * ROWS + 0.7

@@ -53,11 +53,15 @@ def main(argv: list[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     check(arguments.out)
-    declared = study.load(Path())
-    pictures = {room: glance.draw(declared, room) for room in glance.rooms(declared)}
-    write_text(arguments.out, page(Path(), glance=pictures.get(ideas.ROOM)))
-    for room, picture in pictures.items():
-        write_bytes(arguments.out.with_name(glance.file_of(room)), picture)
+    studies = [study.load(folder) for folder in study.STUDIES if Path(folder, "params.yaml").exists()]
+    pictures = {
+        glance.file_of(declared, room): glance.draw(declared, room)
+        for declared in studies
+        for room in glance.rooms(declared)
+    }
+    write_text(arguments.out, page(Path(), glance=pictures.get(glance.file_of(studies[0], ideas.ROOM))))
+    for file, picture in pictures.items():
+        write_bytes(arguments.out.with_name(file), picture)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 2**20:.1f} MB, open it in a browser")
     return 0
 

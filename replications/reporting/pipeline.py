@@ -56,6 +56,8 @@ def render(declared: study.Study) -> str:
         autoescape=False,
     )
     bundled = declared.name == "root"
+    folders = [declared.folder / folder for folder in study.STUDIES]  # the bundled study shows pictures of the others
+    shown = [study.load(folder) for folder in folders if bundled and (folder / "params.yaml").exists()]
     datasets = {name: dataset_of(declared, name) for name in declared.variants}
     read = [declared.readers.segmentation.dataset] if declared.readers.segmentation else []
     read += list(declared.readers.classification)
@@ -71,5 +73,5 @@ def render(declared: study.Study) -> str:
         built=[one for one in data if not (bundled and one.name in PINNED)],
         read=list(dict.fromkeys(read)),
         reads={name: reads(name) for name in declared.variants},
-        glances=[glance.file_of(room) for room in glance.rooms(declared)],
+        glances=[glance.file_of(one, room) for one in shown for room in glance.rooms(one)],
     )

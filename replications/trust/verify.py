@@ -167,7 +167,7 @@ def of_study(declared: study.Study) -> list[Checked]:
         check("replications: summary, curves and metrics against scores", len(rooms), derived_problems(declared)),
         check("verdicts against scores", len(claims), verdict_problems(declared)),
         check("text of verdicts.md against the verdicts", 1, text_problems(declared)),
-        check("pictures against the results", len(pictures(declared)), picture_problems(declared)),
+        check("pictures against the results", len(glance.rooms(declared)), picture_problems(declared)),
         check("sample sheets against their pictures", len(rooms), files.sheet_problems(declared)),
         check("files of results/ against the stages that write them", 1, files.stray_problems(declared)),
     ]
@@ -323,16 +323,11 @@ def text_problems(declared: study.Study) -> Iterator[str]:
         yield f"{path}: is not what the verdicts say; run {repro(declared.folder, 'report')}"
 
 
-def pictures(declared: study.Study) -> list[str]:
-    """The rooms that have a picture of the answer; the bundled study alone shows them."""
-    return glance.rooms(declared) if declared.name == "root" else []
-
-
 def picture_problems(declared: study.Study) -> Iterator[str]:
     """The pictures of the answer show the results that are here."""
-    for room in pictures(declared):
-        path = declared.folder / "results" / glance.file_of(room)
-        remedy = f"run {repro(declared.folder, 'page')}"
+    for room in glance.rooms(declared):
+        root = declared.folder.parent if declared.name in study.STUDIES else declared.folder
+        path, remedy = root / "results" / glance.file_of(declared, room), f"run {repro(root, 'page')}"
         try:
             with Image.open(path) as shown, Image.open(io.BytesIO(glance.draw(declared, room))) as drawn:
                 committed, redrawn = (np.asarray(one.convert("RGB"), float) for one in (shown, drawn))

@@ -152,6 +152,8 @@ GLANCE = {
     "samples of\nthe GAN": Shown("prior gan", "gan", "laplacian_variance_prior"),
 }
 """Title → column of the sample sheet with its sharpness, of the picture in the README."""
+GLANCE_REAL = {"digit": Shown("photo")} | {title: one for title, one in GLANCE.items() if one.variant}
+"""The same on digits."""
 
 COMPARED = ("prior vae", "prior gan")
 """The two columns of the sample sheet that the page shows first."""

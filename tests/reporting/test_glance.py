@@ -108,11 +108,18 @@ def test_a_summary_that_cannot_be_read_is_named(declared, text, said):
         glance.draw(declared, ROOM)
 
 
-def test_the_bundled_study_has_pictures_of_three_rooms():
-    rooms = glance.rooms(study.load(tiny.ROOT))
+def test_the_bundled_study_has_pictures_of_three_rooms_and_real_images_of_one():
+    root, real, paper = (study.load(tiny.ROOT / folder) for folder in study.STUDIES)
+    rooms = glance.rooms(root)
     assert set(rooms) == {"pix2pix", "causes", "vae_vs_gan"}
     for room in rooms:
         assert len(set(glance.measures(room).GLANCE)) >= 5
+    assert glance.rooms(real) == ["vae_vs_gan"]
+    assert glance.rooms(paper) == []
+    assert glance.file_of(root, "causes") == "at_a_glance_causes.png"
+    assert glance.file_of(real, "causes") == "at_a_glance_causes_real.png"
+    shown = {one.variant for one in glance.measures("vae_vs_gan").GLANCE_REAL.values() if one.variant}
+    assert shown <= set(real.variants["vae_vs_gan"])
 
 
 def test_below_a_column_stands_its_sharpness_with_its_interval():
