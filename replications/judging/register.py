@@ -723,7 +723,11 @@ def _rests_on(state: State, name: str, claim: str, arms: set[str], nets: bool) -
     return {
         **{key: value for key, value in known.items() if key not in ("deviations_in", "does_not_hold")},
         "deviations": known.get("deviations_in", {}).get(name, known.get("deviations", [])),
-        "checks": [one for one in known.get("checks", []) if name in one.get("studies", [name])],
+        "checks": [
+            {key: value for key, value in one.items() if key != "studies"}
+            for one in known.get("checks", [])
+            if name in one.get("studies", [name])
+        ],
         "reason": known.get("does_not_hold", {}).get(name),
         **{part: state.get(("studies", name, part)) for part in HEAD},
         "readers": readers_of(section.get("dataset"), state.get(("studies", name, "readers"))) if nets else None,
@@ -741,6 +745,8 @@ def _changes(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tu
     changes, words, reason = [], [], []
     arms: dict[str, list[str]] = {}
     for field, was, is_ in differing(old, new):
+        if field == "studies" and set(was) <= set(is_):
+            continue  # another study asks it, too
         group, _, rest = field.partition(".")
         arm, _, parameter = rest.partition(".")
         if group == "parameters":  # what changed in several arms is said once

@@ -21,7 +21,7 @@ class Curve:
     series: Mapping[str, Sequence[str]]
     """Name of a line → its variants."""
     where_known: bool = False
-    """Whether runs may lack the score, as those on real images lack what only the procedural world knows."""
+    """Whether runs may lack a score, as those on real images lack what only the procedural world knows."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,10 @@ def rows(curves: Sequence[Curve], variants: Mapping[str, BaseModel], summary: Se
     for curve in curves:
         for series, names in curve.series.items():
             for variant in (name for name in names if name in variants):
-                if curve.where_known and (variant, curve.y) not in found:
-                    continue
                 x = getattr(variants[variant], curve.x, None)
+                needs = {curve.y} if x is not None else {curve.x, curve.y}
+                if curve.where_known and any((variant, instrument) not in found for instrument in needs):
+                    continue
                 x = found[variant, curve.x]["mean"] if x is None else x
                 y = found[variant, curve.y]
                 point = {"curve": curve.title, "series": series, "variant": variant, "x": x, "y": y["mean"]}

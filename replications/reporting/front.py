@@ -36,20 +36,20 @@ RULE = (
 )
 
 
-def answer(verdicts: Sequence[Mapping], scores: Numbers) -> str:
+def answer(verdicts: Sequence[Mapping], scores: Mapping[str, Numbers]) -> str:
     """On what, the first idea about what blurs with what was measured, and how sure the whole answer is.
 
     Args:
         verdicts: as in verdicts.json, of all studies.
-        scores: the scores of the room that answers; none: then no numbers are told.
+        scores: study → the scores of the room that answers; of a study that is not there no numbers are told.
     """
     first, *_ = ideas.judged(verdicts)
     sentences = [f"**{escaped(first.sentence)}**", BECAME[first.outcome] * (first.outcome != "holds")]
-    sentences.append(escaped(filled(first.measured, scores)) if scores else "")
+    sentences.append(_measured(first, scores))
     return f"{SETTING}\n\n{' '.join(filter(None, sentences))}\n\n{sure(verdicts)}\n"
 
 
-def others(verdicts: Sequence[Mapping], scores: Numbers) -> str:
+def others(verdicts: Sequence[Mapping], scores: Mapping[str, Numbers]) -> str:
     """What became of each of the other ideas, what was measured, and how the claims that decide it came out."""
     all_ideas = ideas.judged(verdicts)
     lines = [f"- {_idea(one, scores)}" for one in all_ideas[1:]]
@@ -60,7 +60,8 @@ def others(verdicts: Sequence[Mapping], scores: Numbers) -> str:
 
 def sure(verdicts: Sequence[Mapping]) -> str:
     """How sure the answer is: the outcomes of all claims that decide it, and how much is known of real images."""
-    behind = {one["id"]: one for idea in ideas.judged(verdicts) for one in idea.verdicts}.values()
+    here = [idea for idea in ideas.judged(verdicts) if idea.study == STUDY]
+    behind = {one["id"]: one for idea in here for one in idea.verdicts}.values()
     real = [one for one in verdicts if one["study"] == "real"]
     sentences = []
     if behind:
@@ -86,10 +87,12 @@ def deciding(verdicts: Sequence[Mapping]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _idea(idea: ideas.Judged, scores: Numbers) -> str:
-    parts = [f"**{escaped(idea.sentence)}** {BECAME[idea.outcome]}"]
-    if scores:
-        parts.append(escaped(filled(idea.measured, scores)))
+def _measured(idea: ideas.Judged, scores: Mapping[str, Numbers]) -> str:
+    return escaped(filled(idea.measured, scores[idea.study])) if idea.study in scores else ""
+
+
+def _idea(idea: ideas.Judged, scores: Mapping[str, Numbers]) -> str:
+    parts = [f"**{escaped(idea.sentence)}** {BECAME[idea.outcome]}", *filter(None, [_measured(idea, scores)])]
     if idea.verdicts:
         disagree = sum(one["disagreement"] for one in idea.verdicts)
         parts.append(f"Claims: {_counted(idea.verdicts)}{f' ({disagree}{DISAGREE})' if disagree else ''}")

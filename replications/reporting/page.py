@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         for declared in studies
         for room in glance.rooms(declared)
     }
-    write_text(arguments.out, page(Path(), glance=pictures.get(glance.file_of(studies[0], ideas.ROOM))))
+    write_text(arguments.out, page(Path(), glances=pictures))
     for file, picture in pictures.items():
         write_bytes(arguments.out.with_name(file), picture)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 2**20:.1f} MB, open it in a browser")
@@ -78,10 +78,10 @@ def check(out: Path) -> None:
         raise PageError(f"--out {out}: {out.parent} may not be written to; name a folder that may, or change its mode")
 
 
-def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | None = None) -> str:
+def page(root: Path, withdrawn: report.Withdrawn | None = None, glances: Mapping[str, bytes] | None = None) -> str:
     """The page of all studies below the repository's root, and of the claims that were withdrawn.
 
-    `glance` is the picture of the answer, PNG.
+    Of `glances`, file → PNG, those of the room that answers are shown.
     """
     results = report.everything(root, withdrawn)
     if not results.verdicts:
@@ -110,7 +110,7 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glance: bytes | 
         sure=front.sure(results.verdicts),
         scores=report.numbers_of_answer(root),
         filled=numbers.filled,
-        glance=glance and _uri(Image.open(io.BytesIO(glance))),
+        glances={file: _uri(Image.open(io.BytesIO(picture))) for file, picture in (glances or {}).items()},
         explanations=EXPLANATIONS,
         findings=found,
         totals=results.totals,

@@ -54,7 +54,7 @@ POST_HOC = "Thought of when the scores were known (post hoc): another round of r
 DECISIVE = "a decisive claim puts one cause in, or takes it out, and leaves all else as it was"
 DATA = {
     "root": "drawn street houses (pix2pix: drawn facades), whose distribution is known exactly",
-    "real": "real images of 32 and 64 pixels (photographs and, in vae_vs_gan, handwritten digits)",
+    "real": "real images of 32 and 64 pixels (photographs and, in vae_vs_gan and causes, handwritten digits)",
     "paper": "real images at the papers' own size",
 }
 """Study → what its nets are trained on."""
@@ -368,10 +368,14 @@ def generated(root: Path, withdrawn: Withdrawn | None = None) -> dict[Path, dict
     return texts
 
 
-def numbers_of_answer(root: Path) -> Numbers:
-    """The numbers that the answer is told with; none where the room that answers has no results."""
-    there = (root / "results" / ideas.ROOM / "summary.csv").exists()
-    return numbers.read(root, ideas.ROOM) if there else {}
+def numbers_of_answer(root: Path) -> dict[str, Numbers]:
+    """Study → the numbers that the answer is told with, as far as the room that answers has results there."""
+    folders = {ideas.STUDY: root, ideas.ELSEWHERE: root / ideas.ELSEWHERE}
+    return {
+        name: numbers.read(folder, ideas.ROOM)
+        for name, folder in folders.items()
+        if (folder / "results" / ideas.ROOM / "summary.csv").exists()
+    }
 
 
 def listed() -> str:

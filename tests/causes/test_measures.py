@@ -121,6 +121,62 @@ def test_where_every_pixel_varies_there_is_no_sharpness_where_certain(shared):
     assert {"sharpness_certain", "sharpness_uncertain", "listed_distance"}.isdisjoint(scores)
 
 
+def test_elsewhere_the_share_of_the_variance_that_is_lost_stands_for_what_a_code_has_lost(shared):
+    images, facts = shared
+    target = images["target"] / 255
+    mean = np.rint(255 * np.broadcast_to(target.mean(axis=0), target.shape)).astype(np.uint8)
+    halfway = np.rint(255 * (target + mean / 255) / 2).astype(np.uint8)
+    for output, lost in ((images["target"], 0), (halfway, 0.25), (mean, 1)):
+        scores = measure({**images, "output": output}, facts, dataset="mnist10k-32")
+        assert scores["lost_share"] == pytest.approx(lost, abs=2e-3)
+        assert scores["blur"] == pytest.approx(1 - scores["laplacian_variance"])
+        at_nought, slope = measures.DIGITS_LINE
+        assert scores["blur_off_the_line"] == pytest.approx(scores["blur"] - at_nought - slope * lost, abs=3e-3)
+        assert scores["blur_off_the_streets_line"] == pytest.approx(scores["blur"] - 0.9844 * lost, abs=3e-3)
+    assert not {"mmse", "shared", "overlap_blur", "mse_over_mmse", "listed_distance"} & set(scores)
+
+
+def test_the_streets_variance_is_that_of_its_list():
+    pieces = [street.photos()[i : i + 1000] / 255 for i in range(0, street.N_PHOTOS, 1000)]
+    mean, square = (
+        sum(values.sum(axis=0) for values in of) / street.N_PHOTOS for of in (pieces, map(np.square, pieces))
+    )
+    assert (square - mean**2).mean() == pytest.approx(measures.STREET_VARIANCE, rel=1e-3)
+
+
+def test_elsewhere_principal_components_say_how_near_a_decoder_can_be():
+    data = {"train_photo": street.photos()[::60], "test_photo": street.photos()[31::600]}
+    elsewhere = {"dataset": "mnist10k-32", "n_train": len(data["train_photo"]), "n_test": len(data["test_photo"])}
+    cells = {name: cell.model_copy(update=elsewhere) for name, cell in declared().items()}
+    controls = measures.fixed_controls(data, cells)
+    near = {name: scores["psnr"] for name, scores in controls.items() if name != "photos_blurred"}
+    assert max(near, key=near.__getitem__) == "linear_lossless_l2", "64 values say most"
+    assert near["linear_lossless_l2"] > near["linear_kl_l2"], "a KL term shrinks what is said"
+    for way in ("size", "noise"):
+        assert near[f"linear_{way}_mild_l2"] > near[f"linear_{way}_l2"], "a milder dose says more"
+    mean = np.broadcast_to(data["train_photo"].mean(axis=0).round().astype(np.uint8), data["test_photo"].shape)
+    assert near["linear_codes_l2"] > known.of_pictures(mean, data["test_photo"])["psnr"] + 1, "eight signs say a lot"
+
+
+def test_no_other_powers_lose_less_to_the_noise():
+    """Against a search that knows nothing of where the slopes are equal."""
+    variances, sigma = np.array([0.1, 0.5, 2.0, 0.02, 1.0]), 0.8
+
+    def error(powers: np.ndarray) -> float:
+        return float((variances * sigma**2 / (powers + sigma**2)).sum())
+
+    found = measures.powers(variances, sigma)
+    assert found.sum() == pytest.approx(5)
+    assert found[3] == 0, "the least variance is not worth any"
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        other = np.abs(found + rng.normal(scale=rng.choice([0.001, 0.1, 1.0]), size=5))
+        assert error(other * 5 / other.sum()) >= error(found)
+    assert measures.powers(variances, 0.01) == pytest.approx(
+        5 * np.sqrt(variances) / np.sqrt(variances).sum(), rel=1e-3
+    )
+
+
 def test_certain_pixels_are_those_that_no_photo_changes_nor_its_neighbours():
     where = measures.certain(street.photos()[::50])
     assert where[30, 10], "the ground"
@@ -169,6 +225,7 @@ def test_photos_that_share_codes_otherwise_are_not_far_from_the_line():
 def test_the_sheet_has_each_cell_and_the_best_decoder_beside_each_way_of_losing_information(shared):
     images, _ = shared
     cells = {name: {**images, "prior": images["drawn"], "ex_post": images["drawn"]} for name in declared()}
+    cells["lossless_l2"]["optimal"] = images["target"]  # where photos are listed
     titles = [title.replace("\n", " ") for title, _ in measures.sheet(cells)]
     assert titles[0] == "photo"
     for cell in declared():
@@ -178,3 +235,5 @@ def test_the_sheet_has_each_cell_and_the_best_decoder_beside_each_way_of_losing_
     assert {one.column for one in measures.GLANCE.values()} <= set(titles)
     assert set(measures.COMPARED) <= set(titles)
     assert set(measures.PLOT.points) <= set(declared())
+    elsewhere = {"lossless_l2": {**cells["lossless_l2"], "optimal": images["drawn"][::-1]}, "kl_l2": cells["kl_l2"]}
+    assert [title.replace("\n", " ") for title, _ in measures.sheet(elsewhere)] == ["photo", "lossless l2", "kl l2"]

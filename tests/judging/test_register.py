@@ -375,6 +375,16 @@ def test_a_claim_that_is_changed_after_its_runs_is_named_everywhere(place, monke
     assert words[0] in regressed(capsys)[claim]
 
 
+def test_to_ask_another_study_with_checks_and_deviations_of_its_own_changes_nothing_here(place, monkeypatch):
+    own = replace(SHARPENS.checks[0], instrument="l1", studies=("paper",))
+    asked = [*(replace(one, studies=("root", "real")) for one in SHARPENS.checks), own]
+    in_paper = {**SHARPENS.deviations_in, "paper": SHARPENS.deviations[:1]}
+    changed_claim(studies=("root", "real", "paper"), checks=tuple(asked), deviations_in=in_paper)(monkeypatch)
+    assert register.main(["--reason", WHY]) == 0
+    for folder in (".", "real"):
+        assert said_of(folder=folder).startswith("registered before its runs (entry 0")
+
+
 @pytest.mark.parametrize("forgery", CLAIMS)
 def test_who_registers_the_change_must_say_why_and_it_stands_beside_the_verdict(place, monkeypatch, capsys, forgery):
     forge, *words = CLAIMS[forgery]

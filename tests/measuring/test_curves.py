@@ -73,6 +73,7 @@ def test_a_score_that_only_some_data_sets_know_is_left_out_where_it_is_not_known
     known = Curve("c", "beta", "rate", {"s": ("auto", "large")}, where_known=True)
     assert [point["variant"] for point in rows(known)] == ["large"]
     assert rows(Curve("c", "beta", "entropy", {"s": ("small", "large")}, where_known=True)) == []
+    assert rows(Curve("c", "entropy", "error", {"s": ("small", "large")}, where_known=True)) == []
 
 
 def test_rows_become_a_table_with_these_columns():

@@ -64,7 +64,7 @@ def test_the_answer_is_what_became_of_the_first_idea_and_how_sure_all_of_it_is()
 
 
 def test_the_other_ideas_follow_with_how_their_claims_came_out():
-    _, second, third, fourth = IDEAS
+    _, second, third, fourth, elsewhere = IDEAS
     shared = IDEAS[0].decided_by[-1]
     assert shared in third.decided_by, "a claim may decide several ideas"
     lines = front.others(causes((shared, "replicated"), (second.decided_by[0], "contradicted")), {}).splitlines()
@@ -72,7 +72,20 @@ def test_the_other_ideas_follow_with_how_their_claims_came_out():
         f"- **{second.fails}** The opposite was expected. Claims: 1 *contradicted*.",
         f"- **{third.open}** Open. Claims: 1 *replicated*.",
         f"- **{fourth.open}** Open.",
+        f"- **{elsewhere.open}** Open.",
     ]
+
+
+def test_what_is_said_of_real_images_follows_from_verdicts_of_real_images():
+    *_, elsewhere = IDEAS
+    there = causes(*((name, "replicated") for name in elsewhere.decided_by), study="real")
+    assert front.others(there, {}).splitlines()[-1] == f"- **{elsewhere.holds}** It holds. Claims: 3 *replicated*."
+    here = causes(*((name, "replicated") for name in elsewhere.decided_by))
+    assert f"**{elsewhere.open}**" in front.others(here, {})
+    assert "behind the answer" not in front.sure(there), "the answer is the bundled study's"
+    scores = {study: numbers.read(tiny.ROOT, "causes") for study in ("root", "real")}
+    assert f"**{elsewhere.open}** Open. There L2 reaches" in front.others([], scores)
+    assert "There L2 reaches" not in front.others([], {"root": scores["root"]})
 
 
 def test_claims_beside_an_idea_and_those_whose_instruments_disagree_are_marked():
@@ -92,13 +105,14 @@ def test_claims_beside_an_idea_and_those_whose_instruments_disagree_are_marked()
 
 def test_the_answer_tells_what_was_measured_with_its_intervals():
     scores = numbers.read(tiny.ROOT, "causes")
+    of_root = {"root": scores}
     l2 = "{:.0f} % [{:.0f}, {:.0f}]".format(*(100 * one for one in scores["kl_l2", "laplacian_variance"]))
     crisp = "{:.2f} [{:.2f}, {:.2f}]".format(*scores["kl_adversary", "mse_over_mmse"])
-    said = front.answer([], scores)
+    said = front.answer([], of_root)
     assert f"codes a decoder trained with L2 reaches {l2} of the sharpness of photographs" in said
     assert f"Its squared error is {crisp} times the least possible one" in said
     energy = "{:.2f} [{:.2f}, {:.2f}]".format(*scores["kl_energy", "mse_over_mmse"])
-    assert f"at {energy} times the least possible squared error" in front.others([], scores)
+    assert f"at {energy} times the least possible squared error" in front.others([], of_root)
 
 
 @pytest.mark.parametrize("text", ["{kl_l2.blurr:%}", "{nobody.blur:%}", "{kl_l2.blur}", "{kl_l2.blur:.0%}", "50 %}"])

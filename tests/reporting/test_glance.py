@@ -114,12 +114,13 @@ def test_the_bundled_study_has_pictures_of_three_rooms_and_real_images_of_one():
     assert set(rooms) == {"pix2pix", "causes", "vae_vs_gan"}
     for room in rooms:
         assert len(set(glance.measures(room).GLANCE)) >= 5
-    assert glance.rooms(real) == ["vae_vs_gan"]
+    assert set(glance.rooms(real)) == {"vae_vs_gan", "causes"}
     assert glance.rooms(paper) == []
     assert glance.file_of(root, "causes") == "at_a_glance_causes.png"
     assert glance.file_of(real, "causes") == "at_a_glance_causes_real.png"
     shown = {one.variant for one in glance.measures("vae_vs_gan").GLANCE_REAL.values() if one.variant}
     assert shown <= set(real.variants["vae_vs_gan"])
+    assert set(glance.measures("causes").PLOT_REAL.points) == set(real.variants["causes"])
 
 
 def test_below_a_column_stands_its_sharpness_with_its_interval():
