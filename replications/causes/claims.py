@@ -438,6 +438,10 @@ CLAIMS = (
         deviations=(*ON_DIGITS, TRAINED),
         studies=("real",),
         checks=(close("kl_l2"),),
+        does_not_hold={
+            "real": "from the VAE's codes L2 loses {kl_l2.lost_share:.0%} of the variance of digits and "
+            "{kl_l2.blur:.0%} of their sharpness. Why it loses equal shares on the street, and not here, is not tested",
+        },
     ),
     Claim(
         id="codes_blur_no_more_than_noise_on_digits",

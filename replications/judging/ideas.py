@@ -73,7 +73,7 @@ IDEAS = (
         "Is a decoder crisp under a loss that does not merely average, at about twice the least squared error?",
         "The energy score, a loss without an adversary, reaches {kl_energy.laplacian_variance:%} of the sharpness from "
         "the same codes, at {kl_energy.mse_over_mmse:.2f} times the least possible squared error; L2's is "
-        "{kl_l2.mse_over_mmse:.2f} times. A photograph drawn from those that share the code has twice that error.",
+        "{kl_l2.mse_over_mmse:.2f} times.",
         (
             "lost_information_alone_does_not_blur",
             "a_proper_score_sharpens_without_an_adversary",
@@ -102,8 +102,8 @@ IDEAS = (
         "Not all of this holds on real digits (MNIST).",
         "Does this hold on real digits (MNIST), too?",
         "There L2 reaches {kl_l2.laplacian_variance:%} of the sharpness from a unit-variance VAE's codes, with an "
-        "adversary {kl_adversary.laplacian_variance:%} ({kl_adversary.gradient_energy:%} by the gradient energy). From "
-        "codes without noise L2 reaches {lossless_l2.laplacian_variance:%}.",
+        "adversary {kl_adversary.laplacian_variance:%}; from codes without noise it reaches "
+        "{lossless_l2.laplacian_variance:%}.",
         (
             "kl_blurs_under_l2",
             "lost_information_alone_does_not_blur",

@@ -600,7 +600,7 @@ class Standing:
     reasons: tuple[Entry, ...] = ()
     """By which entries the reason why it does not hold was written after its runs; no verdict depends on it."""
     reworded: tuple[tuple[Entry, tuple[str, ...]], ...] = ()
-    """How, and by which entry, the words that its effect is told in were changed after its runs; likewise."""
+    """How, and by which entry, the words of its effect or of what a check asks were changed after its runs; likewise."""
     unregistered: tuple[str, ...] = ()
     """What is otherwise here than in the last entry."""
     broken: str = ""
@@ -738,7 +738,8 @@ def _rests_on(state: State, name: str, claim: str, arms: set[str], nets: bool) -
 def _changes(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tuple[str, ...], ...]:
     """What differs between two such, in words.
 
-    Three parts: what a verdict rests on, the words that its effect is told in, the reason why it is known not to hold.
+    Three parts: what a verdict rests on; the words that its effect and what its checks ask are told in; the reason why
+    it is known not to hold.
     """
     if old is None or new is None:
         return ((() if old == new else ("withdrawn",) if new is None else ("taken up again",)), (), ())
@@ -753,7 +754,8 @@ def _changes(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tu
             pair = in_pair(was, is_) if parameter else f"{'declared' if was is None else 'no longer declared'}"
             arms.setdefault(f"{parameter or 'arm'} {pair}", []).append(arm)
         else:
-            {"reason": reason, "unit": words}.get(field, changes).append(f"{field} {in_pair(was, is_)}")
+            of_check = "unit" if group.startswith("checks[") and rest == "what" else field
+            {"reason": reason, "unit": words}.get(of_check, changes).append(f"{field} {in_pair(was, is_)}")
     changes += [f"{change} in {', '.join(names)}" for change, names in arms.items()]
     return tuple(changes), tuple(words), tuple(reason)
 

@@ -28,7 +28,7 @@ DISAGREE = "†"
 """Beside a claim by whose further instruments another outcome would be decided."""
 HEADLINES = 10
 PER_EXPLANATION = 2
-NOT_REPLICATED = 4
+NOT_REPLICATED = 2
 """Lines; another one counts the others."""
 RULE = (
     f"Chosen by rule: for each explanation {PER_EXPLANATION} claims, decisive ones first, then those of smallest p; "

@@ -467,6 +467,16 @@ def test_a_unit_reworded_is_named_and_is_no_change_of_the_claim(place, monkeypat
     assert f"; reworded after them: {words} (entry 2" in said_of()
 
 
+def test_a_check_reworded_is_named_and_is_no_change_of_the_claim(place, monkeypatch, capsys):
+    """As long as what it asks of which arm, and the bound with its reason, are the same."""
+    changed_claim(checks=one_of("checks", 0, what="the net has seen enough"))(monkeypatch)
+    words = "checks[psnr of l1].what 'the net has learned' → 'the net has seen enough'"
+    assert said_of().startswith(f"differs from the register: {words}")
+    assert register.main(["--reason", WHY]) == 0
+    assert said_of().startswith("registered before its runs (entry 0")
+    assert f"; reworded after them: {words} (entry 2" in said_of()
+
+
 def test_fresh_seeds_of_a_replication_are_not_declared_without_a_reason(place, monkeypatch, capsys):
     changed_params(".", lambda c: c["pix2pix"].update(seeds=[11, 12, 13, 14, 15]))(monkeypatch)
     with pytest.raises(RegisterError, match=r"study root: pix2pix\.seeds nothing → 11, 12, 13, 14, 15"):
