@@ -600,7 +600,7 @@ class Standing:
     reasons: tuple[Entry, ...] = ()
     """By which entries the reason why it does not hold was written after its runs; no verdict depends on it."""
     reworded: tuple[tuple[Entry, tuple[str, ...]], ...] = ()
-    """How, and by which entry, the words of its effect or of what a check asks were changed after its runs; likewise."""
+    """How, and by which entry, the words of its effect or of what checks ask were changed after its runs; likewise."""
     unregistered: tuple[str, ...] = ()
     """What is otherwise here than in the last entry."""
     broken: str = ""

@@ -31,7 +31,7 @@ PER_EXPLANATION = 2
 NOT_REPLICATED = 2
 """Lines; another one counts the others."""
 RULE = (
-    f"Chosen by rule: for each explanation {PER_EXPLANATION} claims, decisive ones first, then those of smallest p; "
+    f"Chosen by rule: {PER_EXPLANATION} per explanation, decisive ones first, then by smallest p; "
     "all have settled and were written down before their scores."
 )
 
