@@ -313,6 +313,7 @@ PLOT_REAL = Plot(
     },
     SLOPE * STREET_VARIANCE,
     "best possible L2 decoder of houses",
+    height=1.35,
 )
 GLANCE_REAL = {
     "digit": Shown("photo"),

@@ -39,6 +39,8 @@ class Plot:
     """Of a line through nought."""
     line: str
     """What the line says."""
+    height: float = 1.0
+    """Of the axes, over that of the points: above 1 there is room for the legend beside them."""
 
 
 class Shown(NamedTuple):

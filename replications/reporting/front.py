@@ -32,7 +32,7 @@ NOT_REPLICATED = 2
 """Lines; another one counts the others."""
 RULE = (
     f"Chosen by rule: {PER_EXPLANATION} per explanation, decisive ones first, then by smallest p; "
-    "all have settled and were written down before their scores."
+    "all settled and written down before their scores."
 )
 
 

@@ -134,6 +134,9 @@ def _points(axes: Axes, plot: Plot, scores: Numbers) -> None:
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set(xlabel=plot.x_label, ylabel=plot.y_label, xlim=(-0.05 * right, 1.03 * right))
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= 0.97 * right])  # a later label would be cut off
+    bottom, top = axes.get_ylim()
+    axes.set_yticks([tick for tick in axes.get_yticks() if bottom <= tick <= top])
+    axes.set_ylim(bottom, bottom + plot.height * (top - bottom))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     entries = [Line2D([], [], color=colour, marker="o", linestyle="", label=way) for way, colour in colours.items()]
