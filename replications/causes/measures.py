@@ -65,7 +65,7 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
         scores["sharpness_certain"] = laplacian_energy(output, where) / laplacian_energy(target, where)
         scores["sharpness_uncertain"] = laplacian_energy(output, ~where) / laplacian_energy(target, ~where)
     if not params.dataset.startswith("enumerable_street"):
-        return scores | _of_the_outputs(output, target, 1 - scores[SHARPNESS])
+        return scores | _of_the_outputs(output, target, 1 - scores[SHARPNESS], where)
     best = {"optimal": images["median" if params.loss == "l1" else "optimal"], "drawn": images["drawn"]}
     for name, pictures in best.items():
         scores[f"{SHARPNESS}_{name}"] = sharpness.laplacian_variance(pictures / 255.0).mean() / real
@@ -120,8 +120,11 @@ def _of_the_code(images: dict[str, np.ndarray], mmse: float, blur: float, overla
     return scores
 
 
-def _of_the_outputs(output: np.ndarray, target: np.ndarray, blur: float) -> dict[str, float]:
+def _of_the_outputs(output: np.ndarray, target: np.ndarray, blur: float, where: np.ndarray) -> dict[str, float]:
     """What stands for the scores of a code where no list says what it has lost; pictures (N, H, W, 3) in [0, 1].
+
+    `where`, (H, W) bool, are the pixels that are certain. Of a decoder that does not average, `lost_share` is its own
+    and not its code's, and no line is about it.
 
     With x a photo, x̂ the output and V the variance of the photos, that is their mean squared difference from the mean
     photo:
@@ -137,7 +140,6 @@ def _of_the_outputs(output: np.ndarray, target: np.ndarray, blur: float) -> dict
     """
     lost = float(np.square(output - target).mean() / target.var(axis=0).mean())
     at_nought, slope = DIGITS_LINE
-    where = certain(np.rint(255 * target).astype(np.uint8))
     alike = {"certain_difference": float(np.sqrt(np.square(output - target)[:, where].mean()))} if where.any() else {}
     return alike | {
         "blur": blur,
@@ -297,7 +299,7 @@ GLANCE = {
 PLOT_REAL = Plot(
     "lost_share",
     "blur",
-    "share of the variance of test digits that the decoder loses",
+    "share of the variance of test digits that L2 loses from the code",
     "blur: share of sharpness that is lost",
     {
         "lossless_l2": ("no noise", "L2"),
@@ -314,6 +316,7 @@ PLOT_REAL = Plot(
     SLOPE * STREET_VARIANCE,
     "best possible L2 decoder of houses",
     height=1.35,
+    x_of={"kl_energy": "kl_l2", "kl_adversary": "kl_l2"},  # their codes are the same
 )
 GLANCE_REAL = {
     "digit": Shown("photo"),

@@ -120,7 +120,7 @@ class Similar:
     """No two of the variants differ by more than a margin; the claim's smallest effect is minus the margin.
 
     One part per ordered pair, x_a − x_b > −margin: two one-sided tests per pair (Schuirmann 1987).
-    The widest gap speaks for the claim, as a negative effect.
+    The gap that is least surely within the margin speaks for the claim, as a negative effect.
     """
 
     instrument: str

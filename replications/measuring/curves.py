@@ -1,7 +1,7 @@
 """Curves over variants: one score against a hyper-parameter, or against another score, with intervals over seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pydantic import BaseModel
@@ -41,6 +41,8 @@ class Plot:
     """What the line says."""
     height: float = 1.0
     """Of the axes, over that of the points: above 1 there is room for the legend beside them."""
+    x_of: Mapping[str, str] = field(default_factory=dict)
+    """Variant → whose x is its own, too."""
 
 
 class Shown(NamedTuple):

@@ -28,7 +28,7 @@ DISAGREE = "†"
 """Beside a claim by whose further instruments another outcome would be decided."""
 HEADLINES = 10
 PER_EXPLANATION = 2
-NOT_REPLICATED = 2
+NOT_REPLICATED = 1
 """Lines; another one counts the others."""
 RULE = (
     f"Chosen by rule: {PER_EXPLANATION} per explanation, decisive ones first, then by smallest p; "

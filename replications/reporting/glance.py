@@ -119,12 +119,13 @@ def _points(axes: Axes, plot: Plot, scores: Numbers) -> None:
     markers = dict(zip(dict.fromkeys(loss for _, loss in plot.points.values()), MARKERS, strict=False))
     right = 0.0
     for variant, (way, loss) in plot.points.items():
-        if not {(variant, plot.x), (variant, plot.y)} <= set(scores):
+        at = plot.x_of.get(variant, variant)
+        if not {(at, plot.x), (variant, plot.y)} <= set(scores):
             raise GlanceError(
-                f"summary.csv of causes: no {plot.x} and {plot.y} of {variant}, expected both; run "
+                f"summary.csv of causes: no {plot.x} of {at} or no {plot.y} of {variant}, expected both; run "
                 "`dvc repro --pull measure@causes`"
             )
-        x, y = scores[variant, plot.x], scores[variant, plot.y]
+        x, y = scores[at, plot.x], scores[variant, plot.y]
         x_error, y_error = ([[one.mean - one.low], [one.high - one.mean]] for one in (x, y))
         axes.errorbar(
             x.mean, y.mean, y_error, x_error, color=colours[way], marker=markers[loss], markersize=7, capsize=2

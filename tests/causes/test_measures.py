@@ -1,5 +1,6 @@
 """What judges a cell: outputs whose scores are known, of codes whose photos are listed."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,25 @@ def test_elsewhere_the_share_of_the_variance_that_is_lost_stands_for_what_a_code
         assert scores["blur_off_the_line"] == pytest.approx(scores["blur"] - at_nought - slope * lost, abs=3e-3)
         assert scores["blur_off_the_streets_line"] == pytest.approx(scores["blur"] - 0.9844 * lost, abs=3e-3)
     assert not {"mmse", "shared", "overlap_blur", "mse_over_mmse", "listed_distance"} & set(scores)
+
+
+def test_elsewhere_noise_is_seen_where_all_photos_are_alike(shared):
+    images, facts = shared
+    assert measure(images, facts, dataset="mnist10k-32")["certain_difference"] < 0.02
+    where = measures.certain(images["target"])
+    noisy = images["target"].copy()
+    noisy[:, where] = np.where(noisy[:, where] > 127, noisy[:, where] - 51, noisy[:, where] + 51)
+    assert measure({**images, "output": noisy}, facts, dataset="mnist10k-32")["certain_difference"] == pytest.approx(
+        0.2
+    )
+
+
+def test_every_curve_is_drawn_in_some_study():
+    drawn = set()
+    for folder in ("", "real"):
+        with (tiny.ROOT / folder / "results" / "causes" / "curves.csv").open(encoding="utf-8") as rows:
+            drawn |= {row["curve"] for row in csv.DictReader(rows)}
+    assert drawn == {curve.title for curve in measures.CURVES}
 
 
 def test_the_streets_variance_is_that_of_its_list():
