@@ -74,9 +74,30 @@ def test_each_cell_is_a_point_at_its_means_and_one_that_was_not_measured_is_name
     (point,) = axes.containers
     assert point[0].get_xydata().tolist() == [[0.01, 0.5]]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["KL term", "L2", measures.PLOT.line]
-    with pytest.raises(GlanceError, match=r"summary\.csv of causes: no mmse and blur of lossless_l2, expected both"):
+    missing = r"summary\.csv of causes: no mmse of lossless_l2 or no blur of lossless_l2, expected both"
+    with pytest.raises(GlanceError, match=missing):
         glance._points(axes, measures.PLOT, scores)
     plt.close(figure)
+
+
+def test_a_cell_may_have_the_x_of_another_one_and_axes_may_be_higher_than_the_points():
+    scores = {
+        ("kl_l2", "mmse"): Mean(0.01, 0.009, 0.011),
+        ("kl_l2", "blur"): Mean(0.5, 0.4, 0.6),
+        ("kl_energy", "mmse"): Mean(0.03, 0.02, 0.04),
+        ("kl_energy", "blur"): Mean(0.1, 0.0, 0.2),
+    }
+    heights = []
+    for height in (1.0, 1.5):
+        figure, axes = plt.subplots()
+        points = {"kl_l2": ("KL term", "L2"), "kl_energy": ("KL term", "energy score")}
+        glance._points(axes, replace(measures.PLOT, points=points, x_of={"kl_energy": "kl_l2"}, height=height), scores)
+        assert [one[0].get_xydata().tolist() for one in axes.containers] == [[[0.01, 0.5]], [[0.01, 0.1]]]
+        bottom, top = axes.get_ylim()
+        heights.append(top - bottom)
+        assert max(axes.get_yticks()) <= bottom + heights[0]
+        plt.close(figure)
+    assert heights[1] == pytest.approx(1.5 * heights[0])
 
 
 def test_variants_that_the_study_does_not_declare_are_left_out(declared, monkeypatch):
