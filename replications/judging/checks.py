@@ -76,6 +76,25 @@ def recognisable(variant: str) -> tuple[Check, Check]:
     return like_photographs(variant, why), sure
 
 
+def among_photographs(variant: str) -> Check:
+    """Samples lie among photographs nearly as often as other photographs do (where no list says which ones there are).
+
+    A set may be near to photographs in its features, and yet every other sample may show nothing; this notices it where
+    samples are crisp. It does not exclude blur: what averages several photographs lies among them.
+    """
+    return Check(
+        f"samples of {variant} lie among photographs at least four fifths as often as other photographs do (precision)",
+        "precision_prior",
+        variant,
+        "at least",
+        ("photos", "precision_prior"),
+        "improved precision (Kynkäänniemi et al. 2019), on pixels; the other photographs are those of the training; a "
+        "fifth is allowed for samples that show nothing",
+        factor=0.8,
+        studies=("real",),
+    )
+
+
 def like_listed(variant: str) -> Check:
     """Samples are about as near to some photograph that there is as photographs are through a blur (the street alone).
 

@@ -29,7 +29,7 @@ from replications.trust.distortions import DARKEST, DISTORTIONS, SEED, eight_bit
 COLUMNS = ("images", "instrument", "distortion", "strength", "score", "relative")
 KINDS = ("facade_world", "photographs")
 N_WORLD = 120
-"""Photos of the bundled test set that are damaged; the rest of it is what KID compares them with."""
+"""Photos of the bundled test set that are damaged; the rest of it is what KID and precision compare them with."""
 N_DRAWS = 8
 """Photos of one label map, for the diversity of what one input gives; N_WORLD in all."""
 PHOTOGRAPH_SIDE = 64
@@ -93,6 +93,7 @@ INSTRUMENTS = {
     "energy_uncertain": Instrument(conditional.energy, "sharper", +1),
     "shadow_step": Instrument(conditional.shadow_step, "more definite", +1),
     "kid": _difference(distribution.kid, "further from real images", -1, 0.05),
+    "precision": _difference(distribution.precision, "among real images more often", +1, 0.05),
     "modes_covered": Instrument(modes.modes_covered, "more modes", +1),
     "mode_entropy": Instrument(modes.mode_entropy, "more even", +1),
     "kl_to_true": _difference(modes.kl_to_true, "further from the true shares", -1, 0.05),
@@ -256,6 +257,7 @@ def climb_world(intact: World, wanted: Sequence[Rung], readers: Readers | None) 
         damaged_draws = np.stack([damage(one, rung) for one in draws])
         of_rung |= known_scores(damaged, damaged_draws, intact, known)
         damaged_sets.append(np.rint(damaged * 255).astype(np.uint8))
+        of_rung["precision"] = distribution.precision(damaged_sets[-1], intact.others)
         scores.append(_shown("facade_world", i, wanted, of_rung))
     if readers is None:
         return scores

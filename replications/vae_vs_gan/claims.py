@@ -11,7 +11,14 @@ per dimension over a baseline, one nat per image between two bounds of one model
 from dataclasses import replace
 from math import log
 
-from replications.judging.checks import learned, learned_by_its_loss, like_listed, nearer_than_blurred, recognisable
+from replications.judging.checks import (
+    among_photographs,
+    learned,
+    learned_by_its_loss,
+    like_listed,
+    nearer_than_blurred,
+    recognisable,
+)
 from replications.judging.claims import Check, Claim, Deviation, PublishedTable
 from replications.judging.predicates import Above, Below, Greater, Less, Peaks
 
@@ -111,8 +118,8 @@ VAE = replace(learned("vae", "linear_vae"), studies=("real",))
 OBJECTIVE = learned_by_its_loss("vae", "linear_vae")
 SIGMA = learned("sigma_vae", "linear_autoencoder")
 LIKE_PHOTOGRAPHS, SURE = recognisable("gan")
-GAN = (LIKE_PHOTOGRAPHS, replace(SURE, studies=("real",)), nearer_than_blurred("gan"))
-"""Where no net reads labels off the samples. In root the list of all photographs takes the classifier's place."""
+GAN = (LIKE_PHOTOGRAPHS, among_photographs("gan"), nearer_than_blurred("gan"))
+"""Where no net reads labels off the samples: they are counted one by one, in root by the list of all photographs."""
 READ_GAN = (LIKE_PHOTOGRAPHS, SURE, nearer_than_blurred("gan"))
 """Where a net reads the modes off the samples."""
 VAE_GAN = replace(

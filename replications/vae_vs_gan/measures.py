@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from replications.datasets import world
-from replications.instruments import classification, fidelity, modes, sharpness
+from replications.instruments import classification, distribution, fidelity, modes, sharpness
 from replications.measuring import known, priors, street_scores
 from replications.measuring.curves import Curve, Shown
 from replications.vae_vs_gan.params import Params
@@ -95,8 +95,15 @@ def _prior_scores(images: dict[str, np.ndarray], params: Params, readers: Path) 
         "kl_to_true": modes.kl_to_true(shown, truth),
         "confidence": modes.confidence(predictions),
         "kid_prior": kid,
-        **street_scores.scores(params.dataset, {"prior": images["prior"]}),
+        **_among_photographs(images, params.dataset),
     }
+
+
+def _among_photographs(images: dict[str, np.ndarray], dataset: str) -> dict[str, float]:
+    """How near samples are to photographs one by one: to the list of all, else to those of the tests."""
+    if on_list := street_scores.scores(dataset, {"prior": images["prior"]}):
+        return on_list
+    return {"precision_prior": distribution.precision(images["prior"], images["target"])}
 
 
 def _entropy(probabilities: np.ndarray) -> float:

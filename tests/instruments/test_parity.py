@@ -14,7 +14,8 @@ from skimage import color, filters, metrics
 from skimage.color import rgb2gray
 from sklearn import metrics as learned
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics.pairwise import polynomial_kernel
+from sklearn.metrics.pairwise import pairwise_distances, polynomial_kernel
+from sklearn.neighbors import NearestNeighbors
 
 from replications.datasets import world
 from replications.instruments import (
@@ -251,6 +252,16 @@ def test_kid_agrees_with_the_kernel_of_scikit_learn():
 
     expected = within(a) + within(b) - 2 * polynomial_kernel(a, b, degree=3, coef0=1).mean()
     assert distribution.kid(a, b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_precision_agrees_with_the_neighbours_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    photos, pictures = (rng.integers(0, 256, (n, 1, 1, 3), np.uint8) for n in (60, 40))
+    flat, points = photos.reshape(60, -1).astype(float), pictures.reshape(40, -1).astype(float)
+    reach = NearestNeighbors(n_neighbors=4, metric="cosine").fit(flat).kneighbors(flat)[0][:, 3]
+    among = (pairwise_distances(points, flat, metric="cosine") <= reach + 1e-12).any(axis=1)
+    assert 0 < among.mean() < 1
+    assert distribution.precision(pictures, photos) == among.mean()
 
 
 def test_segmentation_scores_agree_with_scikit_learn():

@@ -21,8 +21,8 @@ NETS = {"kid", "modes_covered", "mode_entropy", "kl_to_true", "confidence"}
 NETS |= {"joint_accuracy", "pixel_accuracy", "class_accuracy", "class_iou"}
 """What needs a net, and so the world's photos."""
 KNOWN = {"conditional_diversity", "distance_to_mean", "distance_to_median", "mean_preference", "distance_to_support"}
-KNOWN |= {"l1_above_floor", "mse_above_floor", "energy_certain", "energy_uncertain", "shadow_step"}
-"""What needs the world's exact distribution."""
+KNOWN |= {"l1_above_floor", "mse_above_floor", "energy_certain", "energy_uncertain", "shadow_step", "precision"}
+"""What needs the world's exact distribution, or other photos of it."""
 every_distortion = pytest.mark.parametrize("name", DISTORTIONS)
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_sharpness = pytest.mark.parametrize("instrument", SHARPNESS)
@@ -103,6 +103,9 @@ def faults(said: dict[tuple[str, str, str], str]) -> set[tuple[str, str, str]]:
     expect("blind", ["kid", "modes_covered", "mode_entropy", "kl_to_true"], "flip swap", world)
     expect("rises", ["kid", "kl_to_true"], "blur noise patch_shuffle mean_of_all one_for_all", world)
     expect("falls", ["modes_covered", "mode_entropy"], "mean_of_all one_for_all", world)
+    expect("falls", ["precision"], "noise salt_and_pepper shift flip patch_shuffle", world)
+    expect("rises", ["precision"], "blur rescaling contrast mean_of_all", world)
+    expect("blind", ["precision"], "swap", world)
     expect("blind", ["confidence"], "one_for_all swap", world)
     expect("falls", ["confidence"], "noise salt_and_pepper mean_of_all", world)
     read = ["joint_accuracy", "pixel_accuracy", "class_accuracy", "class_iou"]

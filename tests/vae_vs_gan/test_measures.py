@@ -245,6 +245,18 @@ def test_elsewhere_nothing_is_held_against_a_list(perfect):
     assert not any("listed" in name for name in measure(perfect, dataset="mnist10k-32"))
 
 
+def test_elsewhere_samples_are_counted_that_lie_among_photographs(perfect, target):
+    right = measure({**perfect, "prior": target}, dataset="mnist10k-32")
+    noise = np.random.default_rng(0).integers(0, 256, target.shape, np.uint8)
+    half = measure(
+        {**perfect, "prior": np.where(np.arange(len(target))[:, None, None, None] % 2, noise, target)},
+        dataset="mnist10k-32",
+    )
+    assert right["precision_prior"] == 1
+    assert half["precision_prior"] == pytest.approx(0.5, abs=0.01)
+    assert "precision_prior" not in measure(perfect)
+
+
 def test_the_loss_counts_half_the_squared_error_of_samples_and_the_weighed_rate(perfect):
     assert measure(perfect, beta=0.5)["objective"] == pytest.approx(0.01 * 3072 / 2 + 0.5 * 40)
 
