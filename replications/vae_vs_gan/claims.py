@@ -246,8 +246,6 @@ CLAIMS = (
             "{vae.psnr:.1f} dB, and more of them are nearest to the right one ({vae_gan.right_photo_share:.0%} against "
             "{vae.right_photo_share:.0%}): the adversary makes the encoder tell more, {vae_gan.rate:.1f} nats instead "
             "of {vae.rate:.1f}. What it would cost at an equal code is not tested",
-            "real": "less closely in every seed ({effect}), but the interval reaches below the smallest effect. The "
-            "code tells a little more, {vae_gan.rate:.1f} instead of {vae.rate:.1f} nats",
         },
     ),
     Claim(
@@ -337,6 +335,11 @@ CLAIMS = (
             OBJECTIVE,
             *GAN,
         ),
+        does_not_hold={
+            "real": "closer in every seed ({effect}), but the interval reaches below the smallest effect. Each seed is "
+            "read by a net of its own, and the VAE's KID differs much between them; whether nets or samples differ is "
+            "not tested",
+        },
     ),
     Claim(
         id="latent_search_in_the_gan_is_less_faithful_than_the_vae",
