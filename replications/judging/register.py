@@ -754,8 +754,9 @@ def _changes(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tuple[tu
             pair = in_pair(was, is_) if parameter else f"{'declared' if was is None else 'no longer declared'}"
             arms.setdefault(f"{parameter or 'arm'} {pair}", []).append(arm)
         else:
-            of_check = "unit" if group.startswith("checks[") and rest == "what" else field
-            {"reason": reason, "unit": words}.get(of_check, changes).append(f"{field} {in_pair(was, is_)}")
+            is_words = field == "unit" or (group.startswith("checks[") and rest == "what")
+            part = reason if field == "reason" else words if is_words else changes
+            part.append(f"{field} {in_pair(was, is_)}")
     changes += [f"{change} in {', '.join(names)}" for change, names in arms.items()]
     return tuple(changes), tuple(words), tuple(reason)
 

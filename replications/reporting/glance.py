@@ -83,7 +83,7 @@ def draw(declared: study.Study, room: str) -> bytes:
     grid = figure.add_gridspec(1, len(wanted), left=0.01, right=0.99, **columns_at)
     if plot and points:
         axes = figure.add_axes((0.09, 0.5 / height, 0.9, (PLOT_HEIGHT - 0.65) / height))
-        _points(axes, replace(plot, points=points), scores)
+        _points(axes, replace(plot, points=points), scores, declared.folder, room)
     sharpness: list[str] = []
     panels = [figure.add_subplot(grid[0, column]) for column in range(len(wanted))]
     for panel, (title, one) in zip(panels, wanted.items(), strict=True):
@@ -113,7 +113,7 @@ def _below(shown: Shown, scores: Numbers, folder: Path, room: str) -> str:
     return "{:.2f} [{:.2f}, {:.2f}]".format(*scores[shown.variant, shown.instrument])
 
 
-def _points(axes: Axes, plot: Plot, scores: Numbers) -> None:
+def _points(axes: Axes, plot: Plot, scores: Numbers, folder: Path, room: str) -> None:
     """A point with its intervals for each variant: what it is made by in colour, how it is trained by its marker."""
     colours = dict(zip(dict.fromkeys(way for way, _ in plot.points.values()), (GREY, *LINES), strict=False))
     markers = dict(zip(dict.fromkeys(loss for _, loss in plot.points.values()), MARKERS, strict=False))
@@ -121,10 +121,8 @@ def _points(axes: Axes, plot: Plot, scores: Numbers) -> None:
     for variant, (way, loss) in plot.points.items():
         at = plot.x_of.get(variant, variant)
         if not {(at, plot.x), (variant, plot.y)} <= set(scores):
-            raise GlanceError(
-                f"summary.csv of causes: no {plot.x} of {at} or no {plot.y} of {variant}, expected both; run "
-                "`dvc repro --pull measure@causes`"
-            )
+            path, remedy = folder / "results" / room / "summary.csv", f"run {repro(folder, f'measure@{room}')}"
+            raise GlanceError(f"{path}: no {plot.x} of {at} or no {plot.y} of {variant}, expected both; {remedy}")
         x, y = scores[at, plot.x], scores[variant, plot.y]
         x_error, y_error = ([[one.mean - one.low], [one.high - one.mean]] for one in (x, y))
         axes.errorbar(

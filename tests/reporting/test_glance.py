@@ -70,13 +70,16 @@ def test_each_cell_is_a_point_at_its_means_and_one_that_was_not_measured_is_name
     }
     figure, axes = plt.subplots()
     one = replace(measures.PLOT, points={"kl_l2": ("KL term", "L2")})
-    glance._points(axes, one, scores)
+    glance._points(axes, one, scores, Path("real"), ROOM)
     (point,) = axes.containers
     assert point[0].get_xydata().tolist() == [[0.01, 0.5]]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["KL term", "L2", measures.PLOT.line]
-    missing = r"summary\.csv of causes: no mmse of lossless_l2 or no blur of lossless_l2, expected both"
+    missing = (
+        r"real/results/causes/summary\.csv: no mmse of lossless_l2 or no blur of lossless_l2, expected both; "
+        r"run `dvc repro --pull real/dvc\.yaml:measure@causes`"
+    )
     with pytest.raises(GlanceError, match=missing):
-        glance._points(axes, measures.PLOT, scores)
+        glance._points(axes, measures.PLOT, scores, Path("real"), ROOM)
     plt.close(figure)
 
 
@@ -91,7 +94,8 @@ def test_a_cell_may_have_the_x_of_another_one_and_axes_may_be_higher_than_the_po
     for height in (1.0, 1.5):
         figure, axes = plt.subplots()
         points = {"kl_l2": ("KL term", "L2"), "kl_energy": ("KL term", "energy score")}
-        glance._points(axes, replace(measures.PLOT, points=points, x_of={"kl_energy": "kl_l2"}, height=height), scores)
+        plot = replace(measures.PLOT, points=points, x_of={"kl_energy": "kl_l2"}, height=height)
+        glance._points(axes, plot, scores, Path(), ROOM)
         assert [one[0].get_xydata().tolist() for one in axes.containers] == [[[0.01, 0.5]], [[0.01, 0.1]]]
         bottom, top = axes.get_ylim()
         heights.append(top - bottom)
