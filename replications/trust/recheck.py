@@ -8,8 +8,8 @@ The trend is the same where the verdict is, or where the fresh effect was to be 
 the effects of all claims that are rechecked at once lie where this allows, if the committed seeds are like the fresh
 ones. Exits with 1 if a trend differs.
 
-`--earlier REV` trains nothing: it puts the claims whose replication has got fresh seeds since that revision, and no
-other parameters, beside what was committed there.
+`--earlier REV` trains nothing: it puts the claims whose replication has got fresh seeds since that revision, and whose
+arms have no other parameters, beside what was committed there.
 """
 
 import argparse
@@ -354,8 +354,8 @@ def recheck(
 def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     """The verdicts of claims whose seeds are others since a revision, beside those that it has.
 
-    A replication whose parameters have changed since, too, is left out: its effects may differ for that reason. Of
-    variants that were added since, the claims that read them are left out alone.
+    A claim that reads a variant whose parameters have changed since, or that was added, is left out: its effect may
+    differ for that reason.
 
     Raises:
         RecheckError: there are none.
@@ -369,10 +369,9 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     for verdict in chain.judged(declared).values():
         committed = there.get(f"{verdict.replication}/{verdict.id}")
         then, now = (_in_a_study(one, verdict.replication) for one in params)
-        added = set(now.get("variants", {})) - set(then.get("variants", {}))
-        now["variants"] = {name: now["variants"][name] for name in now.get("variants", {}) if name not in added}
-        reads = {variant for variant, _ in read_by(declared, claims[verdict.id])} if verdict.id in claims else set()
-        if committed is None or then != now or reads & added:
+        arms = {variant for variant, _ in read_by(declared, claims[verdict.id])} if verdict.id in claims else set()
+        arms &= set(declared.variants_of(verdict.replication))
+        if committed is None or any(then.get(arm) != now[arm] for arm in arms):
             continue
         try:
             before = TypeAdapter(Verdict).validate_json(json.dumps(committed))
@@ -391,12 +390,13 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     return [replace(one, at_once=len(found)) for one in found]
 
 
-def _in_a_study(params: Mapping[str, Any], replication: str) -> dict[str, Any]:
-    """What a params.yaml declares for a replication, but for its seeds: its section, and the nets that judge it."""
+def _in_a_study(params: Mapping[str, Any], replication: str) -> dict[str, dict[str, Any]]:
+    """Variant → what a params.yaml declares for it: its hyper-parameters, and the nets that judge its replication."""
     try:
-        section = params.get(replication, {})
+        section = {"seeds": None, **params.get(replication, {})}
         nets = readers_of(section.get("dataset"), params.get("readers")) if reads(replication) else None
-        return {**section, "seeds": None, "readers": nets}
+        variants = section.pop("variants", {})
+        return {name: {**section, **own, "seeds": None, "readers": nets} for name, own in variants.items()}
     except (AttributeError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {error}"
         raise RecheckError(
