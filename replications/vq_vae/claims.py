@@ -107,14 +107,38 @@ LEARNED = (
         studies=("real", "paper"),
     ),
 )
-EQUAL_RATE = Check(
-    "the codes cost at most a twentieth more nats than the continuous latent",
-    "rate",
-    "k512_restarts",
-    "at most",
-    ("vae", "rate"),
-    "the rate of the continuous latent; a twentieth is what the tuning seeds left between them",
-    factor=1.05,
+EQUAL_RATE = (
+    Check(
+        "the codes cost at most a twentieth more nats than the continuous latent",
+        "rate",
+        "k512_restarts",
+        "at most",
+        ("vae", "rate"),
+        "the rate of the continuous latent; a twentieth is what the tuning seeds left between them",
+        factor=1.05,
+        studies=("real", "paper"),
+    ),
+    Check(
+        "the codes cost at most a hundredth more nats than the continuous latent",
+        "rate",
+        "k512_restarts",
+        "at most",
+        ("vae", "rate"),
+        "the rate of the continuous latent, which is trained towards that of the codes",
+        factor=1.01,
+        studies=("root",),
+    ),
+    Check(
+        "the continuous latent costs at most a hundredth more nats than the codes",
+        "rate",
+        "vae",
+        "at most",
+        ("k512_restarts", "rate"),
+        "the rate of the codes; on the tuning seed four hundredths more gave 0.4 dB, so that one gives less than the "
+        "margin of the comparison",
+        factor=1.01,
+        studies=("root",),
+    ),
 )
 
 CLAIMS = (
@@ -200,7 +224,7 @@ CLAIMS = (
         deviations=TRAINING,
         deviations_in={"paper": AT_SIZE},
         studies=EVERYWHERE,
-        checks=(*LEARNED, EQUAL_RATE),
+        checks=(*LEARNED, *EQUAL_RATE),
         decisive=("E5",),
         post_hoc=True,
         does_not_hold={
@@ -345,10 +369,7 @@ CLAIMS = (
         deviations=(NO_PRIOR, *TRAINING),
         deviations_in={"paper": (NO_PRIOR, *AT_SIZE)},
         studies=EVERYWHERE,
-        checks=(
-            *LEARNED,
-            EQUAL_RATE,
-        ),
+        checks=(*LEARNED, *EQUAL_RATE),
         does_not_hold={
             "paper": ("equal in the mean and in most seeds, but in one the VAE is further behind than was allowed"),
         },

@@ -28,7 +28,12 @@ class Params(RunParams):
     restart_below: float = Field(ge=0)
     """Restarts: a code whose moving count per batch is below this starts again at an encoder output."""
     beta: float = Field(ge=0)
-    """Weight of the KL divergence of `gaussian`, in nats, beside the distortion of a decoder with unit variance."""
+    """Weight of |KL − C| of `gaussian`, in nats, beside the distortion of a decoder with unit variance.
+
+    With C = 0 that is the β-VAE; with a C it is γ of Burgess et al. 2018 (equation 8).
+    """
+    capacity: float = Field(default=0.0, ge=0)
+    """C of Burgess et al. 2018: the KL divergence that `gaussian` trains towards, in nats per picture."""
 
     n_encoded: int = Field(gt=0)
     """Test images whose encodings are kept, for the variance within a code."""

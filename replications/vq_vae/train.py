@@ -97,14 +97,16 @@ class VQVAE(keras.Model):
         """Equation 3, or distortion + β · rate.
 
         The squared error is divided by the variance of the training pixels, so that it is of the order of 1 like the
-        terms of the codebook. For the VAE the sum is that of the β-VAE with a unit-variance decoder, in nats, over the
-        same constant.
+        terms of the codebook. For the VAE the sum is that of a decoder with unit variance, in nats, over the same
+        constant: of the β-VAE, or with a capacity that of Burgess et al. 2018 (equation 8), whose KL divergence is the
+        mean of the batch.
         """
         error = ops.mean(ops.square(y - y_pred["output"]))
         price = y_pred["loss"]
         if self.p.quantiser == "gaussian":
             half_values = math.prod(y.shape[1:]) / 2
-            price = self.p.beta * ops.mean(y_pred["rate"]) / (half_values * self.variance)
+            away = ops.abs(ops.mean(y_pred["rate"]) - self.p.capacity)
+            price = self.p.beta * away / (half_values * self.variance)
         self.trackers["reconstruction"].update_state(error)
         self.trackers["bottleneck"].update_state(price)
         return error / self.variance + price
