@@ -104,6 +104,29 @@ def test_the_vaes_loss_is_that_of_the_beta_vae_over_a_constant():
     assert loss == pytest.approx(nats.mean() / (1536 * 0.05), rel=1e-5)
 
 
+@pytest.mark.parametrize(("capacity", "away"), [(0.0, 30), (30.0, 0), (50.0, 20), (25.0, 5)])
+def test_a_capacity_makes_the_price_the_distance_of_the_mean_rate(capacity, away):
+    """Of 20 and 40 nats the mean is 30: for C = 25 their own distances would come to 10 in the mean, and not to 5."""
+    model = train.VQVAE(params(quantiser="gaussian", capacity=capacity), 32, 0.05, seed=1)
+    y = tf.zeros((2, 32, 32, 3))
+    said = {"output": y, "loss": tf.constant(0.0), "rate": tf.constant([20.0, 40.0])}
+    assert float(model.compute_loss(y, y, said)) == pytest.approx(0.01 * away / (1536 * 0.05), rel=1e-6)
+
+
+@pytest.mark.parametrize("capacity", [40.0, 150.0])
+def test_training_brings_the_rate_to_the_capacity_from_either_side(capacity):
+    x = photos(4)
+    model = train.VQVAE(params(quantiser="gaussian", capacity=capacity, beta=10.0), 32, 0.05, seed=1)
+    model(x)
+    keras.Model.compile(model, keras.optimizers.Adam(3e-3), jit_compile=False)
+    rates = []
+    for _ in range(120):
+        rates.append(float(ops.mean(model(x)["rate"])))
+        model.train_on_batch(x, x)
+    assert 40 < rates[0] < 150, "it begins between them"
+    assert rates[-1] == pytest.approx(capacity, rel=0.15)
+
+
 # Gradients of the whole.
 
 
