@@ -1,11 +1,13 @@
 """notebooks/explore.ipynb runs as it stands, and its numbers are those that its text speaks of."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from replications import runs
 from tests import tiny
@@ -31,6 +33,15 @@ def test_every_cell_of_code_has_words_before_it(cells):
 def test_no_outputs_are_committed(cells):
     """Nobody would notice that they are of other networks."""
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells if cell["cell_type"] == "code")
+
+
+def test_binder_installs_what_is_pinned_under_a_python_that_the_suite_runs_on():
+    folder = tiny.ROOT / ".binder"
+    (line,) = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert (folder / line.removeprefix("-r ")).resolve() == tiny.ROOT / "requirements.lock"
+    python = (folder / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
+    project = tomllib.loads((tiny.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert SpecifierSet(project["requires-python"]).contains(f"{python}.99"), "Binder takes the newest patch release"
 
 
 def test_it_runs_and_shows_what_its_text_says(cells, monkeypatch, capsys):
