@@ -369,8 +369,9 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     for verdict in chain.judged(declared).values():
         committed = there.get(f"{verdict.replication}/{verdict.id}")
         then, now = (_in_a_study(one, verdict.replication) for one in params)
-        arms = {variant for variant, _ in read_by(declared, claims[verdict.id])} if verdict.id in claims else set()
-        arms &= set(declared.variants_of(verdict.replication))
+        reads = {variant for variant, _ in read_by(declared, claims[verdict.id])} if verdict.id in claims else set()
+        variants = declared.variants_of(verdict.replication)
+        arms = [name for name in variants if name in reads] or variants
         if committed is None or any(then.get(arm) != now[arm] for arm in arms):
             continue
         try:
