@@ -43,7 +43,7 @@ from replications.judging.scores import Scores
 from replications.judging.verdicts import Verdict
 from replications.measuring import controls, measure, readers
 from replications.needs import dataset_of, readers_of, reads
-from replications.results import read_csv, write_bytes, write_text
+from replications.results import read_csv, read_runs, write_bytes, write_text
 from replications.statistics import mean_interval
 from replications.training import pictures
 from replications.training.train import BENCH, DurationLog, benched, train
@@ -354,8 +354,8 @@ def recheck(
 def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     """The verdicts of claims whose seeds are others since a revision, beside those that it has.
 
-    A claim that reads a variant whose parameters have changed since, or that was added, is left out: its effect may
-    differ for that reason.
+    A claim is left out if an arm of it has other parameters, code or data than there, or is new: its effect may differ
+    for that reason. So is one whose effect counts otherwise than there.
 
     Raises:
         RecheckError: there are none.
@@ -365,14 +365,22 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     there = regress.verdicts_at(revision, declared.folder, "--earlier")
     params = regress.params_at(revision, declared.folder, "--earlier"), study.unchecked(declared.params_file)
     claims = {claim.id: claim for claim in judge.claims_of(declared)}
-    found = []
-    for verdict in chain.judged(declared).values():
+    judged, found = chain.judged(declared), []
+    trained = {
+        room: (
+            regress.code_and_data_at(revision, declared.folder, room),
+            regress.code_and_data(read_runs(declared.folder, room).values()),
+        )
+        for room in {verdict.replication for verdict in judged.values()}
+    }
+    for verdict in judged.values():
         committed = there.get(f"{verdict.replication}/{verdict.id}")
+        if committed is None:
+            continue
         then, now = (_in_a_study(one, verdict.replication) for one in params)
-        reads = {variant for variant, _ in read_by(declared, claims[verdict.id])} if verdict.id in claims else set()
-        variants = declared.variants_of(verdict.replication)
-        arms = [name for name in variants if name in reads] or variants
-        if committed is None or any(then.get(arm) != now[arm] for arm in arms):
+        code_then, code_now = trained[verdict.replication]
+        arms = arms_behind(declared, verdict.replication, claims.get(verdict.id))
+        if any((then.get(arm), code_then.get(arm)) != (now[arm], code_now.get(arm)) for arm in arms):
             continue
         try:
             before = TypeAdapter(Verdict).validate_json(json.dumps(committed))
@@ -381,7 +389,9 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
             raise RecheckError(
                 f"--earlier {revision}: {verdict.id} has other fields there than today ({why}); name a later revision"
             ) from None
-        if not before.effects_by_seed.keys() & verdict.effects_by_seed.keys():
+        counts = [(one.scale, one.smallest_effect) for one in (before, verdict)]
+        alike = before.part != verdict.part or counts[0] == counts[1]
+        if alike and not before.effects_by_seed.keys() & verdict.effects_by_seed.keys():
             found.append(Rechecked(before, verdict))
     if not found:
         raise RecheckError(
@@ -389,6 +399,21 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
             "and on seeds entirely different from today's; name the last revision before a replication got fresh seeds"
         )
     return [replace(one, at_once=len(found)) for one in found]
+
+
+def arms_behind(declared: study.Study, replication: str, claim: Claim | None) -> list[str]:
+    """The variants that decide a claim's effect and its checks: those it compares and those behind its controls.
+
+    `linear_NAME` is the best linear code of variant NAME; the pictures that controls are made of are as many as the
+    first variant says. Of no claim, or of one that reads controls alone, they are all.
+    """
+    variants = declared.variants_of(replication)
+    read = {name for name, _ in read_by(declared, claim)} if claim else set()
+    controls_read = read - set(variants)
+    wanted = (
+        read | {name.removeprefix("linear_") for name in controls_read} | set(variants[:1] if controls_read else ())
+    )
+    return [name for name in variants if name in wanted] if read & set(variants) else list(variants)
 
 
 def _in_a_study(params: Mapping[str, Any], replication: str) -> dict[str, dict[str, Any]]:
@@ -529,7 +554,13 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
     def seeds(verdict: Verdict) -> str:
         return ", ".join(map(str, verdict.effects_by_seed))
 
-    rooms = {one.fresh.replication: (one.committed, one.fresh) for one in rechecked}
+    def within(of: Sequence[Rechecked]) -> str:
+        known = [one for one in of if one.within is not None]
+        return f"{sum(one.within is True for one in known)} of {len(known)} fresh effects lie within their prediction"
+
+    rooms: dict[str, list[Rechecked]] = {}
+    for one in rechecked:
+        rooms.setdefault(one.fresh.replication, []).append(one)
     known = [one for one in rechecked if one.within is not None]
     chances = [one.committed.flip_chance for one in rechecked]
     outcomes = sum(one.committed.if_tested == one.fresh.if_tested for one in rechecked)
@@ -537,13 +568,13 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
         "# Claims on fresh seeds",
         "",
         *(
-            f"{room}: committed on seeds {seeds(before)}, fresh on seeds {seeds(after)}."
-            for room, (before, after) in rooms.items()
+            f"{room}: committed on seeds {seeds(of[0].committed)}, fresh on seeds {seeds(of[0].fresh)}. "
+            f"{len(of)} claims; {within(of)} interval."
+            for room, of in rooms.items()
         ),
         "",
         f"{len(rechecked)} claims on fresh seeds: the outcome, quality checks aside, is the same in {outcomes}; by the "
-        f"chances given with the verdicts, {len(rechecked) - sum(chances):.1f} were expected. "
-        f"{sum(one.within is True for one in known)} of {len(known)} fresh effects lie within their prediction "
+        f"chances given with the verdicts, {len(rechecked) - sum(chances):.1f} were expected. {within(rechecked)} "
         f"interval; {0.95 * len(known):.1f} were expected. A trend counts as different if the verdict changed and the "
         f"effect lies so far outside that chance moves one of {len(rechecked)} effects as far in at most 5 % of such "
         "comparisons.",

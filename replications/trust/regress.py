@@ -7,10 +7,11 @@ table, a study, its seeds, tuning seeds or readers. Parameters that changed are 
 goalpost, and what they do to the verdicts is compared. `--junit FILE` writes the same for a CI server.
 """
 
+import csv
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import hypot, inf, isfinite, nan
 from pathlib import Path
@@ -254,6 +255,21 @@ def params_at(revision: str, folder: Path, option: str = "--against") -> dict:
         raise RegressError(
             f"{option} {revision}: {path} is not readable there ({why}); name another revision"
         ) from None
+
+
+def code_and_data_at(revision: str, folder: Path, replication: str) -> dict[str, set[tuple[str, ...]]]:
+    """`code_and_data` of the runs that a revision has committed; empty where it has none."""
+    done = _show(revision, folder / "results" / replication / "runs.csv")
+    return code_and_data(csv.DictReader(done.stdout.decode(errors="replace").splitlines()))
+
+
+def code_and_data(rows: Iterable[Mapping[str, str]]) -> dict[str, set[tuple[str, ...]]]:
+    """Variant → the digests of code and data that its runs were trained with; rows are those of a runs.csv."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for row in rows:
+        digests = tuple(row.get(name) or "" for name in ("code_sha256", "data_sha256"))
+        found.setdefault(row.get("variant") or "", set()).add(digests)
+    return found
 
 
 def _show(revision: str, path: Path) -> subprocess.CompletedProcess[bytes]:

@@ -30,6 +30,8 @@ def measure(images: dict[str, np.ndarray], facts: dict, params: Params, readers:
     # Decoded at the rate that was paid for: a VAE pays for samples, not for means.
     sampled = images.get("sampled", images["output"]) / 255.0
     scores["psnr_at_rate"] = fidelity.psnr(sampled, target).mean()
+    of_sampled = sharpness.relative(sampled, target)
+    scores |= {f"{name}_at_rate": of_sampled[name] for name in ("laplacian_variance", "gradient_energy", "edge_width")}
     if "rate" in facts:
         scores["rate"] = facts["rate"]
     if "codes" in images:
@@ -115,7 +117,10 @@ CURVES = (
     Curve("perplexity against codebook size", "codebook_size", "perplexity", _BY_SIZE),
     Curve("sharpness against codebook size (1: as photographs)", "codebook_size", "laplacian_variance", _BY_SIZE),
     Curve(
-        "PSNR (dB) against rate (nats per image)", "rate", "psnr_at_rate", {**_BY_SIZE, "continuous (VAE)": ("vae",)}
+        "PSNR (dB) against rate (nats per image)",
+        "rate",
+        "psnr_at_rate",
+        {**_BY_SIZE, "continuous (VAE)": ("vae_k2", "vae")},
     ),
     Curve("variance of the pixels below one code", "codebook_size", "patch_variance_within_code", _BY_SIZE),
 )

@@ -94,12 +94,12 @@ class VQVAE(keras.Model):
         return {"output": self.decoder(through["quantised"], training=training), **through}
 
     def compute_loss(self, x=None, y: Any = None, y_pred: Any = None, sample_weight=None, training=True):
-        """Equation 3, or distortion + β · rate.
+        """Equation 3, or distortion + β · |rate − C|.
 
         The squared error is divided by the variance of the training pixels, so that it is of the order of 1 like the
         terms of the codebook. For the VAE the sum is that of a decoder with unit variance, in nats, over the same
-        constant: of the β-VAE, or with a capacity that of Burgess et al. 2018 (equation 8), whose KL divergence is the
-        mean of the batch.
+        constant: of the β-VAE, or with a capacity that of Burgess et al. 2018 (equation 8), with the batch's mean KL
+        divergence between the bars.
         """
         error = ops.mean(ops.square(y - y_pred["output"]))
         price = y_pred["loss"]
