@@ -14,6 +14,7 @@ arms have no other parameters, beside what was committed there.
 
 import argparse
 import json
+import math
 import os
 import re
 import shutil
@@ -389,9 +390,11 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
             raise RecheckError(
                 f"--earlier {revision}: {verdict.id} has other fields there than today ({why}); name a later revision"
             ) from None
-        counts = [(one.scale, one.smallest_effect) for one in (before, verdict)]
-        alike = before.part != verdict.part or counts[0] == counts[1]
-        if alike and not before.effects_by_seed.keys() & verdict.effects_by_seed.keys():
+        same_measure = before.scale == verdict.scale and math.isclose(  # six digits are committed
+            before.smallest_effect, verdict.smallest_effect, rel_tol=1e-5
+        )
+        fresh = not before.effects_by_seed.keys() & verdict.effects_by_seed.keys()
+        if fresh and (same_measure or before.part != verdict.part):
             found.append(Rechecked(before, verdict))
     if not found:
         raise RecheckError(
@@ -407,13 +410,13 @@ def arms_behind(declared: study.Study, replication: str, claim: Claim | None) ->
     `linear_NAME` is the best linear code of variant NAME; the pictures that controls are made of are as many as the
     first variant says. Of no claim, or of one that reads controls alone, they are all.
     """
-    variants = declared.variants_of(replication)
+    variants = list(declared.variants_of(replication))
     read = {name for name, _ in read_by(declared, claim)} if claim else set()
     controls_read = read - set(variants)
     wanted = (
         read | {name.removeprefix("linear_") for name in controls_read} | set(variants[:1] if controls_read else ())
     )
-    return [name for name in variants if name in wanted] if read & set(variants) else list(variants)
+    return [name for name in variants if name in wanted] if read & set(variants) else variants
 
 
 def _in_a_study(params: Mapping[str, Any], replication: str) -> dict[str, dict[str, Any]]:

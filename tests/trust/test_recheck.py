@@ -15,9 +15,11 @@ from scipy import stats
 
 from replications import environment, study
 from replications.errors import ReplicationError
+from replications.judging import judge
 from replications.judging.claims import Claim
 from replications.judging.predicates import Greater
 from replications.judging.scores import Scores, read_scores
+from replications.results import read_runs
 from replications.trust import chain, recheck, regress
 from replications.trust.recheck import RecheckError
 from tests import tiny
@@ -170,6 +172,7 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     monkeypatch.setattr(chain, "judged", lambda _: today_all)
     earlier = {f"{ROOM}/{one.id}": one.as_json() for one in (*(before for _, before in of_both), same_seeds)}
     monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
+    monkeypatch.setattr(recheck.regress, "code_and_data_at", lambda *_: code_and_data_here())
     monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: earlier)
     monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params_here())
     assert recheck.main(["--earlier", "abc", "--markdown", "table.md"]) == 1
@@ -182,7 +185,7 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     assert "1 of 2 fresh effects lie within their prediction interval; 1.9 were expected" in table
     assert f"| {ROOM}/fallen | **different** |" in table
     assert not recheck.FOLDER.exists()
-    for arm, reads in (("flat_8", False), ("spatial_512_mean", True)):
+    for arm, reads in (("flat_32", False), ("spatial_512_mean", True)):
         changed, added = params_here(), params_here()
         changed[ROOM]["variants"][arm]["learning_rate"] = 1e-3
         del added[ROOM]["variants"][arm]
@@ -191,6 +194,17 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
             with pytest.raises(RecheckError, match="no claim of the root") if reads else nullcontext():
                 recheck.main(["--earlier", "abc"])
             assert (f"{ROOM}/{CLAIM} (root)" in capsys.readouterr().out) is not reads
+    other = code_and_data_here() | {"spatial_512_mean": {("other code", "other data")}}
+    monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params_here())
+    monkeypatch.setattr(recheck.regress, "code_and_data_at", lambda *_: other)
+    with pytest.raises(RecheckError, match="no claim of the root study"):
+        recheck.main(["--earlier", "abc"])
+    monkeypatch.setattr(recheck.regress, "code_and_data_at", lambda *_: code_and_data_here())
+    counted = {name: verdict | {"smallest_effect": 7.0} for name, verdict in earlier.items()}
+    monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: counted)
+    with pytest.raises(RecheckError, match="no claim of the root study"):
+        recheck.main(["--earlier", "abc"])
+    monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: earlier)
     params = params_here()
     params[ROOM]["epochs"] += 1  # so that more than seeds has changed
     monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params)
@@ -202,10 +216,37 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
 def test_earlier_params_that_are_no_study_are_named(bundled, monkeypatch, damaged):
     before = chain.judged(bundled)[CLAIM].as_json()
     monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
+    monkeypatch.setattr(recheck.regress, "code_and_data_at", lambda *_: code_and_data_here())
     monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: {f"{ROOM}/{CLAIM}": before})
     monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params_here() | damaged)
     with pytest.raises(RecheckError, match=r"--earlier: .* are no sections of a study there .* name another revision"):
         recheck.main(["--earlier", "abc"])
+
+
+def test_a_control_brings_in_the_arms_that_it_is_made_of(bundled):
+    """`linear_NAME` is of arm NAME, and all controls are of as many pictures as the first arm has."""
+    claims = {claim.id: claim for claim in judge.claims_of(bundled)}
+
+    def behind(replication: str, name: str) -> list[str]:
+        return recheck.arms_behind(bundled, replication, claims[name])
+
+    crisp = behind("vae_vs_gan", "a_calibrated_vae_reconstructs_crisply")
+    assert crisp == ["autoencoder", "sigma_vae"], "it compares sigma_vae with photos, and checks linear_autoencoder"
+    assert behind("vq_vae", "restarts_keep_the_codebook_in_use") == ["none", "k512", "k512_restarts"]
+    assert recheck.arms_behind(bundled, ROOM, None) == list(bundled.variants_of(ROOM))
+
+
+def test_code_and_data_are_those_of_a_variants_runs():
+    rows = [
+        {"variant": "a", "code_sha256": "c", "data_sha256": "d"},
+        {"variant": "a", "code_sha256": "c", "data_sha256": "e"},
+        {"variant": "b"},
+    ]
+    assert regress.code_and_data(rows) == {"a": {("c", "d"), ("c", "e")}, "b": {("", "")}}
+
+
+def code_and_data_here() -> dict[str, set[tuple[str, ...]]]:
+    return regress.code_and_data(read_runs(Path(), ROOM).values())
 
 
 def params_here() -> dict:
@@ -226,6 +267,7 @@ def test_an_earlier_verdict_without_its_seeds_is_named(bundled, monkeypatch):
     before = chain.judged(bundled)[CLAIM].as_json()
     del before["effects_by_seed"]
     monkeypatch.setattr(recheck.regress, "check_revision", lambda *_: None)
+    monkeypatch.setattr(recheck.regress, "code_and_data_at", lambda *_: code_and_data_here())
     monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: {f"{ROOM}/{CLAIM}": before})
     monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params_here())
     with pytest.raises(RecheckError, match=r"--earlier abc: .* has other fields there than today .* a later revision"):
