@@ -13,7 +13,7 @@ from replications.vq_vae.params import SIZES
 VARIED = "size of the codebook, how it is learned"
 """In a few words, for the list of the replications."""
 
-VARIANTS = ("none", "vae", *SIZES, "k512_ema", "k512_restarts", "k32_commitment_01", "k32_commitment_2")
+VARIANTS = ("none", "vae", "vae_k2", *SIZES, "k512_ema", "k512_restarts", "k32_commitment_01", "k32_commitment_2")
 SHARPER = log(1.25)
 EVERYWHERE = ("root", "real", "paper")
 """The studies of claims whose arms are declared at the paper's own size, too."""

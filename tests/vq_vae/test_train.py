@@ -127,6 +127,18 @@ def test_training_brings_the_rate_to_the_capacity_from_either_side(capacity):
     assert rates[-1] == pytest.approx(capacity, rel=0.15)
 
 
+@pytest.mark.parametrize(
+    ("quantiser", "averaged"), [("straight_through", True), ("ema", False), ("ema_restarts", False)]
+)
+def test_averages_of_the_weights_take_the_codebook_in_where_it_is_a_weight(quantiser, averaged):
+    """Averaging changes no step, so a codebook that follows the encodings by itself is the same with and without."""
+    (with_averages, *_), (without, *_) = (
+        train.train(params(quantiser=quantiser, ema=ema), 1, arrays(), silent) for ema in (0.9, 0.0)
+    )
+    assert np.array_equal(with_averages["codebook"], without["codebook"]) is not averaged
+    assert not np.array_equal(with_averages["encoded"], without["encoded"]), "the encoder is averaged in all of them"
+
+
 # Gradients of the whole.
 
 
