@@ -366,10 +366,6 @@ CLAIMS = (
         studies=EVERYWHERE,
         checks=LEARNED,
         does_not_hold={
-            "root": (
-                "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to {k512.used_share.max:.0%} "
-                "by seed: on average most go unused, but the interval allows that most are used"
-            ),
             "real": (
                 "{k512.used_share:.0%} of the codes are in use, {k512.used_share.min:.0%} to {k512.used_share.max:.0%} "
                 "by seed: on average exactly the smallest share that matters goes unused"
@@ -443,6 +439,12 @@ CLAIMS = (
             *equal_rate("k512_restarts", "vae", 1.01, "the tuning seeds left less than a hundredth between them"),
         ),
         does_not_hold={
+            "root": (
+                "the VAE is ahead in the mean, by {effect} dB, but seeds differ too much: it has "
+                "{vae.psnr_at_rate.min:.1f} to {vae.psnr_at_rate.max:.1f} dB, the codes "
+                "{k512_restarts.psnr_at_rate.min:.1f} to {k512_restarts.psnr_at_rate.max:.1f}. At the rate of two codes "
+                "it is behind: {vae_k2.psnr_at_rate:.1f} dB against {k2.psnr_at_rate:.1f}"
+            ),
             "paper": ("equal in the mean and in most seeds, but in one the VAE is further behind than was allowed"),
         },
     ),
