@@ -442,8 +442,8 @@ CLAIMS = (
             "root": (
                 "the VAE is ahead in the mean, by {effect} dB, but seeds differ too much: it has "
                 "{vae.psnr_at_rate.min:.1f} to {vae.psnr_at_rate.max:.1f} dB, the codes "
-                "{k512_restarts.psnr_at_rate.min:.1f} to {k512_restarts.psnr_at_rate.max:.1f}. At the rate of two codes "
-                "it is behind: {vae_k2.psnr_at_rate:.1f} dB against {k2.psnr_at_rate:.1f}"
+                "{k512_restarts.psnr_at_rate.min:.1f} to {k512_restarts.psnr_at_rate.max:.1f}. At the rate of two "
+                "codes it is behind: {vae_k2.psnr_at_rate:.1f} dB against {k2.psnr_at_rate:.1f}"
             ),
             "paper": ("equal in the mean and in most seeds, but in one the VAE is further behind than was allowed"),
         },
