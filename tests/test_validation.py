@@ -72,6 +72,21 @@ def test_a_processor_without_avx_512_gave_as_many_runs_with_the_same_bytes_as_th
     assert environment["kernels"]["instructions"] == "avx2"
 
 
+def test_on_an_intel_processor_the_bytes_are_the_same_as_the_text_says():
+    digests = ("images_sha256", "facts_sha256")
+    for row in tiny.read_rows(SECOND / "intel.csv"):
+        run = row["replication"], row["variant"], row["seed"]
+        same = all(row[name] == row[f"committed_{name}"] for name in digests)
+        (line,) = (line for line in text().splitlines() if line.startswith(f"| {'/'.join(run)} |"))
+        assert line.endswith("| no | the same |" if same else "| yes | different |"), (
+            "only where a net does not normalise"
+        )
+        of_run = read_runs(ROOT, run[0])[run[1], int(run[2])]
+        assert all(row[f"committed_{name}"] == of_run[name] for name in digests)
+    (environment,) = json.loads((SECOND / "intel.json").read_text(encoding="utf-8")).values()
+    assert environment["cpu"].startswith("Intel")
+
+
 def test_the_second_machine_changed_the_verdicts_that_the_text_shows():
     rows = tiny.read_rows(SECOND / "verdicts.csv")
     changed = [row for row in rows if row["verdict"] != row["committed_verdict"]]

@@ -1,9 +1,11 @@
-"""Normalisation that gives the same bytes on the processors of every maker.
+"""Normalisation without the reciprocal square root, which AMD's and Intel's processors round differently.
 
-Keras divides by a deviation through the reciprocal square root, for which AMD's and Intel's processors have an
-instruction that is approximate, and approximate in different ways (validation/second_machine.md). Square root and
-division are exact to the last bit on both. TensorFlow's graph optimiser would put the two together to a reciprocal
-square root again; it does not look for them behind a maximum.
+Keras divides by a deviation through it. Square root and division of two numbers are exact to the last bit on both.
+TensorFlow's graph optimiser would put the two together to a reciprocal square root again; it does not look for them
+behind a maximum.
+
+Still, nets that normalise get other bytes on the other maker's processors: TensorFlow computes 1 / x, and the gradient
+of a square root, by an approximate reciprocal, which differs between the two as well (validation/second_machine.md).
 """
 
 import keras
@@ -11,7 +13,7 @@ from keras import layers, ops
 
 
 def inverse_deviation(variance, epsilon: float):
-    """1 / √(variance + ε), of a tensor: exact to the last bit on every processor."""
+    """1 / √(variance + ε), of a tensor."""
     return 1.0 / ops.maximum(ops.sqrt(variance + epsilon), 1e-12)
 
 

@@ -1,6 +1,7 @@
 """Normalisation against Keras' own, which divides another way, and without the instruction that differs by maker."""
 
 import json
+import platform
 import subprocess
 import sys
 
@@ -153,9 +154,39 @@ PINNED = {
 }
 """Of an AMD EPYC under the pinned packages. Where a processor of another make gives another digest, runs trained there
 have other bytes: the layer named is where to look (validation/second_machine.md)."""
+OF_INTEL = {"instance normalisation": "1acb5262de3233a1"}
+"""What an Intel Xeon gives instead. Batch normalisation of four channels is too narrow to show it: TensorFlow takes
+the approximate reciprocal for eight numbers at once."""
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="bytes are promised under TensorFlow alone")
 @pytest.mark.parametrize("kind", list(PINNED))
 def test_a_few_steps_give_the_pinned_bytes(kind, steps):
-    assert steps[kind] == PINNED[kind]
+    assert steps[kind] in (PINNED[kind], OF_INTEL.get(kind))
+
+
+approximate = pytest.mark.xfail(
+    platform.machine() == "x86_64" and keras.backend.backend() == "tensorflow",
+    reason="1 / x and the gradient of √x are approximate there (validation/second_machine.md)",
+    strict=True,
+)
+
+
+@approximate
+def test_what_normalisation_multiplies_by_is_exact_to_the_last_bit():
+    variance, x = np.random.default_rng(0).random((2, 4096)).astype(np.float32) + np.float32(0.1)
+    scale = tf.function(lambda given: normalisation.inverse_deviation(given, 1e-5))(variance)
+    np.testing.assert_array_equal(scale * x, x * (1 / np.sqrt(variance + np.float32(1e-5))))
+
+
+@approximate
+def test_no_gradient_of_a_square_root_is_left_in_the_graph():
+    @tf.function
+    def gradient(x, variance):
+        with tf.GradientTape() as tape:
+            tape.watch(variance)
+            y = tf.reduce_sum((x * normalisation.inverse_deviation(variance, 1e-5)) ** 2)
+        return tape.gradient(y, variance)
+
+    graph = gradient.get_concrete_function(*[tf.TensorSpec(X.shape)] * 2)
+    assert "SqrtGrad" not in optimised_operations(graph)
