@@ -9,7 +9,7 @@ the effects of all claims that are rechecked at once lie where this allows, if t
 ones. Exits with 1 if a trend differs.
 
 `--earlier REV` trains nothing: it puts the claims whose replication has got fresh seeds since that revision, and whose
-arms have no other parameters, beside what was committed there.
+arms have the same parameters, code and data as there, beside what was committed there.
 """
 
 import argparse
@@ -398,8 +398,8 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
             found.append(Rechecked(before, verdict))
     if not found:
         raise RecheckError(
-            f"--earlier {revision}: no claim of the {declared.name} study was judged there with the same parameters "
-            "and on seeds entirely different from today's; name the last revision before a replication got fresh seeds"
+            f"--earlier {revision}: no claim of the {declared.name} study was judged there on arms with the "
+            "same parameters, code and data and on seeds entirely different from today's; name the last revision before a replication got fresh seeds"
         )
     return [replace(one, at_once=len(found)) for one in found]
 

@@ -208,7 +208,10 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     params = params_here()
     params[ROOM]["epochs"] += 1  # so that more than seeds has changed
     monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params)
-    with pytest.raises(RecheckError, match="no claim of the root study was judged there with the same parameters and"):
+    with pytest.raises(
+        RecheckError,
+        match="no claim of the root study was judged there on arms with the same parameters, code and data and",
+    ):
         recheck.main(["--earlier", "abc"])
 
 
