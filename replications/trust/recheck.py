@@ -399,7 +399,8 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
     if not found:
         raise RecheckError(
             f"--earlier {revision}: no claim of the {declared.name} study was judged there on arms with the "
-            "same parameters, code and data and on seeds entirely different from today's; name the last revision before a replication got fresh seeds"
+            "same parameters, code and data and on seeds entirely different from today's; name the last revision "
+            "before a replication got fresh seeds"
         )
     return [replace(one, at_once=len(found)) for one in found]
 
