@@ -9,8 +9,8 @@ for DCGAN's tanh, which it is but for the range.
 import keras
 from keras import layers
 
+from replications.training.exact import BatchNormalization
 from replications.training.initialisers import Seeds, he
-from replications.training.normalisation import BatchNormalization
 
 
 def encoder(size: int, *, channels: int, latent_size: int, gaussian: bool, seed: int) -> keras.Model:
