@@ -141,6 +141,54 @@ def test_a_forged_score_of_a_run_whose_bytes_are_the_same_fails(committed, train
     assert f"committed is {rows[number]['score']}" in said
 
 
+@pytest.mark.parametrize(
+    ("another_machine", "read_by_a_net", "status"),
+    [(True, True, 0), (False, True, 1), (True, False, 1)],
+    ids=["read by a net there", "on the same machine", "read by no net"],
+)
+def test_what_nets_read_may_move_on_another_kind_of_machine(
+    committed, trained_again, capsys, another_machine, read_by_a_net, status
+):
+    results = committed.folder / "results" / ROOM
+    rows = tiny.read_rows(results / "scores.csv")
+    number = next(i for i, row in enumerate(rows) if row["instrument"] == "psnr")
+    rows[number]["score"] = f"{1.0001 * float(rows[number]['score']):.6g}"
+    tiny.write_rows(results / "scores.csv", rows)
+    known = [
+        {"control": "photos", "seed": seed, "instrument": "psnr", "score": 20 + seed * read_by_a_net}
+        for seed in committed.seeds
+    ]
+    fixed = [
+        {"control": control, "seed": seed, "instrument": instrument, "score": f"{score:.6g}"}
+        for control, of_control in controls.fixed_scores(committed, ROOM).items()
+        for instrument, score in of_control.items()
+        for seed in committed.seeds
+    ]
+    tiny.write_rows(results / "controls.csv", known + fixed)
+    if another_machine:
+        (environment,) = json.loads((results / "environments.json").read_text()).values()
+        another = {**environment, "cpu": "of another kind"}
+        name = runs.environment_id(another)
+        (results / "environments.json").write_text(json.dumps({name: another}), encoding="utf-8")
+        rewrite(committed, environment=name)
+    assert audit.main(only(committed)) == status
+    said = " ".join(capsys.readouterr().out.split())
+    moved = "byte for byte the same, and so are its scores, but for those that nets read, trained on another kind of"
+    assert (moved in said) == (not status)
+    assert ("but not its scores: psnr" in said) == bool(status)
+
+
+@pytest.mark.parametrize(
+    ("was", "here", "expected"),
+    [(0.70, 0.71, True), (0.70, 1.9, False), (1.9, 0.70, False), (None, 0.70, False), (0.70, None, False)],
+)
+def test_what_nets_read_lies_within_the_spread_of_the_other_seeds(monkeypatch, was, here, expected):
+    arm = {1: 0.0 if was is None else was, 2: 0.69, 3: 0.72, 4: 0.74, 5: 0.68}
+    monkeypatch.setattr(audit, "read_scores", lambda declared, room: Scores({("k2", "kid_prior"): arm}))
+    declared, run = SimpleNamespace(seeds_of=lambda room: (1, 2, 3, 4, 5)), study.Run(ROOM, "k2", 1, {})
+    assert audit._expected(declared, run, audit.Other(1.0, "kid_prior", was, here)) == expected
+
+
 def test_a_score_that_was_never_measured_or_was_left_out_fails(committed, trained_again, capsys):
     path = committed.folder / "results" / ROOM / "scores.csv"
     rows = tiny.read_rows(path)
