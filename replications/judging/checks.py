@@ -8,6 +8,7 @@ import math
 from replications.judging.claims import Check
 
 BLURRED = "photographs through a blur of one pixel of 32, seen by the same net"
+SEEN_THROUGH = f"{BLURRED}: a person sees what they show"
 
 
 def learned(variant: str, linear: str, studies: tuple[str, ...] = ()) -> Check:
@@ -56,24 +57,6 @@ def like_photographs(variant: str, why: str = BLURRED) -> Check:
         ("photos_blurred", "kid_prior"),
         why,
     )
-
-
-def recognisable(variant: str) -> tuple[Check, Check]:
-    """Samples that a person would take for what they should be, as far as a classifier can tell.
-
-    Noise has modes, too, and sharp edges. So samples must be like photographs, and a classifier must be as sure of what
-    they show as of blurred photographs.
-    """
-    why = f"{BLURRED}: a person sees what they show"
-    sure = Check(
-        f"a classifier is as sure of what the samples of {variant} show as of blurred photographs",
-        "confidence",
-        variant,
-        "at least",
-        ("photos_blurred", "confidence"),
-        why,
-    )
-    return like_photographs(variant, why), sure
 
 
 def among_photographs(variant: str) -> Check:

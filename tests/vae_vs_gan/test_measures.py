@@ -13,6 +13,7 @@ from replications.instruments import classification
 from replications.instruments.sharpness import SHARPNESS
 from replications.judging.scores import Scores
 from replications.judging.verdicts import judge
+from replications.measuring import known, street_scores
 from replications.vae_vs_gan import claims, measures
 from replications.vae_vs_gan.params import Params
 from tests.rooms import recipes
@@ -133,6 +134,28 @@ def test_perfect_samples_show_the_modes_that_are_to_be_expected(perfect, samples
     assert abs(scores["kid_prior"]) < 0.4
 
 
+def test_thumbnails_tell_every_photograph_s_mode_and_that_of_nearly_every_blurred_one():
+    numbers = np.arange(0, street.N_PHOTOS, 23)
+    photos, right = street.photos()[numbers], street.mode_of(street.factors_of(numbers))
+    for pictures, share in ((photos, 1.0), (known.blurred(photos), 0.99)):
+        found = measures.all_thumbnails().nearest(measures.thumbnails(pictures)).numbers
+        assert (street.mode_of(street.factors_of(found)) == right).mean() >= share
+    at_full_size = street_scores.all_photos().nearest(known.blurred(photos[:300])).numbers
+    moved = street.mode_of(street.factors_of(at_full_size)) != right[:300]
+    assert moved.mean() > 0.6, "why thumbnails are asked"
+
+
+def test_by_thumbnail_photographs_blurred_or_not_show_all_modes_and_noise_few():
+    photos = drawn(2000, 4)[0]
+    for pictures in (photos, known.blurred(photos)):
+        scores = measures.by_thumbnail(pictures)
+        assert scores["thumbnail_modes_share_prior"] == pytest.approx(1, abs=0.01)
+        assert scores["thumbnail_mode_variation_prior"] == pytest.approx(0.10, abs=0.02), "√(modes / 2 π N)"
+    noise = measures.by_thumbnail(known.noise(photos))
+    assert noise["thumbnail_modes_share_prior"] < 0.2
+    assert noise["thumbnail_mode_variation_prior"] > 0.9
+
+
 # Known damage.
 
 
@@ -147,7 +170,9 @@ def test_samples_of_one_mode(perfect, samples, reader):
     n = street.N_MODES
     assert scores["modes_covered"] == 1
     assert scores["modes_share"] == pytest.approx(1 / (n * (1 - (1 - 1 / n) ** N_PRIOR)))
-    assert scores["mode_variation_prior"] == pytest.approx(1 - 1 / n)
+    for name in ("mode_variation_prior", "thumbnail_mode_variation_prior"):
+        assert scores[name] == pytest.approx(1 - 1 / n)
+    assert scores["thumbnail_modes_share_prior"] == scores["modes_share"]
     assert scores["distinct_share_prior"] < before["distinct_share_prior"]
     assert scores["mode_entropy"] == scores["mode_entropy_share"] == 0
     assert scores["variety_prior"] == pytest.approx(0, abs=1e-12)
@@ -242,7 +267,7 @@ def test_the_true_probabilities_of_modes():
 
 
 def test_elsewhere_nothing_is_held_against_a_list(perfect):
-    assert not any("listed" in name for name in measure(perfect, dataset="mnist10k-32"))
+    assert not any("listed" in name or "thumbnail" in name for name in measure(perfect, dataset="mnist10k-32"))
 
 
 def test_elsewhere_samples_are_counted_that_lie_among_photographs(perfect, target):
