@@ -34,7 +34,8 @@ def pytest_terminal_summary(terminalreporter, config):
     """Expected failures in one line; validation/slow.json and slow.md: what every slow test last came to, and where."""
     expected = len(terminalreporter.stats.get("xfailed", []))
     if expected and not terminalreporter.hasopt("x"):
-        terminalreporter.write_line(f"{expected} claims do not hold, as they say themselves (-rx: which, and why)")
+        kinds = "claims that do not hold, as they say themselves, and known defects"
+        terminalreporter.write_line(f"{expected} expected failures: {kinds} (-rx: which, and why)")
     if not config.getoption("--record"):
         return
     from tests.slow import record

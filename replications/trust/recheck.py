@@ -9,7 +9,8 @@ the effects of all claims that are rechecked at once lie where this allows, if t
 ones. Exits with 1 if a trend differs.
 
 `--earlier REV` trains nothing: it puts the claims whose replication has got fresh seeds since that revision, and whose
-arms have the same parameters, code and data as there, beside what was committed there.
+arms have the same parameters, code and data as there, beside what was committed there. With `--other-code` the code may
+be another, as after a change that should move no trend.
 """
 
 import argparse
@@ -75,6 +76,8 @@ class Rechecked:
     fresh: Verdict
     at_once: int = 1
     """How many claims are rechecked at once, each with a chance of its own to lie outside its interval."""
+    other_code: bool = False
+    """Whether the fresh runs were trained by other code."""
 
     @property
     def predicted(self) -> tuple[float, float] | None:
@@ -145,6 +148,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--set", metavar="NAME", help=f"the claims of a set in {DECLARED}, besides")
     parser.add_argument("--study", default=".", help="the study's folder (default: the bundled study)")
     parser.add_argument("--earlier", metavar="REV", help="train nothing: beside the verdicts of REV, on other seeds")
+    parser.add_argument("--other-code", action="store_true", help="with --earlier: even if the training code changed")
     parser.add_argument("--seeds", metavar="11-15", help="seeds, as numbers and ranges with commas between them")
     parser.add_argument("--fresh", type=int, metavar="N", help=f"the next N seeds that are not used (default: {FRESH})")
     parser.add_argument("--again", action="store_true", help="allow tuning and reporting seeds among --seeds")
@@ -166,7 +170,9 @@ def main(argv: list[str] | None = None) -> int:
             raise RecheckError(
                 f"--earlier: it trains nothing; leave claims, {', '.join(f'--{name}' for name in of_training)} out"
             )
-        return tell(arguments, earlier(declared, arguments.earlier))
+        return tell(arguments, earlier(declared, arguments.earlier, arguments.other_code))
+    if arguments.other_code:
+        raise RecheckError("--other-code: it goes with --earlier REV; leave it out")
     names = [*arguments.claim, *(claims_of_set(arguments.set) if arguments.set else ())]
     claims = [named(declared, name) for name in dict.fromkeys(names)]
     if not claims:
@@ -352,11 +358,11 @@ def recheck(
     return [Rechecked(committed[claim.id], judged[claim.id], len(claims)) for claim in claims]
 
 
-def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
+def earlier(declared: study.Study, revision: str, other_code: bool = False) -> list[Rechecked]:
     """The verdicts of claims whose seeds are others since a revision, beside those that it has.
 
-    A claim is left out if an arm of it has other parameters, code or data than there, or is new: its effect may differ
-    for that reason. So is one whose effect counts otherwise than there.
+    A claim is left out if an arm of it has other parameters, code (unless `other_code`) or data than there, or is new:
+    its effect may differ for that reason. So is one whose effect is measured or counts otherwise than there.
 
     Raises:
         RecheckError: there are none.
@@ -381,7 +387,10 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
         then, now = (_in_a_study(one, verdict.replication) for one in params)
         code_then, code_now = trained[verdict.replication]
         arms = arms_behind(declared, verdict.replication, claims.get(verdict.id))
-        if any((then.get(arm), code_then.get(arm)) != (now[arm], code_now.get(arm)) for arm in arms):
+        if any((then.get(arm), data(code_then.get(arm))) != (now[arm], data(code_now.get(arm))) for arm in arms):
+            continue
+        same_code = all(code_then.get(arm) == code_now.get(arm) for arm in arms)
+        if not (same_code or other_code):
             continue
         try:
             before = TypeAdapter(Verdict).validate_json(json.dumps(committed))
@@ -390,19 +399,25 @@ def earlier(declared: study.Study, revision: str) -> list[Rechecked]:
             raise RecheckError(
                 f"--earlier {revision}: {verdict.id} has other fields there than today ({why}); name a later revision"
             ) from None
-        same_measure = before.scale == verdict.scale and math.isclose(  # six digits are committed
+        by = [one.instruments[0]["instrument"] for one in (before, verdict)]
+        same_measure = (before.scale, by[0]) == (verdict.scale, by[1]) and math.isclose(  # six digits are committed
             before.smallest_effect, verdict.smallest_effect, rel_tol=1e-5
         )
         fresh = not before.effects_by_seed.keys() & verdict.effects_by_seed.keys()
         if fresh and (same_measure or before.part != verdict.part):
-            found.append(Rechecked(before, verdict))
+            found.append(Rechecked(before, verdict, other_code=not same_code))
     if not found:
         raise RecheckError(
             f"--earlier {revision}: no claim of the {declared.name} study was judged there on arms with the "
-            "same parameters, code and data and on seeds entirely different from today's; name the last revision "
-            "before a replication got fresh seeds"
+            f"same parameters{'' if other_code else ', code'} and data and on seeds entirely different from today's; "
+            "name the last revision before a replication got fresh seeds"
         )
     return [replace(one, at_once=len(found)) for one in found]
+
+
+def data(trained: Collection[tuple[str, ...]] | None) -> set[str]:
+    """The digests of the data alone, of those of code and data (`regress.code_and_data`)."""
+    return {of_data for _, of_data in trained or ()}
 
 
 def arms_behind(declared: study.Study, replication: str, claim: Claim | None) -> list[str]:
@@ -574,6 +589,8 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
         *(
             f"{room}: committed on seeds {seeds(of[0].committed)}, fresh on seeds {seeds(of[0].fresh)}. "
             f"{len(of)} claims; {within(of)} interval."
+            + " Other code trained the fresh ones."
+            * any(one.other_code for one in of)
             for room, of in rooms.items()
         ),
         "",

@@ -197,9 +197,21 @@ def test_verdicts_of_an_earlier_revision_are_compared_where_seeds_are_others(bun
     other = code_and_data_here() | {"spatial_512_mean": {("other code", "other data")}}
     monkeypatch.setattr(recheck.regress, "params_at", lambda *_: params_here())
     monkeypatch.setattr(recheck.regress, "code_and_data_at", lambda *_: other)
+    for words, which in ((), ", code"), (("--other-code",), ""):
+        with pytest.raises(RecheckError, match=f"no claim of the root study .* same parameters{which} and data"):
+            recheck.main(["--earlier", "abc", *words])
+    other = {arm: {("other code", data) for _, data in both} for arm, both in code_and_data_here().items()}
+    monkeypatch.setattr(recheck.regress, "code_and_data_at", lambda *_: other)
     with pytest.raises(RecheckError, match="no claim of the root study"):
         recheck.main(["--earlier", "abc"])
+    assert recheck.main(["--earlier", "abc", "--other-code", "--markdown", "table.md"]) == 1
+    assert "Other code trained the fresh ones." in (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "Other code" not in table
     monkeypatch.setattr(recheck.regress, "code_and_data_at", lambda *_: code_and_data_here())
+    measured = {n: {**v, "instruments": [{**v["instruments"][0], "instrument": "mse"}]} for n, v in earlier.items()}
+    monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: measured)
+    with pytest.raises(RecheckError, match="no claim of the root study"):
+        recheck.main(["--earlier", "abc"])
     counted = {name: verdict | {"smallest_effect": 7.0} for name, verdict in earlier.items()}
     monkeypatch.setattr(recheck.regress, "verdicts_at", lambda *_: counted)
     with pytest.raises(RecheckError, match="no claim of the root study"):
@@ -287,6 +299,11 @@ def test_a_run_is_judged_by_the_nets_of_the_studys_seed_in_its_place(bundled, mo
     fresh = recheck.with_nets(own, run)
     assert (run.seed, trained_with) == (10, [5])
     assert fresh.nets_of(ROOM, run.seed) == fresh.nets(5)
+
+
+def test_other_code_goes_with_an_earlier_revision(bundled):
+    with pytest.raises(RecheckError, match="--other-code: it goes with --earlier REV"):
+        recheck.main([CLAIM, "--other-code"])
 
 
 @pytest.mark.parametrize("words", WHAT_TO_TRAIN)
