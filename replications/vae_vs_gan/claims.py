@@ -16,9 +16,9 @@ from replications.judging.checks import (
     among_photographs,
     learned,
     learned_by_its_loss,
-    like_listed,
     like_photographs,
     nearer_than_blurred,
+    readable_by_thumbnail,
 )
 from replications.judging.claims import Check, Claim, Deviation, PublishedTable
 from replications.judging.predicates import Above, Below, Greater, Less, Peaks
@@ -60,10 +60,16 @@ BRIDGE = Deviation(
 TRAINING = (SHORT, DATA)
 EASIER, HARDER = (SHORT.helps, DATA), (SHORT.hinders, DATA)
 """For claims that a short training makes easier, or harder, to replicate."""
-NEAREST = Deviation(
+COLOURS = Deviation(
     "metric",
-    "the mode of a sample is that of the nearest thumbnail of the list; in the papers a net reads it",
-    "a ghost of several houses, too, counts for a mode: more modes than a careful reader would find",
+    "a mode is a combination of the colours of wall, sky and door (45), read by the nearest thumbnail of the list; it "
+    "counts from a tenth of its share on. In the papers a net reads 1,000 modes, and one sample is enough",
+    "a mode that is all but dropped counts as dropped; what is dropped within a mode does not count",
+)
+READ_AS_ANOTHER = Deviation(
+    "metric",
+    "modes are read by the nearest thumbnail of the list of all photographs",
+    "samples that mix houses are read as some colours more than others: less even than they are",
 )
 KID = Deviation(
     "metric",
@@ -120,8 +126,10 @@ OBJECTIVE = learned_by_its_loss("vae", "linear_vae")
 SIGMA = learned("sigma_vae", "linear_autoencoder")
 GAN = (like_photographs("gan", SEEN_THROUGH), among_photographs("gan"), nearer_than_blurred("gan"))
 """As a set, and one by one: in root by the list of all photographs."""
-SAMPLES_OF_VAE = (like_photographs("vae", SEEN_THROUGH), like_listed("vae"))
-"""Blurred, but each of them some house."""
+MODES_OF_GAN = (*GAN, readable_by_thumbnail("gan"))
+MODES_OF_VAE = (OBJECTIVE, like_photographs("vae", SEEN_THROUGH), readable_by_thumbnail("vae"))
+"""Blurred, but each of them one house."""
+MODES_OF_DCGAN = (like_photographs("dcgan", SEEN_THROUGH), readable_by_thumbnail("dcgan"))
 VAE_GAN = replace(
     learned("vae_gan", "linear_vae"),
     plus=-3.0,
@@ -254,13 +262,13 @@ CLAIMS = (
         statement="The GAN's samples show fewer modes than the same number of perfect samples.",
         source="Srivastava et al. 2017 (VEEGAN), table 2; Lin et al. 2018 (PacGAN), table 2",
         explanation=("E3",),
-        predicate=Below("thumbnail_modes_share_prior", "gan", 1.0),
+        predicate=Below("colour_modes_share_prior", "gan", 1.0),
         smallest_effect=0.1,
         unit="of the expected modes missing",
         published="0.90 (VEEGAN: DCGAN shows 99 of 1,000) to 0.92 (PacGAN: 78.9)",
-        deviations=(NEAREST.hinders, PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED),
+        deviations=(COLOURS, PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED),
         studies=("root",),
-        checks=GAN,
+        checks=MODES_OF_GAN,
     ),
     Claim(
         id="gan_samples_are_spread_over_the_modes_less_evenly_than_photographs",
@@ -269,17 +277,12 @@ CLAIMS = (
         source="Srivastava et al. 2017 (VEEGAN), table 2; Lin et al. 2018 (PacGAN), table 2; by the nearest thumbnail "
         "of the list, so that no net reads a mode",
         explanation=("E3",),
-        predicate=Greater("thumbnail_mode_variation_prior", "gan", "photos"),
+        predicate=Greater("colour_mode_variation_prior", "gan", "photos"),
         smallest_effect=0.1,
         unit="of the probability more on wrong modes (total variation)",
-        deviations=(PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED),
+        deviations=(READ_AS_ANOTHER.helps, PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED),
         studies=("root",),
-        checks=GAN,
-        does_not_hold={
-            "root": "less evenly in every seed, by {effect}: in the mean just below the smallest effect that was "
-            "named. It fell with each doubling of the training; beyond 8 epochs it is not tested. DCGAN's loss leaves "
-            "{dcgan.thumbnail_mode_variation_prior:.2f}",
-        },
+        checks=MODES_OF_GAN,
     ),
     Claim(
         id="vae_covers_modes",
@@ -287,12 +290,12 @@ CLAIMS = (
         statement="The VAE's samples show nearly as many modes as the same number of perfect samples.",
         source="the discussion: sampling in the encoder buys diversity (no table of these papers has a VAE)",
         explanation=("E3",),
-        predicate=Above("thumbnail_modes_share_prior", "vae", 1.0),
+        predicate=Above("colour_modes_share_prior", "vae", 1.0),
         smallest_effect=-0.1,
         unit="of the expected modes: those shown minus those expected",
-        deviations=(NEAREST.helps, *HARDER),
+        deviations=(COLOURS, *TRAINING),
         studies=("root",),
-        checks=(OBJECTIVE, *SAMPLES_OF_VAE),
+        checks=MODES_OF_VAE,
     ),
     Claim(
         id="gan_shows_fewer_modes_than_the_vae",
@@ -300,12 +303,13 @@ CLAIMS = (
         statement="The GAN's samples show fewer modes than the VAE's.",
         source="the discussion: noise buys diversity, an adversary drops modes",
         explanation=("E3",),
-        predicate=Less("thumbnail_modes_share_prior", "gan", "vae"),
+        predicate=Less("colour_modes_share_prior", "gan", "vae"),
         smallest_effect=0.1,
         unit="of the expected modes: the VAE's minus the GAN's",
-        deviations=(NEAREST, LONGER.hinders, PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED),
+        also={"-colour_mode_variation_prior": 0.1},
+        deviations=(COLOURS, LONGER.hinders, PAIRED.hinders, *TRAINING, ONE_STEP, AVERAGED),
         studies=("root",),
-        checks=(OBJECTIVE, *GAN, *SAMPLES_OF_VAE),
+        checks=(*MODES_OF_GAN, *MODES_OF_VAE),
     ),
     Claim(
         id="gan_samples_are_distributed_more_like_photographs",
@@ -376,12 +380,12 @@ CLAIMS = (
         "it is not for want of noise that the other drops them",
         explanation=(),
         against=("E3",),
-        predicate=Greater("thumbnail_mode_variation_prior", "dcgan", "gan"),
+        predicate=Greater("colour_mode_variation_prior", "dcgan", "gan"),
         smallest_effect=0.1,
         unit="of the probability more on wrong modes (total variation)",
-        deviations=GAME,
+        deviations=(READ_AS_ANOTHER.helps, *GAME),
         studies=("root",),
-        checks=GAN,
+        checks=(*MODES_OF_GAN, *MODES_OF_DCGAN),
     ),
     Claim(
         id="a_calibrated_vae_reconstructs_crisply",
@@ -492,16 +496,21 @@ TABLES = (
     ),
     PublishedTable(
         "Without a table in a paper: sharpness relative to photographs (variance of the Laplacian) of samples, share "
-        "of the expected modes, PSNR of the nearest output that a search of the latent finds",
+        "of the expected modes as a net reads them, PSNR of the nearest output that a search of the latent finds",
         ("laplacian_variance_prior", "modes_share", "psnr_searched"),
         dict.fromkeys(("vae", "sigma_vae", "vae_gan", "gan", "dcgan"), (None, None, None)),
     ),
     PublishedTable(
         "Without a table in a paper, on the list of all photographs: distance of samples to the nearest (root mean "
-        "squared difference); by the nearest thumbnail, the share of the expected modes and how unevenly samples are "
-        "spread over them (total variation)",
-        ("listed_distance_prior", "thumbnail_modes_share_prior", "thumbnail_mode_variation_prior"),
-        dict.fromkeys(("vae", "sigma_vae", "vae_gan", "gan", "dcgan"), (None, None, None)),
+        "squared difference), and of their thumbnails; by the nearest thumbnail, the share of the modes and how "
+        "unevenly samples are spread over them (total variation)",
+        (
+            "listed_distance_prior",
+            "thumbnail_distance_prior",
+            "colour_modes_share_prior",
+            "colour_mode_variation_prior",
+        ),
+        dict.fromkeys(("vae", "sigma_vae", "vae_gan", "gan", "dcgan"), (None, None, None, None)),
     ),
     PublishedTable(
         "Without a table in a paper: sharpness relative to photographs and PSNR of reconstructions",

@@ -6,6 +6,7 @@ it is that of reconstructions, which a GAN does not have. `_shown` is what a mod
 where it has them, else samples.
 """
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -109,23 +110,38 @@ def _among_photographs(images: dict[str, np.ndarray], dataset: str) -> dict[str,
     return {"precision_prior": distribution.precision(images["prior"], images["target"])}
 
 
+COLOURS = ("wall_colour", "sky_shade", "door_colour")
+"""What makes a mode of the street where samples are read by thumbnails: 45 combinations. The fourth factor of
+`street.MODE_FACTORS`, a bar of one pixel in each window, cannot be read off a blurred house."""
+N_COLOURS = math.prod(street.FACTORS[name] for name in COLOURS)
+SHOWN = 0.1
+"""Of the samples that a mode should get: with so many it counts as shown, with fewer as dropped. A sample or two that
+is misread does not fill a gap."""
+
+
 def by_thumbnail(samples: np.ndarray) -> dict[str, float]:
-    """How samples, uint8 (N, 32, 32, 3), are spread over the modes of the street; no net reads them.
+    """Which modes of the street samples, uint8 (N, 32, 32, 3), show, and how evenly; no net reads them.
 
-    A sample shows the mode of the photograph of the list whose thumbnail is nearest to its own. At full size a blur of
-    one pixel moves two thirds of the photographs to another mode, and at the size of a thumbnail one in 500.
+    A sample shows the colours of the photograph of the list whose thumbnail is nearest to its own. At full size a blur
+    of one pixel moves two thirds of the photographs to another mode; by thumbnails it moves none to other colours.
 
-    Formula: thumbnail_modes_share_prior is the number of modes that are shown over the number that N perfect samples
-    show on average; larger is more; range (0, 1] but for chance. thumbnail_mode_variation_prior is the total variation
-    between the shares of the modes and the true ones; smaller is nearer; range [0, 1], about √(modes / 2 π N) for
-    perfect samples. Units: none. Source: as `modes.modes_covered` and `listed.total_variation`. Blind spot: a ghost of
-    several houses and noise show some mode, too; read `listed_distance_prior` beside them.
+    Formula: thumbnail_distance_prior is the mean distance to that thumbnail (root mean squared difference, intensities
+    in [0, 1]); smaller is nearer; an equal blend of two houses has 0.06, a photograph that is blurred by a pixel 0.035.
+    colour_modes_share_prior is the share of the 45 combinations of colours that are shown; larger is more; range
+    [0, 1]. colour_mode_variation_prior is the total variation between their shares and the true, equal ones; smaller is
+    nearer; range [0, 1], about √(45 / 2 π N) for perfect samples. Units: none. Source: as `modes.modes_covered` and
+    `listed.total_variation`. Blind spot: a ghost of several houses and noise show some colours, too; read the distance
+    beside them.
     """
-    shown = street.mode_of(street.factors_of(all_thumbnails().nearest(thumbnails(samples)).numbers))
-    truth = np.full(street.N_MODES, 1 / street.N_MODES)
+    nearest = all_thumbnails().nearest(thumbnails(samples))
+    factors = street.factors_of(nearest.numbers)
+    shape = tuple(street.FACTORS[name] for name in COLOURS)
+    colours = np.ravel_multi_index(tuple(factors[name].astype(int) for name in COLOURS), shape)
+    counts = np.bincount(colours, minlength=N_COLOURS)
     return {
-        "thumbnail_modes_share_prior": modes.modes_covered(shown) / modes.expected_modes(truth, len(samples)),
-        "thumbnail_mode_variation_prior": total_variation(shown, truth),
+        "thumbnail_distance_prior": float(nearest.distance.mean()),
+        "colour_modes_share_prior": float((counts >= SHOWN * len(samples) / N_COLOURS).mean()),
+        "colour_mode_variation_prior": total_variation(colours, np.full(N_COLOURS, 1 / N_COLOURS)),
     }
 
 
@@ -172,7 +188,7 @@ METRICS = {
 VARIANTS = ("autoencoder", "vae", "sigma_vae", "vae_gan", "gan", "dcgan")
 CURVES = (
     Curve(
-        "sharpness of samples (1: as photographs) against the share of modes that they show",
+        "sharpness of samples (1: as photographs) against the share of modes that a net reads off them",
         "modes_share",
         "laplacian_variance_prior",
         {name: (name,) for name in VARIANTS[1:]},

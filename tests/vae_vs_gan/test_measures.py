@@ -134,26 +134,51 @@ def test_perfect_samples_show_the_modes_that_are_to_be_expected(perfect, samples
     assert abs(scores["kid_prior"]) < 0.4
 
 
-def test_thumbnails_tell_every_photograph_s_mode_and_that_of_nearly_every_blurred_one():
+def colours_of(pictures: np.ndarray) -> np.ndarray:
+    factors = street.factors_of(measures.all_thumbnails().nearest(measures.thumbnails(pictures)).numbers)
+    return np.stack([factors[name] for name in measures.COLOURS])
+
+
+def test_thumbnails_tell_the_colours_of_every_photograph_blurred_or_not():
     numbers = np.arange(0, street.N_PHOTOS, 23)
-    photos, right = street.photos()[numbers], street.mode_of(street.factors_of(numbers))
-    for pictures, share in ((photos, 1.0), (known.blurred(photos), 0.99)):
-        found = measures.all_thumbnails().nearest(measures.thumbnails(pictures)).numbers
-        assert (street.mode_of(street.factors_of(found)) == right).mean() >= share
+    photos, factors = street.photos()[numbers], street.factors_of(numbers)
+    right = np.stack([factors[name] for name in measures.COLOURS])
+    for pictures in (photos, known.blurred(photos), mixed(photos, np.roll(photos, 100, axis=0), 0.8)):
+        np.testing.assert_array_equal(colours_of(pictures), right)
     at_full_size = street_scores.all_photos().nearest(known.blurred(photos[:300])).numbers
-    moved = street.mode_of(street.factors_of(at_full_size)) != right[:300]
+    moved = street.mode_of(street.factors_of(at_full_size)) != street.mode_of(factors)[:300]
     assert moved.mean() > 0.6, "why thumbnails are asked"
 
 
-def test_by_thumbnail_photographs_blurred_or_not_show_all_modes_and_noise_few():
+def mixed(some: np.ndarray, others: np.ndarray, share: float) -> np.ndarray:
+    return np.rint(share * some.astype(float) + (1 - share) * others).astype(np.uint8)
+
+
+def test_what_a_person_reads_passes_by_thumbnail_and_ghosts_and_noise_do_not():
     photos = drawn(2000, 4)[0]
-    for pictures in (photos, known.blurred(photos)):
+    others = np.roll(photos, 1000, axis=0)
+    stray = photos.copy()
+    where = np.random.default_rng(5).random(photos.shape[:3]) < 0.05
+    stray[where] = np.random.default_rng(6).integers(0, 256, (where.sum(), 3))
+    bound = measures.by_thumbnail(known.blurred(photos))["thumbnail_distance_prior"]
+    for pictures in (photos, known.blurred(photos), stray, mixed(photos, others, 0.8)):
         scores = measures.by_thumbnail(pictures)
-        assert scores["thumbnail_modes_share_prior"] == pytest.approx(1, abs=0.01)
-        assert scores["thumbnail_mode_variation_prior"] == pytest.approx(0.10, abs=0.02), "√(modes / 2 π N)"
-    noise = measures.by_thumbnail(known.noise(photos))
-    assert noise["thumbnail_modes_share_prior"] < 0.2
-    assert noise["thumbnail_mode_variation_prior"] > 0.9
+        assert scores["thumbnail_distance_prior"] <= bound
+        assert scores["colour_modes_share_prior"] == 1
+        assert scores["colour_mode_variation_prior"] == pytest.approx(0.06, abs=0.015), "√(modes / 2 π N)"
+    ghosts, mean = mixed(photos, others, 0.5), np.repeat(np.rint(photos.mean(axis=0)).astype(np.uint8)[None], 2000, 0)
+    for pictures in (ghosts, mean, known.noise(photos)):
+        assert measures.by_thumbnail(pictures)["thumbnail_distance_prior"] > 1.5 * bound
+    assert measures.by_thumbnail(mean)["colour_modes_share_prior"] == pytest.approx(1 / 45)
+
+
+@pytest.mark.parametrize("damage", [lambda x: x, known.blurred], ids=["crisp", "blurred"])
+def test_a_mode_that_is_dropped_is_missed_and_a_stray_sample_does_not_fill_the_gap(damage):
+    photos, factors = drawn(3000, 8)
+    kept = factors["door_colour"] != 0
+    scores = measures.by_thumbnail(damage(np.concatenate([photos[kept], photos[~kept][:9]])))
+    assert scores["colour_modes_share_prior"] == pytest.approx(2 / 3)
+    assert scores["colour_mode_variation_prior"] == pytest.approx(1 / 3, abs=0.02)
 
 
 # Known damage.
@@ -170,9 +195,9 @@ def test_samples_of_one_mode(perfect, samples, reader):
     n = street.N_MODES
     assert scores["modes_covered"] == 1
     assert scores["modes_share"] == pytest.approx(1 / (n * (1 - (1 - 1 / n) ** N_PRIOR)))
-    for name in ("mode_variation_prior", "thumbnail_mode_variation_prior"):
-        assert scores[name] == pytest.approx(1 - 1 / n)
-    assert scores["thumbnail_modes_share_prior"] == scores["modes_share"]
+    assert scores["mode_variation_prior"] == pytest.approx(1 - 1 / n)
+    assert scores["colour_modes_share_prior"] == pytest.approx(1 / 45)
+    assert scores["colour_mode_variation_prior"] == pytest.approx(1 - 1 / 45)
     assert scores["distinct_share_prior"] < before["distinct_share_prior"]
     assert scores["mode_entropy"] == scores["mode_entropy_share"] == 0
     assert scores["variety_prior"] == pytest.approx(0, abs=1e-12)
@@ -267,7 +292,9 @@ def test_the_true_probabilities_of_modes():
 
 
 def test_elsewhere_nothing_is_held_against_a_list(perfect):
-    assert not any("listed" in name or "thumbnail" in name for name in measure(perfect, dataset="mnist10k-32"))
+    assert not any(
+        "listed" in name or "thumbnail" in name or "colour" in name for name in measure(perfect, dataset="mnist10k-32")
+    )
 
 
 def test_elsewhere_samples_are_counted_that_lie_among_photographs(perfect, target):
