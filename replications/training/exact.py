@@ -1,8 +1,8 @@
-"""Normalisation whose bytes are the same on every x86 processor.
+"""Normalisation by operations that x86 processors of every make round alike, under TensorFlow on a CPU.
 
 TensorFlow computes 1 / x, 1 / √x and the gradient of √x by approximate instructions, and AMD and Intel approximate in
-ways of their own (validation/second_machine.md). Square root and division of two tensors are exact to the last bit on
-both. So a scale is divided by a deviation here, and the deviation's gradient is a division, too.
+ways of their own (validation/second_machine.md). Square root and division of two tensors were found exact to the last
+bit on both. So a scale is divided by a deviation here, and the deviation's gradient is a division, too.
 """
 
 import keras

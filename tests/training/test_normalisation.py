@@ -163,7 +163,7 @@ PINNED = {
     "batch normalisation, exact": "17fb8e1dbe84b21f",
     "instance normalisation, exact": "a04a0894eeb493fc",
 }
-"""Of an AMD EPYC under the pinned packages. Where a processor of another make gives another digest, runs trained there
+"""Of an AMD EPYC under the pinned packages, the exact ones of an Intel Xeon. Where a processor of another make gives another digest, runs trained there
 have other bytes: the layer named is where to look (validation/second_machine.md)."""
 OF_INTEL = {"instance normalisation": "1acb5262de3233a1"}
 """What an Intel Xeon gives instead. Batch normalisation of four channels is too narrow to show it: TensorFlow takes
