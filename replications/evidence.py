@@ -27,6 +27,7 @@ from ruamel.yaml import YAML
 
 from replications import code, command, locks, study
 from replications.errors import ReplicationError
+from replications.needs import reads
 from replications.results import read_runs, write_text
 
 REPOSITORY = Path(__file__).parent.parent
@@ -280,7 +281,10 @@ def problems(folder: Path, replication: str, digest: str) -> list[str]:
 
 
 def accept(folder: Path, replications: set[str]) -> list[str]:
-    """Tells DVC that training and measuring these replications are up to date with today's code and nets.
+    """Tells DVC that what these replications' results came from is up to date with today's code and nets.
+
+    That is their training, measuring and controls, and the nets that judged them, if every replication that the study
+    has nets for is among them.
 
     Returns:
         The stages.
@@ -299,12 +303,19 @@ def accept(folder: Path, replications: set[str]) -> list[str]:
         for name in digests
     }
     accepted = []
+    nets_today = code.stages()["readers"]
+    measured = [name for kind, _, name in (stage.partition("@") for stage in lock["stages"]) if kind == "measure"]
     nets = {out["path"]: out for out in lock["stages"].get("readers", {}).get("outs", ())}
     for stage, entry in lock["stages"].items():
         kind, _, name = stage.partition("@")
         used = entry.get("params", {}).get(code.FILE.as_posix(), {})
+        if stage == "readers" and {other for other in measured if reads(other)} <= replications:
+            if used.get(stage) not in (None, nets_today):
+                used[stage] = nets_today
+                accepted.append(stage)
+            continue
         key = f"{kind}.{name}"
-        if kind not in ("train", "measure") or name not in replications or key not in used:
+        if kind not in ("train", "measure", "controls") or name not in replications or key not in used:
             continue
         read = [dep for dep in entry.get("deps", ()) if dep["path"] in nets and dep["md5"] != nets[dep["path"]]["md5"]]
         if used[key] != today.get(key) or read:

@@ -34,7 +34,7 @@ MAY_BE_HEAVY = {
     "training/adversarial.py",
     "training/fitting.py",
     "training/initialisers.py",
-    "training/exact.py",
+    "exact.py",
     "training/normalisation.py",
     "training/arrays.py",
     "training/process.py",

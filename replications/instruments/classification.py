@@ -129,6 +129,7 @@ save_reader, load_reader = recognition.save_reader, recognition.load_reader
 def _build_classifier(size: tuple[int, int], n_classes: dict[str, int], channels: int, seed: int):
     """Two models of a photo, 0 to 255 (B, H, W, 3): → the scores (B, classes) of each head in turn; → its features."""
     keras = recognition._keras()
+    from replications.exact import BatchNormalization
 
     def seeded(layer: int):
         return keras.initializers.HeNormal(seed=np.random.SeedSequence([seed, layer]).generate_state(1)[0].item())
@@ -145,13 +146,15 @@ def _build_classifier(size: tuple[int, int], n_classes: dict[str, int], channels
             kernel_initializer=seeded(layer),
             name=f"classifier_{layer}",
         )(x)
-        x = keras.layers.BatchNormalization(momentum=_MOMENTUM, name=f"classifier_{layer}_normal")(x)
+        x = BatchNormalization(momentum=_MOMENTUM, name=f"classifier_{layer}_normal")(x)
         x = keras.layers.ReLU()(x)
     hidden = keras.layers.Dense(
         FEATURES, use_bias=False, kernel_initializer=seeded(len(_WIDTHS)), name="classifier_features"
     )(keras.layers.Flatten()(x))
     # No learnt scale: features of about unit variance, whatever the net, are what the kernel of KID is made for.
-    hidden = keras.layers.BatchNormalization(momentum=_MOMENTUM, scale=False, name="classifier_features_normal")(hidden)
+    normal = BatchNormalization(momentum=_MOMENTUM, name="classifier_features_normal")
+    hidden = normal(hidden)
+    normal.gamma.trainable = False
     hidden = keras.layers.ReLU()(hidden)
     heads = [  # a list: Keras would sort a dict by its keys
         keras.layers.Dense(n, kernel_initializer=seeded(len(_WIDTHS) + 1 + i), name=_HEAD + head)(hidden)

@@ -1,11 +1,11 @@
 """Trains committed runs again and compares: `python -m replications audit --runs 2`.
 
 The runs are picked at random. On the same kind of machine, with the same packages, a run must come out byte for byte
-the same, and its scores digit for digit (within a hundredth, where an earlier version of the code is declared to have
-measured them). Elsewhere its scores must lie within the spread of the committed seeds; where its bytes are the same
-even there, this is allowed to those scores alone that a classifier reads, since it is trained there, too. The command
-says what it found, and exits with 1 where none of this holds. It needs the data (`dvc repro --pull arrays`) and no
-committed images. Nets that judge are trained in .recheck/, where they are not here.
+the same, and its scores digit for digit; elsewhere its scores must lie within the spread of the committed seeds. Where
+an earlier version of the code is declared to have measured them, scores may differ by a hundredth, and those that a
+classifier reads, which was another one then, by a tenth. The command says what it found, and exits with 1 where none of
+this holds. It needs the data (`dvc repro --pull arrays`) and no committed images. Nets that judge are trained in
+.recheck/, where they are not here.
 """
 
 import argparse
@@ -42,12 +42,11 @@ scores are compared at once; a trend that is lost lies far outside."""
 READ_BY_A_NET = frozenset(
     {"confidence", "kid_prior", "kl_to_true", "mode_entropy", "mode_entropy_share", "modes_covered", "modes_share"}
 )
-"""Instruments that ask the classifier (instruments/classification.py). It normalises as Keras does, so that processors
-of another make train another one (validation/second_machine.md)."""
+"""Instruments that ask the classifier (instruments/classification.py)."""
 
 MOVED = 0.1
 """How far, of the larger of the two, a score may be from the committed one where another classifier reads the same
-pictures. Between two makers of processors a hundredth was seen, of kid_prior."""
+pictures. Between classifiers of one seed, trained on processors of two makers, a hundredth was seen, of kid_prior."""
 
 NEAR = 0.01
 """How far scores may be from committed ones that an earlier version of the code measured: rounding and ties."""
@@ -179,8 +178,7 @@ def compare(
         what = f"its environment is not the one that {row['environment']} is the name of"
         return Finding(run, False, what, outcome.seconds)
     if (now["images_sha256"], now["facts_sha256"]) == (row["images_sha256"], row["facts_sha256"]):
-        elsewhere = now["environment"] != row["environment"]
-        passed, what = _of_scores(declared, run, list(other_scores(declared, finished)), elsewhere)
+        passed, what = _of_scores(declared, run, list(other_scores(declared, finished)))
         if not same_nets(declared, run, outcome.weights):
             passed, what = False, f"{what}, but the weights in {nets.bundled(declared, run)} are others"
         return Finding(run, passed, f"byte for byte the same{what}", outcome.seconds)
@@ -234,34 +232,26 @@ class Other(NamedTuple):
         )
 
 
-def _of_scores(declared: study.Study, run: study.Run, others: list[Other], elsewhere: bool) -> tuple[bool, str]:
+def _of_scores(declared: study.Study, run: study.Run, others: list[Other]) -> tuple[bool, str]:
     """Whether scores that are not the committed ones may be so, and what is said of them.
 
     Today's code may round otherwise, or break another tie, than the earlier code that is declared to have measured
-    the committed scores; it may not give other numbers. On another kind of machine (`elsewhere`) the nets that judge
-    have other weights: what they read may move within the spread over seeds.
+    the committed scores, and it may have trained another classifier; it may not give other numbers.
     """
     earlier = evidence.read(declared.folder).get(run.replication)
     if not others:
         return True, ", and so are its scores"
-    if earlier and all(other.near for other in others):
-        earlier_code = f"the code of commit {earlier['measured'][:12]}, which measured those"
-        return (
-            True,
-            f", and so are its scores, but for {len(others)} that differ by less than a hundredth from {earlier_code}",
-        )
-    if elsewhere:
-        others = [other for other in others if not _read_otherwise(declared, run, other)]
-        if not others:
-            return True, ", and so are its scores, but for those that nets read, trained on another kind of machine"
-    return False, f", but not its scores: {'; '.join(other.line for other in others)}"
+    wrong = [other for other in others if not (earlier and (other.near or _read_otherwise(declared, run, other)))]
+    if earlier and not wrong:
+        which = f"those that the code of commit {earlier['measured'][:12]} measured"
+        return True, f", and so are its scores, but for {len(others)} that differ a little from {which}"
+    return False, f", but not its scores: {'; '.join(other.line for other in wrong)}"
 
 
 def _read_otherwise(declared: study.Study, run: study.Run, other: Other) -> bool:
     """Whether another classifier may have given this score: it is near to the committed one, and so are other seeds'.
 
-    That is weak: a score that was forged by less than a tenth passes, where it stays within the spread over seeds. On
-    the kind of machine that trained the run it does not.
+    That is weak: a score that was forged by less than a tenth passes, where it stays within the spread over seeds.
     """
     scores = read_scores(declared, run.replication).snapshots.get(other.share)
     if other.instrument not in READ_BY_A_NET or other.was is None or other.here is None or scores is None:

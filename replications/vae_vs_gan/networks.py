@@ -9,7 +9,7 @@ for DCGAN's tanh, which it is but for the range.
 import keras
 from keras import layers
 
-from replications.training.exact import BatchNormalization
+from replications.exact import BatchNormalization
 from replications.training.initialisers import Seeds, he
 
 

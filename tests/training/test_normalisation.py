@@ -12,14 +12,15 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from replications import exact
 from replications.environment import ONE_THREAD
-from replications.training import exact, normalisation
+from replications.training import normalisation
 from tests import tiny
 
 RNG = np.random.default_rng(0)
 X = (3 * RNG.standard_normal((6, 4, 5, 7)) + 2).astype(np.float32)
 PAIRS = {
-    f"{name}{of.__name__.removeprefix(normalisation.__package__)}": (partial(getattr(of, layer), epsilon=1e-5), keras_)
+    f"{name}.{of.__name__.rpartition('.')[2]}": (partial(getattr(of, layer), epsilon=1e-5), keras_)
     for of in (exact, normalisation)
     for name, layer, keras_ in (
         ("batch", "BatchNormalization", partial(layers.BatchNormalization, epsilon=1e-5)),
@@ -122,7 +123,8 @@ settle()
 with quiet():
     import keras
 from keras import layers
-from replications.training import exact, normalisation, process
+from replications import exact
+from replications.training import normalisation, process
 from replications.training.initialisers import Seeds, he
 process._be_deterministic()
 x = np.random.default_rng(0).random((8, 8, 8, 4)).astype(np.float32)
@@ -163,8 +165,8 @@ PINNED = {
     "batch normalisation, exact": "17fb8e1dbe84b21f",
     "instance normalisation, exact": "a04a0894eeb493fc",
 }
-"""Of an AMD EPYC under the pinned packages, the exact ones of an Intel Xeon. Where a processor of another make gives another digest, runs trained there
-have other bytes: the layer named is where to look (validation/second_machine.md)."""
+"""Of an AMD EPYC under the pinned packages, the exact ones of an Intel Xeon. Where a processor of another make gives
+another digest, runs trained there have other bytes: the layer named is where to look (validation/second_machine.md)."""
 OF_INTEL = {"instance normalisation": "1acb5262de3233a1"}
 """What an Intel Xeon gives instead. Batch normalisation of four channels is too narrow to show it: TensorFlow takes
 the approximate reciprocal for eight numbers at once. So the exact ones have twelve channels here."""
