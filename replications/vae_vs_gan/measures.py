@@ -188,7 +188,7 @@ METRICS = {
 VARIANTS = ("autoencoder", "vae", "sigma_vae", "vae_gan", "gan", "dcgan")
 CURVES = (
     Curve(
-        "sharpness of samples (1: as photographs) against the share of modes that a net reads off them",
+        "sharpness of samples (1: as photographs) against the share of modes that they show",
         "modes_share",
         "laplacian_variance_prior",
         {name: (name,) for name in VARIANTS[1:]},
