@@ -350,10 +350,10 @@ CLAIMS = (
             *GAN,
         ),
         does_not_hold={
-            "root": "in the GAN after 8 epochs the search finds test images as closely as in the VAE after 4, at "
-            "{gan.psnr_searched:.1f} and {vae.psnr_searched:.1f} dB. After 4 epochs it finds them less closely in the "
-            "GAN (its snapshots in scores.csv). In the calibrated VAE it finds them at "
-            "{sigma_vae.psnr_searched:.1f} dB, with DCGAN's loss at {dcgan.psnr_searched:.1f}",
+            "root": "it depends on the seed in which of the two the search finds test images more closely ({effect}): "
+            "at {gan.psnr_searched:.1f} dB in the GAN after 8 epochs, at {vae.psnr_searched:.1f} in the VAE after 4. "
+            "In the calibrated VAE it finds them at {sigma_vae.psnr_searched:.1f} dB, with DCGAN's loss at "
+            "{dcgan.psnr_searched:.1f}. More seeds are not tested",
         },
     ),
     Claim(

@@ -268,14 +268,15 @@ def params_here() -> dict:
     return YAML(typ="safe").load(Path("params.yaml"))
 
 
-def test_the_table_of_fresh_seeds_follows_from_what_is_committed(monkeypatch):
+@pytest.mark.parametrize(("name", "revision"), [("fresh_seeds", "32d14ef"), ("fresh_seeds_vae_vs_gan", "1980b90")])
+def test_a_table_of_fresh_seeds_follows_from_what_is_committed(monkeypatch, name, revision):
     monkeypatch.chdir(tiny.ROOT)
     try:
-        regress.check_revision("32d14ef")
+        regress.check_revision(revision)
     except regress.RegressError:
-        pytest.skip("the history of this clone does not reach back to 32d14ef: run `git fetch --unshallow`")
-    table = recheck.as_markdown(recheck.earlier(study.load("."), "32d14ef"))
-    assert Path("validation/fresh_seeds.md").read_text(encoding="utf-8") == table
+        pytest.skip(f"the history of this clone does not reach back to {revision}: run `git fetch --unshallow`")
+    table = recheck.as_markdown(recheck.earlier(study.load("."), revision, other_code=True))
+    assert Path(f"validation/{name}.md").read_text(encoding="utf-8") == table
 
 
 def test_an_earlier_verdict_without_its_seeds_is_named(bundled, monkeypatch):
