@@ -57,7 +57,7 @@ CHANGED = (
     "What was changed after the audit of the first claims",
     "What was changed for the enumerable street",
     "What was changed for the second runs of root",
-    "What was changed for the third runs of root",
+    "What was changed for seeds 11 to 15 of root",
     "What was changed for real images",
 )
 """A heading more, in the rooms that were there at the time."""

@@ -81,8 +81,9 @@ def test_on_an_intel_processor_the_bytes_are_the_same_as_the_text_says():
         assert line.endswith("| no | the same |" if same else "| yes | different |"), (
             "only where a net does not normalise"
         )
-        of_run = read_runs(ROOT, run[0])[run[1], int(run[2])]
-        assert all(row[f"committed_{name}"] == of_run[name] for name in digests)
+        of_run = read_runs(ROOT, run[0]).get((run[1], int(run[2])))
+        assert of_run or not same, "what normalises is trained again, on other seeds"
+        assert not of_run or all(row[f"committed_{name}"] == of_run[name] for name in digests)
     (environment,) = json.loads((SECOND / "intel.json").read_text(encoding="utf-8")).values()
     assert environment["cpu"].startswith("Intel")
 

@@ -173,10 +173,6 @@ def compare(
     with np.load(io.BytesIO(outcome.images), allow_pickle=False) as archive:
         finished = runs.Finished(run, {name: archive[name] for name in archive.files}, facts)
     now = runs.provenance(finished)
-    environment = read_environments(declared.folder, run.replication)[row["environment"]]
-    if runs.environment_id(environment) != row["environment"]:
-        what = f"its environment is not the one that {row['environment']} is the name of"
-        return Finding(run, False, what, outcome.seconds)
     if (now["images_sha256"], now["facts_sha256"]) == (row["images_sha256"], row["facts_sha256"]):
         passed, what = _of_scores(declared, run, list(other_scores(declared, finished)))
         if not same_nets(declared, run, outcome.weights):
@@ -186,6 +182,10 @@ def compare(
     if now["environment"] == row["environment"] and not earlier:
         what = "other bytes on the same kind of machine with the same packages"
         return Finding(run, False, f"{what}{kept.compared(outputs, finished)}", outcome.seconds)
+    environment = read_environments(declared.folder, run.replication)[row["environment"]]
+    if runs.environment_id(environment) != row["environment"]:
+        what = f"its environment is not the one that {row['environment']} is the name of"
+        return Finding(run, False, what, outcome.seconds)
     differs = "; ".join([*["code: an earlier version's"] * earlier, *chain.drift(environment, facts["environment"])])
     outside = list(outside_the_spread(declared, finished))
     what = f"outside the spread over seeds: {'; '.join(outside)}" if outside else "within the spread over seeds"

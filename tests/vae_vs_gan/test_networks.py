@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from replications.training.normalisation import BatchNormalization
+from replications.exact import BatchNormalization
 from replications.vae_vs_gan import networks
 
 BUILDERS = {
