@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from replications import code, evidence, study
 from replications.evidence import EvidenceError
+from replications.needs import reads
 from tests import tiny
 from tests.test_claims import ROOMS, STUDIES, there, title
 
@@ -168,6 +169,21 @@ def test_what_is_accepted_is_what_was_declared_and_no_more(folder):
     path.write_text(path.read_text(encoding="utf-8").replace(today, "0" * 64), encoding="utf-8")
     assert evidence.accept(folder, {other}) == []
     assert evidence.accept(folder, {room}) == [f"train@{room}"]
+    assert YAML(typ="safe").load(path) == lock
+
+
+def test_nets_are_accepted_where_all_that_they_judge_is_of_earlier_code_and_controls_one_by_one(folder):
+    path, today = folder / "dvc.lock", code.stages()
+    lock = YAML(typ="safe").load(path)
+    judged = sorted(room for room in ROOMS["paper"] if reads(room))
+    text = path.read_text(encoding="utf-8")
+    for digest in (today["readers"], today["controls"][judged[0]]):
+        assert digest in text
+        text = text.replace(digest, "0" * 64)
+    path.write_text(text, encoding="utf-8")
+    assert evidence.accept(folder, set(judged[1:])) == []
+    assert evidence.accept(folder, {judged[0]}) == [f"controls@{judged[0]}"]
+    assert evidence.accept(folder, set(judged)) == ["readers"]
     assert YAML(typ="safe").load(path) == lock
 
 
