@@ -9,8 +9,8 @@ from functools import cache
 import keras
 from keras import layers, ops
 
+from replications.exact import InstanceNormalization
 from replications.training.initialisers import Seeds
-from replications.training.normalisation import InstanceNormalization
 
 RECEPTIVE_FIELDS = {7: 0, 16: 1, 34: 2, 70: 3}
 """Receptive field in pixels → number of stride-2 convolutions before the two of stride 1; 1 is the PixelGAN."""

@@ -99,7 +99,7 @@ def test_what_every_run_tells(room, variant, trained):
 APPROXIMATE = {"Reciprocal", "ReciprocalGrad", "Rsqrt", "RsqrtGrad", "SqrtGrad", "InvGrad"}
 """Operations that TensorFlow computes by instructions that AMD and Intel approximate each in a way of its own
 (replications/exact.py)."""
-NOT_YET = {"pix2pix": "l1_cgan", "causes": "kl_l2"}
+NOT_YET = {"causes": "kl_l2"}
 """Rooms that still divide through replications/training/normalisation.py, and an arm that does."""
 
 
