@@ -3,8 +3,6 @@
 Their bounds are controls (measuring/known.py), of the same study and, where a net judges, by the same net.
 """
 
-import math
-
 from replications.judging.claims import Check
 
 BLURRED = "photographs through a blur of one pixel of 32, seen by the same net"
@@ -75,28 +73,6 @@ def among_photographs(variant: str) -> Check:
         "fifth is allowed for samples that show nothing",
         factor=0.8,
         studies=("real",),
-    )
-
-
-def like_listed(variant: str) -> Check:
-    """Samples are about as near to some photograph that there is as photographs are through a blur (the street alone).
-
-    It knows nothing of nets: noise is far from every photograph. An equal blend of several is no further than the
-    bound. A blur keeps what is nearest in squared error; what is sharp may have twice of that (Blau and Michaeli 2018,
-    theorem 2).
-    """
-    return Check(
-        f"the samples of {variant} have at most twice the squared distance of blurred photographs to the nearest "
-        "photograph of the list",
-        "listed_distance_prior",
-        variant,
-        "at most",
-        ("photos_blurred", "listed_distance_prior"),
-        "photographs through a blur of one pixel of 32, by their distance to the nearest photograph that there is; "
-        "twice its square, since what is as likely as a photograph has up to twice the squared error of the mean (Blau "
-        "and Michaeli 2018)",
-        factor=math.sqrt(2),
-        studies=("root",),
     )
 
 

@@ -387,7 +387,9 @@ def earlier(declared: study.Study, revision: str, other_code: bool = False) -> l
         then, now = (_in_a_study(one, verdict.replication) for one in params)
         code_then, code_now = trained[verdict.replication]
         arms = arms_behind(declared, verdict.replication, claims.get(verdict.id))
-        if any((then.get(arm), data(code_then.get(arm))) != (now[arm], data(code_now.get(arm))) for arm in arms):
+        if any(then.get(arm) != now[arm] for arm in arms):
+            continue
+        if any(data_digests(code_then.get(arm)) != data_digests(code_now.get(arm)) for arm in arms):
             continue
         same_code = all(code_then.get(arm) == code_now.get(arm) for arm in arms)
         if not (same_code or other_code):
@@ -415,7 +417,7 @@ def earlier(declared: study.Study, revision: str, other_code: bool = False) -> l
     return [replace(one, at_once=len(found)) for one in found]
 
 
-def data(trained: Collection[tuple[str, ...]] | None) -> set[str]:
+def data_digests(trained: Collection[tuple[str, ...]] | None) -> set[str]:
     """The digests of the data alone, of those of code and data (`regress.code_and_data`)."""
     return {of_data for _, of_data in trained or ()}
 
