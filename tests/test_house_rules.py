@@ -58,6 +58,7 @@ CHANGED = (
     "What was changed for the enumerable street",
     "What was changed for the second runs of root",
     "What was changed for seeds 11 to 15 of root",
+    "What was changed for seeds 6 to 10 of root",
     "What was changed for real images",
 )
 """A heading more, in the rooms that were there at the time."""

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from replications.exact import InstanceNormalization
 from replications.pix2pix import networks
-from replications.training.normalisation import InstanceNormalization
 
 GENERATOR = {"ngf": 4, "depth": 4, "skips": True, "dropout": 0.5, "dropout_blocks": 2, "seed": 1}
 DISCRIMINATOR = {"receptive_field": 16, "conditional": True, "ndf": 4, "seed": 1}
