@@ -432,6 +432,10 @@ CLAIMS = (
         deviations=(HISTOGRAM, *HARDER),
         deviations_in={"paper": (HISTOGRAM, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
+        does_not_hold={
+            "root": "closer in every seed, and in the mean by {effect}, more than was asked, but the interval reaches just "
+            "below the smallest effect",
+        },
         checks=(
             *certain("l1_cgan"),
             readable("l1_cgan"),
@@ -655,8 +659,9 @@ CLAIMS = (
         does_not_hold={
             "root": (
                 "in a world of few flat colours a discriminator of single pixels forbids colours in between, and with "
-                "them soft edges, so it sharpens too ({l1_cgan_pixel.laplacian_variance:.2f} of the photographs' "
-                "sharpness beside {l1.laplacian_variance:.2f} of L1 alone). In a world of many colours: not tested"
+                "them soft edges, so it sharpens too, in some seeds more than patches do "
+                "({l1_cgan_pixel.laplacian_variance:.2f} of the photographs' sharpness in the mean, beside "
+                "{l1.laplacian_variance:.2f} of L1 alone). In a world of many colours: not tested"
             ),
         },
         checks=(
