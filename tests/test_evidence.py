@@ -208,6 +208,7 @@ def test_scores_of_earlier_code_are_declared_and_stay_so_once_dvc_was_told(tmp_p
     monkeypatch.chdir(tmp_path)
     folder, today = Path(), code.stages()["measure"]["pix2pix"]
     monkeypatch.setattr(evidence, "declared_earlier", lambda _: {})  # a history that never declared any
+    monkeypatch.setattr(evidence, "measures_as_today", lambda *_: False)  # and whose code is another
     evidence.file(folder).unlink(missing_ok=True)
     assert not evidence.measured_earlier(folder, "pix2pix")
     assert "pix2pix" not in evidence.declare(study.load("."), 100)
