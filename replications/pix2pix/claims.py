@@ -433,8 +433,8 @@ CLAIMS = (
         deviations_in={"paper": (HISTOGRAM, *HARDER_AT_SIZE)},
         studies=EVERYWHERE,
         does_not_hold={
-            "root": "closer in every seed, and in the mean by {effect}, more than was asked; for one claim alone that would "
-            "do, but not once all claims of the study are corrected for",
+            "root": "closer in every seed, and in the mean by {effect}, more than was asked; for one claim alone that "
+            "would do, but not once all claims of the study are corrected for",
         },
         checks=(
             *certain("l1_cgan"),
