@@ -46,7 +46,7 @@ from replications.judging.verdicts import Verdict
 from replications.measuring import controls, measure, readers
 from replications.needs import dataset_of, readers_of, reads
 from replications.results import read_csv, read_runs, write_bytes, write_text
-from replications.statistics import mean_interval
+from replications.statistics import decide, mean_interval, weigh
 from replications.training import pictures
 from replications.training.train import BENCH, DurationLog, benched, train
 from replications.trust import chain, regress
@@ -127,6 +127,18 @@ class Rechecked:
         effects = [*self.committed.effects_by_seed.values(), *self.fresh.effects_by_seed.values()]
         return float(np.mean(effects)), mean_interval(effects)
 
+    @property
+    def pooled_outcome(self) -> str | None:
+        """What all seeds together come to, quality checks and the number of claims aside; None where not alike.
+
+        Who adds seeds because the first were inconclusive looks twice, and errs more often than a verdict does: it says
+        whether seeds were too few, and is no verdict.
+        """
+        if self.pooled is None:
+            return None
+        effects = [*self.committed.effects_by_seed.values(), *self.fresh.effects_by_seed.values()]
+        return verdicts.OUTCOMES[int(decide(weigh([effects], self.fresh.smallest_effect)))]
+
     def as_json(self) -> dict:
         """Plain data."""
         return {
@@ -136,6 +148,7 @@ class Rechecked:
             "within_prediction": self.within,
             "predicted": self.predicted,
             "pooled": self.pooled,
+            "pooled_outcome": self.pooled_outcome,
             "committed": self.committed.as_json(),
             "fresh": self.fresh.as_json(),
         }
@@ -552,7 +565,8 @@ def in_words(one: Rechecked) -> str:
         lines += [f"             {check.in_words()}" for check in verdict.checks if not check.passed]
     if one.pooled:
         effect, interval = one.pooled
-        lines.append(f"  {'pooled':<24} {verdicts.in_words(effect, interval, one.fresh.unit, one.fresh.scale)}")
+        words = verdicts.in_words(effect, interval, one.fresh.unit, one.fresh.scale)
+        lines.append(f"  {'pooled':<10} {one.pooled_outcome:<13} {words}")
     lines.append(f"  {expected(one)}")
     lines.append("  the same trend" if one.same_trend else "  ANOTHER TREND")
     return "\n".join(lines)
@@ -567,6 +581,15 @@ def expected(one: Rechecked) -> str:
     if not one.within and one.same_trend and one.committed.verdict != one.fresh.verdict:
         words += f", by no more than one of {one.at_once} claims may"
     return words
+
+
+def _pooled(one: Rechecked) -> str:
+    if one.pooled is None:
+        return "– (another part decides)"
+    effect, interval = one.pooled
+    n = len(one.committed.effects_by_seed) + len(one.fresh.effects_by_seed)
+    words = verdicts.number(effect, one.fresh.scale), *(verdicts.number(end, one.fresh.scale) for end in interval)
+    return "{}: {} [{}, {}] (n = {})".format(one.pooled_outcome, *words, n)
 
 
 def as_markdown(rechecked: Sequence[Rechecked]) -> str:
@@ -584,6 +607,8 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
         rooms.setdefault(one.fresh.replication, []).append(one)
     known = [one for one in rechecked if one.within is not None]
     chances = [one.committed.flip_chance for one in rechecked]
+    open_ = [one for one in rechecked if one.fresh.if_tested == "inconclusive"]
+    decided = sum(one.pooled_outcome not in (None, "inconclusive") for one in open_)
     outcomes = sum(one.committed.if_tested == one.fresh.if_tested for one in rechecked)
     lines = [
         "# Claims on fresh seeds",
@@ -602,8 +627,11 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
         f"effect lies so far outside that chance moves one of {len(rechecked)} effects as far in at most 5 % of such "
         "comparisons.",
         "",
-        "| claim | trend | committed | fresh | within prediction |",
-        "|---|---|---|---|---|",
+        f"Of the {len(open_)} that are inconclusive on the fresh seeds, all seeds together decide {decided}, each "
+        "claim by itself. That says whether seeds were too few; it is no verdict.",
+        "",
+        "| claim | trend | committed | fresh | within prediction | all seeds |",
+        "|---|---|---|---|---|---|",
     ]
     for one in sorted(rechecked, key=lambda one: one.same_trend):
         cells = [
@@ -611,6 +639,7 @@ def as_markdown(rechecked: Sequence[Rechecked]) -> str:
             "the same" if one.same_trend else "**different**",
             *(f"{_outcome(verdict)}: {verdict.in_words()}" for verdict in (one.before, one.fresh)),
             {True: "yes", False: "no", None: "– (another part decides, or there was one seed)"}[one.within],
+            _pooled(one),
         ]
         lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

@@ -110,7 +110,30 @@ def test_the_prediction_interval_is_that_of_the_textbook(bundled):
     assert pooled is not None
     assert pooled[0] == pytest.approx(effects.sum() / 8)
     other = recheck.Rechecked(committed, replace(fresh, part="another"))
-    assert (other.predicted, other.within, other.pooled) == (None, None, None)
+    assert (other.predicted, other.within, other.pooled, other.pooled_outcome) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("by_seed", "smallest", "outcome"),
+    [
+        ([0.5, 0.6, 0.4, 0.55, 0.45], 0.3, "replicated"),
+        ([0.5, 0.6, 0.4, 0.55, -0.6], 0.3, "inconclusive"),
+        ([0.1, 0.0, -0.1, 0.05, 0.02], 0.3, "negligible"),
+        ([-0.5, -0.6, -0.4, -0.55, -0.45], 0.3, "contradicted"),
+        ([-0.01, 0.0, 0.01, 0.02, 0.0], -0.1, "replicated"),
+    ],
+)
+def test_all_seeds_together_come_to_what_one_claim_by_itself_would(bundled, by_seed, smallest, outcome):
+    committed = chain.judged(bundled)[CLAIM]
+    early, late = (
+        replace(committed, effects_by_seed=dict(zip(seeds, by_seed, strict=True)), smallest_effect=smallest)
+        for seeds in (range(1, 6), range(11, 16))
+    )
+    one = recheck.Rechecked(early, late)
+    assert one.pooled_outcome == outcome
+    assert one.as_json()["pooled_outcome"] == outcome
+    assert f"| {outcome}: " in recheck.as_markdown([one])
+    assert f"pooled     {outcome}" in recheck.in_words(one)
 
 
 def test_the_prediction_interval_holds_as_often_as_it_says(bundled):
