@@ -8,9 +8,9 @@ gets its seed explicitly.
 import keras
 from keras import layers
 
+from replications.exact import InstanceNormalization
 from replications.spatial_z_vae.params import REDUCTION, cell_values
 from replications.training.initialisers import Seeds, glorot, he
-from replications.training.normalisation import InstanceNormalization
 
 _START = {"kernel_initializer": "zeros", "bias_initializer": keras.initializers.Constant(-4.0)}
 """All log variances start here, at a deviation of 0.14: the noise of a large latent would drown what it carries, and
