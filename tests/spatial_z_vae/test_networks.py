@@ -8,9 +8,9 @@ import pytest
 from keras import layers
 from ruamel.yaml import YAML
 
+from replications.exact import InstanceNormalization
 from replications.spatial_z_vae import networks
 from replications.spatial_z_vae.params import cell_values
-from replications.training.normalisation import InstanceNormalization
 
 ROOT = Path(__file__).parent.parent.parent
 SHAPE = {"channels": 4, "latent_size": 128, "seed": 1}
