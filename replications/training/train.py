@@ -5,6 +5,7 @@ import importlib
 import json
 import math
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -189,6 +190,8 @@ def forget(checkpoints: Path, replication: str) -> None:
     for begun in ("run", ".run"):  # the latter while it was written
         for left in checkpoints.glob(f"{begun}-{replication}-*"):
             left.unlink(missing_ok=True)
+    for compiled in checkpoints.glob(f"compiled-{replication}-*"):
+        shutil.rmtree(compiled, ignore_errors=True)
 
 
 def check_precision(declared: study.Study, wanted: list[study.Run]) -> None:

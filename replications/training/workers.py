@@ -287,8 +287,8 @@ def supervise(
     """On a worker: trains one run in a child process and passes its messages on. Returns an Outcome's fields.
 
     `checkpoint`: begins the name of the file, in the folder that the worker's CHECKPOINTS names if it does, where a run
-    that was cut off goes on, on a machine of the same kind. `gpu`: the number of the one that it trains on; empty: the
-    backend's choice.
+    that was cut off goes on, on a machine of the same kind; beside it lies what JAX compiled. `gpu`: the number of the
+    one that it trains on; empty: the backend's choice.
     """
     settle()  # before the fork server imports NumPy and Keras
     # Ctrl-C reaches all processes, and the command alone is to answer it: the fork server inherits this thread's mask.
@@ -301,7 +301,8 @@ def supervise(
     started = time.monotonic()
     folder = os.environ.get(CHECKPOINTS)
     file = str(Path(folder, f"{checkpoint}-{machine()}.npz")) if folder else ""
-    arguments = (gpu, replication, params, seed, data, file, sender)
+    compiled = str(Path(folder, f"compiled-{replication}-{machine()}")) if folder else ""
+    arguments = (gpu, compiled, replication, params, seed, data, file, sender)
     child = context.Process(target=_train_one, args=arguments, daemon=True)
     child.start()
     sender.close()
@@ -353,7 +354,7 @@ def backend() -> str:
     return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
 
 
-def _train_one(gpu: str, *args) -> None:
+def _train_one(gpu: str, compiled: str, *args) -> None:
     """Imports the training module in the child alone, so that a worker stays small."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; this one ends with its worker
     if gpu:  # read when a backend looks for its devices, which none of them has done before a fork
@@ -361,4 +362,17 @@ def _train_one(gpu: str, *args) -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first of several runs takes all of the memory
     from replications.training.process import train_one
 
+    if compiled and backend() == "jax":
+        share_compiled(compiled)
     train_one(*args)
+
+
+def share_compiled(folder: str) -> None:
+    """Under JAX, has runs take from a folder what an earlier one compiled: seeds differ in numbers, not in shapes.
+
+    The bytes of a run stay as they are. An entry that a kill left incomplete is compiled again.
+    """
+    import jax  # pyright: ignore[reportMissingImports]  # an extra
+
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # there are a hundred small ones

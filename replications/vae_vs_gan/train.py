@@ -250,6 +250,8 @@ def search(decoder: keras.Model, target: np.ndarray, params: Params, seed: int) 
     rng = np.random.default_rng(seed)
     z = rng.standard_normal((params.n_restarts * len(target), params.latent_size)).astype(np.float32)
     model = Search(decoder, z)
+    # Under JAX `fit` gives away the arrays that it is given, and the averages of the weights may be the same arrays.
+    decoder.set_weights(decoder.get_weights())
     model.compile(keras.optimizers.Adam(params.search_learning_rate), jit_compile=jit_compile())
     model.optimizer.build(model.trainable_variables)
     model.fit(Repeat(np.tile(target, (params.n_restarts, 1, 1, 1)), params.search_steps), shuffle=False, verbose=0)

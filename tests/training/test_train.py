@@ -117,8 +117,12 @@ def test_what_older_runs_left_to_go_on_from_is_deleted(tmp_path):
     begun = ("run-pix2pix-l1-1-0.npz", ".run-pix2pix-l1-1-0.npz.7", "run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz")
     for name in begun:
         (tmp_path / name).touch()
+    for folder in ("compiled-pix2pix-0", "compiled-vq_vae-0"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "jit_train_step-0").touch()
     train_command.forget(tmp_path, "pix2pix")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz"]
+    left = ["compiled-vq_vae-0", "run-pix2pix_2-l1-1-0.npz", "run-vq_vae-k2-1-0.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
     train_command.forget(tmp_path / "not there", "pix2pix")
 
 
