@@ -37,6 +37,7 @@ MAY_BE_HEAVY = {
     "exact.py",
     "training/normalisation.py",
     "training/arrays.py",
+    "training/compiled.py",
     "training/process.py",
     "instruments/recognition.py",
     "instruments/classification.py",

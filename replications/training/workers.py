@@ -363,16 +363,7 @@ def _train_one(gpu: str, compiled: str, *args) -> None:
     from replications.training.process import train_one
 
     if compiled and backend() == "jax":
-        share_compiled(compiled)
+        from replications.training.compiled import share
+
+        share(compiled)
     train_one(*args)
-
-
-def share_compiled(folder: str) -> None:
-    """Under JAX, has runs take from a folder what an earlier one compiled: seeds differ in numbers, not in shapes.
-
-    The bytes of a run stay as they are. An entry that a kill left incomplete is compiled again.
-    """
-    import jax  # pyright: ignore[reportMissingImports]  # an extra
-
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # there are a hundred small ones
