@@ -74,12 +74,12 @@ def run(*words: str) -> int:
     return recheck.main([CLAIM, *words])
 
 
-def test_scores_like_the_committed_ones_are_the_same_trend(trained, capsys):
+def test_scores_like_the_committed_ones_are_the_same_trend(trained, bundled, capsys):
     trained(lambda variant, score: score)
     assert run() == 0
     said = capsys.readouterr().out
     assert f"{ROOM}/{CLAIM} (root)" in said
-    assert "seeds 1, 2, 3, 4, 5" in said
+    assert f"seeds {', '.join(map(str, bundled.seeds_of(ROOM)))}" in said
     assert "seeds 201, 202, 203, 204, 205" in said
     assert "within" in said
     assert said.rstrip().endswith("the same trend")
@@ -347,7 +347,7 @@ def test_what_trains_nothing_is_not_told_what_to_train(bundled, words):
         ([f"vq_vae/{CLAIM}"], "judges no such claim"),
         ([], "no claim is named"),
         (["--set", "night"], "has no such set; it has canary"),
-        ([CLAIM, "--seeds", "4-8"], "seed 4 is a reporting seed .* or kept for tuning.* allow it by --again"),
+        ([CLAIM, "--seeds", "4-8"], "seed 6 is a reporting seed .* or kept for tuning.* allow it by --again"),
         ([CLAIM, "--seeds", "101"], "seed 101 is .* kept for tuning"),
         ([CLAIM, "--seeds", "103"], "seed 103 is .* kept for tuning"),
         ([CLAIM, "--seeds", "200-210"], "seed 200 is .* kept for tuning"),
