@@ -120,12 +120,17 @@ class Rechecked:
         return self.committed.verdict == self.fresh.verdict or expected
 
     @property
-    def pooled(self) -> tuple[float, tuple[float, float]] | None:
-        """Mean and 95 % interval of the effect over all seeds, committed and fresh; None where they are not alike."""
+    def all_effects(self) -> list[float]:
+        """Of all seeds, the committed ones first; none where committed and fresh effects are not alike."""
         if self.committed.part != self.fresh.part:
-            return None
-        effects = [*self.committed.effects_by_seed.values(), *self.fresh.effects_by_seed.values()]
-        return float(np.mean(effects)), mean_interval(effects)
+            return []
+        return [*self.committed.effects_by_seed.values(), *self.fresh.effects_by_seed.values()]
+
+    @property
+    def pooled(self) -> tuple[float, tuple[float, float]] | None:
+        """Mean and 95 % interval of the effect over all seeds; None where they are not alike."""
+        effects = self.all_effects
+        return (float(np.mean(effects)), mean_interval(effects)) if effects else None
 
     @property
     def pooled_outcome(self) -> str | None:
@@ -134,10 +139,8 @@ class Rechecked:
         Who adds seeds because the first were inconclusive looks twice, and errs more often than a verdict does: it says
         whether seeds were too few, and is no verdict.
         """
-        if self.pooled is None:
-            return None
-        effects = [*self.committed.effects_by_seed.values(), *self.fresh.effects_by_seed.values()]
-        return verdicts.OUTCOMES[int(decide(weigh([effects], self.fresh.smallest_effect)))]
+        effects = self.all_effects
+        return verdicts.OUTCOMES[int(decide(weigh([effects], self.fresh.smallest_effect)))] if effects else None
 
     def as_json(self) -> dict:
         """Plain data."""
@@ -587,9 +590,8 @@ def _pooled(one: Rechecked) -> str:
     if one.pooled is None:
         return "– (another part decides)"
     effect, interval = one.pooled
-    n = len(one.committed.effects_by_seed) + len(one.fresh.effects_by_seed)
     words = verdicts.number(effect, one.fresh.scale), *(verdicts.number(end, one.fresh.scale) for end in interval)
-    return "{}: {} [{}, {}] (n = {})".format(one.pooled_outcome, *words, n)
+    return "{}: {} [{}, {}] (n = {})".format(one.pooled_outcome, *words, len(one.all_effects))
 
 
 def as_markdown(rechecked: Sequence[Rechecked]) -> str:
