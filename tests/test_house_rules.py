@@ -35,7 +35,6 @@ MAY_BE_HEAVY = {
     "training/fitting.py",
     "training/initialisers.py",
     "exact.py",
-    "training/normalisation.py",
     "training/arrays.py",
     "training/compiled.py",
     "training/process.py",

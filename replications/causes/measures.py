@@ -167,7 +167,17 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     if where[1:-1, 1:-1].any() and laplacian_energy(photos / 255.0, where) > 0:
         of_both = (laplacian_energy(pictures / 255.0, where) for pictures in (blurred, photos))
         of_blurred["sharpness_certain"] = next(of_both) / next(of_both)
-    return {"photos_blurred": of_blurred}
+    return {"photos_blurred": of_blurred, **linear_sizes(data, variants)}
+
+
+def linear_sizes(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
+    """`linear_lossless_8_l2` → scores of the best linear autoencoder of as many values as this cell's code has."""
+    cell = variants.get("lossless_8_l2")
+    if cell is None:
+        return {}
+    principal = known.components(data["train_photo"][: cell.n_train], cell.used)
+    photos = data["test_photo"][: cell.n_test]
+    return {"linear_lossless_8_l2": known.of_pictures(known.through(photos, principal, cell.used, 0.0), photos)}
 
 
 def linear_channels(data: dict[str, np.ndarray], variants: Mapping[str, Params]) -> known.Scores:
@@ -223,7 +233,15 @@ def powers(variances: np.ndarray, sigma: float) -> np.ndarray:
 
 MILD_CELLS = ("size_mild_l2", "noise_mild_l2", "kl_mild_l2", "codes_mild_l2")
 """The four ways of losing information, each at a dose that loses less."""
-L2_CELLS = ("lossless_l2", "sigma_l2", *MILD_CELLS, "codes_l2", "size_l2", "kl_l2", "noise_l2")
+SIZES = ("lossless_8_l2", "lossless_l2", "lossless_256_l2")
+"""Codes without noise of eight, 64 and 256 values."""
+LEVELS = ("codes_off", "codes_k64", "codes_k8", "codes")
+"""Eight values that are not rounded, or to 64, eight and two levels, each under L2 and the energy score."""
+L2_CELLS = (
+    *SIZES,
+    *(f"{codes}_l2" for codes in LEVELS),
+    *("sigma_l2", *MILD_CELLS, "size_l2", "kl_l2", "noise_l2"),
+)
 MECHANISMS = {"size": "size_l2", "noise": "noise_l2", "KL term": "kl_l2", "codebook": "codes_l2"}
 """Way of losing information → its cell under L2."""
 
@@ -238,8 +256,9 @@ METRICS = {
 LOSSES = {
     "L2": L2_CELLS,
     "L1": ("kl_l1",),
-    "energy score": ("codes_energy", "kl_energy"),
+    "energy score": (*(f"{codes}_energy" for codes in LEVELS), "kl_energy"),
     "L2 + adversary": ("lossless_adversary", "codes_adversary", "kl_adversary"),
+    "adversary": ("kl_adversary_alone",),
 }
 CURVES = (
     Curve(
@@ -260,6 +279,7 @@ CURVES = (
     ),
 )
 
+# Without `kl_adversary_alone`: a fifth loss in one picture, to say what the fourth says.
 PLOT = Plot(
     "mmse",
     "blur",
@@ -267,8 +287,16 @@ PLOT = Plot(
     "blur: share of sharpness that is lost",
     {
         "lossless_l2": ("nothing lost", "L2"),
+        "lossless_8_l2": ("nothing lost", "L2"),
+        "lossless_256_l2": ("nothing lost", "L2"),
         "lossless_adversary": ("nothing lost", "L2 + adversary"),
         "sigma_l2": ("calibrated VAE", "L2"),
+        "codes_off_l2": ("nothing lost", "L2"),
+        "codes_off_energy": ("nothing lost", "energy score"),
+        "codes_k8_l2": ("codebook", "L2"),
+        "codes_k8_energy": ("codebook", "energy score"),
+        "codes_k64_l2": ("codebook", "L2"),
+        "codes_k64_energy": ("codebook", "energy score"),
         "size_l2": ("small latent", "L2"),
         "noise_l2": ("noise", "L2"),
         "kl_l2": ("KL term (VAE)", "L2"),

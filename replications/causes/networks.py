@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
+from replications.exact import BatchNormalization
 from replications.training.initialisers import Seeds, glorot, he
-from replications.training.normalisation import BatchNormalization
 
 
 def encoder(size: int, *, channels: int, latent_size: int, gaussian: bool, hidden: int = 0, seed: int) -> keras.Model:

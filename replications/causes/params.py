@@ -23,8 +23,8 @@ class Params(RunParams):
 
     regime: Literal["deterministic", "noise", "shrinkage", "vae", "levels"]
     """How a picture becomes a code. Deterministic: the mean. Noise: the mean at unit power, with noise. Shrinkage: the
-    mean, whose square is penalised. VAE: a sample of the posterior. Levels: each value standardised over the batch, so
-    that no level is forgotten, and rounded to one of a few."""
+    mean, whose square is penalised. VAE: a sample of the posterior. Levels: the tanh of each value, standardised over
+    the batch so that no level is forgotten, and rounded to one of a few."""
     beta: float = Field(ge=0)
     """Weight of the KL divergence, or of ½‖mean‖² of shrinkage, beside a decoder of unit variance, in nats."""
     variance: Literal["unit", "optimal"]
@@ -32,14 +32,16 @@ class Params(RunParams):
     sigma: float = Field(ge=0)
     """Deviation of the noise on codes of unit power."""
     levels: int = Field(ge=0)
-    """To how many levels a value of the code is rounded; 0: to none."""
+    """To how many levels a value of the code is rounded; 0: it is not."""
     hidden: int = Field(ge=0)
     """Values of a second code that pays the KL divergence and that no decoder sees: a control."""
 
     loss: Literal["l2", "l1", "adversary", "energy"]
     """Of the decoder that is judged; codes are learned with L2 in every cell."""
     gamma: float = Field(gt=0)
-    """Weight of the adversarial term beside ½ Σ (x − x̂)²."""
+    """Weight of the adversarial term beside ½ Σ (x − x̂)². Where there is no such term, Adam cancels it."""
+    fidelity: float = Field(default=1.0, ge=0)
+    """Weight of ½ Σ (x − x̂)² beside the adversarial term; 0: the adversary alone."""
     gradient_penalty: float = Field(gt=0)
     """γ of R3GAN, section 2.2 (Huang et al. 2024)."""
     penalty_step: float = Field(gt=0)
@@ -71,11 +73,17 @@ class Params(RunParams):
             )
         if (self.sigma > 0) != (self.regime == "noise"):
             raise ValueError(f"sigma = {self.sigma} with regime {self.regime}: noise has one, the others have none")
-        if (self.levels > 1) != (self.regime == "levels") or self.levels == 1:
-            raise ValueError(f"levels = {self.levels} with regime {self.regime}: levels has two or more, the others 0")
+        if self.levels == 1 or (self.levels > 1 and self.regime != "levels"):
+            raise ValueError(
+                f"levels = {self.levels} with regime {self.regime}: levels has two or more, or 0 for none; the others 0"
+            )
         if self.hidden and self.regime != "deterministic":
             raise ValueError(
                 f"hidden = {self.hidden} with regime {self.regime}: it is a control of deterministic codes"
+            )
+        if self.fidelity != 1 and self.loss != "adversary":
+            raise ValueError(
+                f"fidelity = {self.fidelity} with loss {self.loss}: it weighs L2 beside an adversary alone"
             )
         if self.variance == "optimal" and self.regime != "vae":
             raise ValueError(f"variance = optimal with regime {self.regime}, which has no rate to weigh; say unit")

@@ -16,17 +16,20 @@ from scipy import ndimage
 
 from replications.causes import networks
 from replications.causes.params import Params
+from replications.errors import DataError
+from replications.exact import root
 from replications.instruments import listed
 from replications.training.adversarial import frozen_logits, gradient_penalty, pairing_loss
 from replications.training.arrays import check_counts, check_finite, joined, pieces, six_digits, to_float, to_uint8
 from replications.training.fitting import Batches, Outputs, adam, fit
 from replications.training.gaussians import kl_to_standard_normal
-from replications.training.normalisation import inverse_deviation
 
 PIECE = 500
 """Images that go through a net at once when it is not trained."""
 SMALLEST_POWER = 1e-6
 """Of a code that is divided by its power."""
+SAME_CODE = 1e-4
+"""Values that differ by less were said of the same photo; they are of about unit variance where it matters."""
 SMALLEST_DISTANCE = 1e-6
 """Squared, below which the root of the energy score has no slope worth following."""
 BLUR = 1 / 32
@@ -60,7 +63,7 @@ def train(
 
     Raises:
         Diverged: a loss or an output was not finite.
-        DataError: the data set has fewer images than asked for.
+        DataError: the data set has fewer images than asked for, or a test photo a code that no training photo has.
     """
     check_counts(params, data)
     keras.utils.set_random_seed(seed)
@@ -81,7 +84,8 @@ def look(model: "Causes", every: listed.Listed, photos: np.ndarray, test: np.nda
     code_of = model.encode(test)
     centre, scale = standards(params, means)
     means = (means - centre) / scale
-    codes = model.code((code_of[0] - centre) / scale, code_of[1], rng)
+    mean = as_listed((code_of[0] - centre) / scale, means)
+    codes = model.code(mean, code_of[1], rng)
     weights = given_codes(params, codes, means, log_var)
     drawn = photos[[rng.choice(len(photos), p=row) for row in weights]]
     optimal = every.mixture(weights)
@@ -129,6 +133,23 @@ def standards(params: Params, means: np.ndarray) -> tuple[np.ndarray | float, np
     return 0.0, 1.0
 
 
+def as_listed(mean: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """What the encoder says of test photos, (N, used), as it says it of the same photos in the list, (L, used).
+
+    In a batch of another size the last bits differ, and a value that lies at a border would get another level. What is
+    not in the list stays as it is.
+    """
+    own = means[nearest(mean, means)]
+    same = np.abs(mean - own).max(axis=1, keepdims=True) < SAME_CODE
+    return np.where(same, own, mean)
+
+
+def nearest(codes: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Index of the row of means (L, used) that is nearest to each of the codes (N, used)."""
+    codes, means = codes.astype(float), means.astype(float)
+    return (np.square(means).sum(axis=1)[None] - 2 * codes @ means.T).argmin(axis=1)
+
+
 def given_codes(params: Params, codes: np.ndarray, means: np.ndarray, log_var: np.ndarray) -> np.ndarray:
     """p(photo | code) over the list, float64 (N, L), rows sum to 1.
 
@@ -145,20 +166,28 @@ def given_codes(params: Params, codes: np.ndarray, means: np.ndarray, log_var: n
         return listed.posterior(codes, means, log_var)
     if params.regime == "noise":
         return listed.posterior(codes, means, np.full_like(means, 2 * math.log(params.sigma)))
-    if params.regime == "levels":
+    if params.levels:
         of_list = rounded(means, params.levels)
         same = np.ones((len(codes), len(means)), bool)
         for value, of_all in zip(codes.T, of_list.T, strict=True):
             same &= np.abs(value[:, None] - of_all) < 1 / params.levels
+        if not same.any(axis=1).all():
+            raise DataError(
+                f"levels = {params.levels}, used = {params.used}: {(~same.any(axis=1)).sum()} of {len(codes)} test "
+                "photos have a code that no training photo has, expected none, since the posterior over training "
+                "photos is not known there; take fewer levels or values, or more training photos"
+            )
         return same / same.sum(axis=1, keepdims=True)
+    of_list = rounded(means, 0) if params.regime == "levels" else means
     weights = np.zeros((len(codes), len(means)))
-    own = (np.square(means).sum(axis=1)[None] - 2 * codes @ means.T).argmin(axis=1)
-    weights[np.arange(len(codes)), own] = 1
+    weights[np.arange(len(codes)), nearest(codes, of_list)] = 1
     return weights
 
 
 def rounded(means: np.ndarray, levels: int) -> np.ndarray:
-    """The tanh of codes, each value rounded to the nearest of `levels` evenly spaced in [−1, 1]."""
+    """The tanh of codes, each value rounded to the nearest of `levels` evenly spaced in [−1, 1]; 0: not rounded."""
+    if not levels:
+        return np.tanh(means)
     steps = (levels - 1) / 2
     return np.round((np.tanh(means) + 1) * steps) / steps - 1
 
@@ -227,13 +256,14 @@ class Causes(keras.Model):
             rate = ops.sum(mask * ops.square(mean), axis=1) / 2
         if self.p.regime == "noise":
             power = ops.mean(ops.square(mean) * mask) * self.p.latent_size / self.p.used
-            mean = mean * inverse_deviation(power, SMALLEST_POWER)
+            mean = mean / root(power + SMALLEST_POWER)
             mean = mean + self.p.sigma * self.standard_normal(mean, self.of_code, self.p.latent_size)
         if self.p.regime == "levels":
-            steps = (self.p.levels - 1) / 2
             centre, variance = ops.moments(mean, axes=[0], keepdims=True)
-            soft = ops.tanh((mean - centre) * inverse_deviation(variance, SMALLEST_POWER))
-            mean = soft + ops.stop_gradient(ops.round((soft + 1) * steps) / steps - 1 - soft)
+            mean = ops.tanh((mean - centre) / root(variance + SMALLEST_POWER))
+            if self.p.levels:
+                steps = (self.p.levels - 1) / 2
+                mean = mean + ops.stop_gradient(ops.round((mean + 1) * steps) / steps - 1 - mean)
         return mean * mask, rate
 
     def standard_normal(self, like, seed: keras.random.SeedGenerator, size: int = 0):
@@ -257,7 +287,7 @@ class Causes(keras.Model):
         judged = self.judged_losses(y, y_pred)
         for name, value in (losses | judged).items():
             self.trackers[name].update_state(value)
-        weights = {"adversarial": self.p.gamma}
+        weights = {"adversarial": self.p.gamma, "l2": self.p.fidelity}
         return total + sum(weights.get(name, 1.0) * value for name, value in judged.items())
 
     def judged_losses(self, y, y_pred) -> dict[str, Any]:
@@ -360,4 +390,4 @@ def distances(a, b, side: int):
     squares = ops.square(a - b)
     n = a.shape[1] // side
     squares = ops.reshape(squares, (-1, n, side, n, side, a.shape[3]))
-    return ops.sqrt(ops.reshape(ops.sum(squares, axis=(2, 4, 5)), (-1, n * n)) + SMALLEST_DISTANCE)
+    return root(ops.reshape(ops.sum(squares, axis=(2, 4, 5)), (-1, n * n)) + SMALLEST_DISTANCE)

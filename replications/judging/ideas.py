@@ -49,6 +49,7 @@ IDEAS = (
             "averaging_alone_does_not_blur",
             "lost_information_alone_does_not_blur",
         ),
+        ("few_values_without_noise_do_not_blur",),
     ),
     Idea(
         "L2's blur follows from how much the code has lost, and hardly from what lost it: a small latent, noise, the "
@@ -79,7 +80,11 @@ IDEAS = (
             "a_proper_score_sharpens_without_an_adversary",
             "crispness_costs_at_most_twice_the_error",
         ),
-        ("crispness_costs_squared_error", "an_adversary_that_sees_the_code_keeps_the_diversity"),
+        (
+            "crispness_costs_squared_error",
+            "an_adversary_that_sees_the_code_keeps_the_diversity",
+            "l2_beside_an_adversary_takes_diversity",
+        ),
     ),
     Idea(
         "A VAE of calibrated variance, whose code here identifies the photograph, does not blur its "

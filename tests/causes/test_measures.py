@@ -210,7 +210,7 @@ def test_blurred_photographs_are_seen_to_be_blurred_and_no_better_than_a_cell():
     data = {"train_photo": photos, "test_photo": photos[:40]}
     small = {name: params.model_copy(update={"n_train": 100, "n_test": 40}) for name, params in declared().items()}
     controls = measures.fixed_controls(data, small)
-    assert set(controls) == {"photos_blurred"}
+    assert set(controls) == {"photos_blurred", "linear_lossless_8_l2"}
     blurred = controls["photos_blurred"]
     assert blurred["laplacian_variance"] < 0.5
     assert blurred["sharpness_certain"] < 0.5

@@ -10,6 +10,7 @@ from scipy import stats
 from replications.causes import train
 from replications.causes.params import Params
 from replications.datasets import street
+from replications.errors import DataError
 from tests.rooms import recipes
 
 N_TRAIN, N_TEST = 24, 6
@@ -42,6 +43,7 @@ SMALL = {
 DETERMINISTIC = {"regime": "deterministic", "beta": 0.0}
 NOISE = {"regime": "noise", "beta": 0.0, "sigma": 0.5, "used": 2}
 LEVELS = {"regime": "levels", "beta": 0.0, "levels": 2, "used": 3}
+OFF = {**LEVELS, "levels": 0}
 VARIANTS = {
     "kl_l2": {},
     "kl_adversary": {"loss": "adversary"},
@@ -50,6 +52,8 @@ VARIANTS = {
     "sigma_l2": {"variance": "optimal"},
     "noise_l2": NOISE,
     "codes_l2": LEVELS,
+    "codes_off_l2": OFF,
+    "kl_adversary_alone": {"loss": "adversary", "fidelity": 0.0},
     "hidden_l2": {**DETERMINISTIC, "beta": 1.0, "hidden": 2},
     "shrinkage_l2": {"regime": "shrinkage"},
 }
@@ -116,6 +120,14 @@ def test_levels_are_even_and_a_gradient_passes_them():
         tape.watch(x)
         total = tf.reduce_sum(model(**{**LEVELS, "levels": 3, "used": 6}).channel(x)[0] * tf.range(81.0)[:, None])
     assert float(tf.reduce_max(tf.abs(tape.gradient(total, x)))) > 0.1
+
+
+def test_values_that_are_not_rounded_are_standardised_like_those_that_are():
+    mean = 5 + np.linspace(-4, 4, 81)[:, None] * np.ones((1, 6))
+    code, _ = channel(model(**{**OFF, "used": 6}), mean)
+    centre, scale = train.standards(params(**OFF), mean)
+    np.testing.assert_allclose(code, train.rounded((mean - centre) / scale, 0), atol=1e-6)
+    np.testing.assert_allclose(code, np.tanh((mean - 5) / mean.std(axis=0)), atol=1e-5)
 
 
 def test_shrinkage_is_half_of_the_squared_length():
@@ -201,6 +213,17 @@ def test_the_loss_of_the_judged_decoder_reaches_it_alone(loss, of, who):
     assert {name for name, largest in gradients({"loss": loss}, of).items() if largest > 0} == who
 
 
+def test_without_fidelity_the_adversary_alone_teaches_the_judged_decoder():
+    """What L2 adds to its loss is weighed by nought: all the rest is as it was."""
+    y = tf.constant(photos())
+    made = {weight: model(loss="adversary", fidelity=weight) for weight in (0.0, 1.0, 3.0)}
+    said = made[0.0](y, training=True)
+    total = {weight: float(one.compute_loss(y, y, said)) for weight, one in made.items()}
+    l2 = float(made[0.0].judged_losses(y, said)["l2"])
+    assert total[1.0] - total[0.0] == pytest.approx(l2, rel=1e-4)
+    assert total[3.0] - total[0.0] == pytest.approx(3 * l2, rel=1e-4)
+
+
 def test_every_net_learns_from_the_whole_loss():
     assert min(gradients({"loss": "adversary"}).values()) > 0
     assert min(gradients({}).values()) > 0
@@ -252,6 +275,19 @@ def test_a_discriminator_that_tells_the_decoder_nothing_changes_nothing():
 # Which photos share a code.
 
 
+def test_a_code_that_no_photo_of_the_list_has_is_named():
+    means = np.array([[2.0, -2], [3, -1], [-1, 5]])
+    codes = train.rounded(np.array([[2.0, -2], [-1, -1]]), 2)
+    with pytest.raises(DataError, match=r"levels = 2, used = 2: 1 of 2 test photos have a code that no .* take fewer"):
+        train.given_codes(params(**{**LEVELS, "used": 2}), codes, means, np.zeros_like(means))
+
+
+def test_a_photo_of_the_list_has_the_level_that_it_has_there():
+    """Its value lies at a border, and another batch puts it on the other side of it."""
+    listed, elsewhere = np.array([[1e-7, 2.0], [3, -1]]), np.array([[-1e-7, 2.0], [-1e-7, 2.1]])
+    assert (train.rounded(train.as_listed(elsewhere, listed), 2) == [[1, 1], [-1, 1]]).all()
+
+
 def test_given_a_code_of_levels_all_photos_of_the_code_are_alike():
     means = np.array([[2.0, -2], [3, -1], [-1, 5], [2, 2]])
     codes = train.rounded(means[:3], 2)
@@ -290,7 +326,9 @@ def untrained(monkeypatch):
     return made
 
 
-@pytest.mark.parametrize("changes", [{}, NOISE, LEVELS, DETERMINISTIC], ids=["vae", "noise", "levels", "none"])
+@pytest.mark.parametrize(
+    "changes", [{}, NOISE, LEVELS, OFF, DETERMINISTIC], ids=["vae", "noise", "levels", "off", "none"]
+)
 def test_the_best_decoder_and_its_error_by_counting(changes, untrained):
     """Another way to E[x | z]: the weights are taken from the encoder's own words, photo by photo."""
     images, facts, _ = train.train(params(learning_rate=1e-9, **changes), 3, arrays(), lambda *_: None)
@@ -298,7 +336,7 @@ def test_the_best_decoder_and_its_error_by_counting(changes, untrained):
     mean, log_var = made.encode(data["train_photo"])
     if changes is NOISE:
         mean = mean / np.sqrt(np.square(mean).mean())
-    if changes is LEVELS:
+    if changes in (LEVELS, OFF):
         mean = (mean - mean.mean(axis=0)) / np.sqrt(mean.var(axis=0) + train.SMALLEST_POWER)
     own, own_log_var = mean[::4], log_var[::4]
     codes = made.code(own, own_log_var, np.random.default_rng(3))
@@ -308,12 +346,12 @@ def test_the_best_decoder_and_its_error_by_counting(changes, untrained):
             "noise": lambda code=code: np.exp(stats.norm.logpdf(code, mean, 0.5).sum(axis=1)),
             "levels": lambda code=code: (train.rounded(mean, 2) == code).all(axis=1).astype(float),
             "deterministic": lambda i=i: (np.arange(N_TRAIN) == 4 * i).astype(float),
-        }[made.p.regime]()
+        }[made.p.regime if changes is not OFF else "deterministic"]()
         weights = likelihood / likelihood.sum()
         best = np.einsum("l,lhwc->hwc", weights, data["train_photo"] / 255)
         np.testing.assert_allclose(images["optimal"][i] / 255, best, atol=0.006)
     assert facts["mmse"] >= 0
-    assert (facts["mmse"] == pytest.approx(0, abs=1e-9)) == (changes is DETERMINISTIC)
+    assert (facts["mmse"] == pytest.approx(0, abs=1e-9)) == (changes in (OFF, DETERMINISTIC))
 
 
 def test_photos_are_drawn_among_those_that_share_the_code(untrained):
@@ -353,6 +391,7 @@ def test_the_objective_is_that_of_a_decoder_of_unit_variance(untrained):
         ({**LEVELS, "levels": 1}, "levels = 1 with regime levels"),
         ({"hidden": 2}, "hidden = 2 with regime vae"),
         ({**NOISE, "variance": "optimal"}, "variance = optimal with regime noise"),
+        ({"fidelity": 0.0}, "fidelity = 0.0 with loss l2"),
     ],
 )
 def test_impossible_cells_are_refused(changes, said):

@@ -99,18 +99,12 @@ def test_what_every_run_tells(room, variant, trained):
 APPROXIMATE = {"Reciprocal", "ReciprocalGrad", "Rsqrt", "RsqrtGrad", "SqrtGrad", "InvGrad"}
 """Operations that TensorFlow computes by instructions that AMD and Intel approximate each in a way of its own
 (replications/exact.py)."""
-NOT_YET = {"causes": "kl_l2"}
-"""Rooms that still divide through replications/training/normalisation.py, and an arm that does."""
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="bytes are promised under TensorFlow alone")
 @first_variants
-def test_no_operation_of_a_training_is_approximate(request, room, variant):
+def test_no_operation_of_a_training_is_approximate(room, variant):
     """But for the logarithm of an arm's whole error: it divides by a single number, which is exact."""
-    if NOT_YET.get(room) == variant:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="it is to be trained again with exact division"))
-    elif room in NOT_YET:
-        pytest.skip("it is to be trained again with exact division")
     context.enable_graph_collection()
     try:
         recipes.train(room, variant)
