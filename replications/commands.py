@@ -23,7 +23,7 @@ COMMANDS = {
     ),
     "new": ("tools.new", "begin a replication of your own", "new vae_flow"),
     "remove": ("tools.remove", "take a replication away again, with its results", "remove vae_flow"),
-    "sample": ("nets", "draw samples from a trained net, as a sheet of pictures", "sample vae_vs_gan/gan/6"),
+    "sample": ("nets", "draw samples from a trained net, as a sheet of pictures", "sample vae_vs_gan/gan"),
     "claims": (
         "reporting.listing",
         "list the claims, with what each study says of them",
@@ -54,6 +54,7 @@ COMMANDS = {
         "keep the first outputs of runs, where the runs cannot stay",
         "keep pix2pix --study paper",
     ),
+    "bundle": ("tools.bundle", "put small copies of runs' networks into the repository", "bundle causes/kl_l2"),
     "mend": ("tools.mend", "set DVC's own files aside that a kill left incomplete, before dvc repro --pull", "mend"),
     "calibration": ("trust.calibration", "how often the judge errs, by simulation", "calibration"),
     "ladder": ("trust.ladder", "what each instrument notices of known damage", "ladder"),

@@ -2,20 +2,21 @@
 
     from replications.nets import load
 
-    gan = load("vae_vs_gan", "gan", seed=6)
+    gan = load("vae_vs_gan", "gan")
     codes = np.random.default_rng(0).standard_normal((16, gan.p.latent_size))
     pictures = gan.decode(codes)  # (16, 32, 32, 3) in [0, 1]
 
 What comes back is the Keras model of the replication's train.py, with the weights that its run ended with and with its
 parts under the names that they have there: `encoder`, `decoder`, `discriminator`, `generator`, `bottleneck`. Its
-`p` holds the hyper-parameters. A few networks come with the repository, for notebooks/explore.ipynb: they load without
-any training.
+`p` holds the hyper-parameters. Small copies of a few networks come with the repository, for notebooks/explore.ipynb:
+they load without any training. `python -m replications bundle` makes them.
 """
 
 import importlib
 import inspect
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ from replications.results import write_bytes
 
 BUNDLED = Path("notebooks", "nets")
 """Facts and weights of a few runs that were measured; `verify` holds the facts against runs.csv."""
+SMALL = "small.npz"
+"""What a copy has in place of weights.npz: `small` of it, and which weights these are."""
+OF = "weights_sha256"
+"""In a copy: the digest of the weights.npz that it was made from, as 32 bytes."""
+ADVERSARY = "discriminator"
+"""The part that a copy goes without: training needs it, and nothing that one plays with does."""
+UNCHANGED = 1e-5
+"""Relative change of a weight that training left as it was: averaging over steps rounds it."""
 PER_ROW = 8
 """Pictures beside each other on a sheet of samples."""
 
@@ -64,27 +73,29 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
             f"seed {seed}: {replication} of the {declared.name} study has the seeds {seeds}; name one of them"
         )
     run = study.Run(replication, variant, seed, known[variant])
-    path = runs.folder(declared, run)
+    path, file = runs.folder(declared, run), "weights.npz"
     mend = f"delete {path} and run"
     copy = bundled(declared, run)
     if not (path / "facts.json").exists() and copy.exists():
-        path, mend = copy, f"`git restore {copy}` brings it back, or run"
+        path, file, mend = copy, SMALL, f"`git restore {copy}` brings it back, or run"
     train = f"`python -m replications train {replication} --only {variant} --study {declared.folder}`"
     if not (path / "facts.json").exists():
         raise NetsError(f"{path}: there is no such run on this machine; train it by {train}")
-    if not (path / "weights.npz").exists() and path == copy:
-        raise NetsError(f"{path / 'weights.npz'}: no such file; {mend} {train}")
-    if not (path / "weights.npz").exists():
+    if not (path / file).exists() and path == copy:
+        raise NetsError(f"{path / file}: no such file; {mend} {train}")
+    if not (path / file).exists():
         raise NetsError(
             f"{path}: the run kept no weights; raise keep_weights in {declared.params_file} and run {train}"
         )
-    content = (path / "weights.npz").read_bytes()
     try:
         facts = runs.read_facts(path)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NetsError(f"{path / 'facts.json'}: damaged ({error}); {mend} {train}") from None
-    if runs.sha256(content) != facts.get("weights_sha256"):
-        raise NetsError(f"{path / 'weights.npz'}: damaged, its digest differs; {mend} {train}")
+    if path != copy and runs.sha256((path / file).read_bytes()) != facts.get("weights_sha256"):
+        raise NetsError(f"{path / file}: damaged, its digest differs; {mend} {train}")
+    weights = arrays.load(path / file, train)
+    if path == copy and weights.pop(OF, np.zeros(0)).tobytes().hex() != facts.get("weights_sha256"):
+        raise NetsError(f"{path / file}: is of other weights than its facts.json names; {mend} {train}")
     if runs.digest(facts.get("params", {})) != runs.digest(run.params.declared()):
         raise NetsError(f"{path}: was trained with other parameters than {declared.params_file} has now; run {train}")
     check_backend()
@@ -95,20 +106,31 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
         raise NetsError(
             f"{path / 'facts.json'}: picture = {picture}, expected height, width and channels; {mend} {train}"
         )
-    model = _model(replication, known[variant], picture, seed)
+    model = untrained(replication, known[variant], picture, seed)
+    fill(model, weights, path / file, f"{mend} {train}")
+    if path == copy and hasattr(model, ADVERSARY):
+        setattr(model, ADVERSARY, None)  # rather than one that has not learned
+    return model
+
+
+def fill(model: Any, weights: Mapping[str, np.ndarray], file: Path, remedy: str) -> None:
+    """Gives the parts of a model the weights that a file has for them.
+
+    Raises:
+        NetsError: the model has no such part, or its weights have other shapes.
+    """
     values: dict[str, list[np.ndarray]] = {}
-    for name, value in arrays.load(path / "weights.npz", train).items():  # decoder/003/kernel, in the net's order
+    for name, value in weights.items():  # decoder/003/kernel, in the net's order
         values.setdefault(name.partition("/")[0], []).append(value)
-    for name, weights in values.items():
+    for name, given in values.items():
         part: Any = vars(model).get(name)  # and nothing that a class has, whatever a file names
         shapes = [tuple(weight.shape) for weight in part.weights] if hasattr(part, "set_weights") else None
-        if shapes != [weight.shape for weight in weights]:
+        if shapes != [weight.shape for weight in given]:
             raise NetsError(
-                f"{path / 'weights.npz'}: {name} has weights of {[weight.shape for weight in weights]}, its net has "
-                f"{shapes or 'no such part'}; {mend} {train}"
+                f"{file}: {name} has weights of {[weight.shape for weight in given]}, its net has "
+                f"{shapes or 'no such part'}; {remedy}"
             )
-        part.set_weights(weights)
-    return model
+        part.set_weights(given)
 
 
 def bundled(declared: study.Study, run: study.Run) -> Path:
@@ -116,8 +138,36 @@ def bundled(declared: study.Study, run: study.Run) -> Path:
     return declared.folder / BUNDLED / run.name
 
 
-def _model(replication: str, params: RunParams, picture: list[int], seed: int) -> Any:
-    """The model of a replication, untrained: the one of its train.py that takes parameters and a size of pictures.
+def small(run: study.Run, picture: list[int], weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What is left of a run's weights in a copy: small once it is compressed, and good enough to play with.
+
+    It is in half precision and without the discriminator. A row or a column of a dense layer is nought where training
+    changed none of its weights: it belongs to values that the code does not use.
+
+    Args:
+        run: whose weights.
+        picture: height, width and channels, from the run's facts.
+        weights: as weights.npz has them.
+    """
+    with quiet():
+        keras = importlib.import_module("keras")
+    keras.utils.set_random_seed(run.seed)  # as before a run
+    model = untrained(run.replication, run.params, picture, run.seed)
+    kept = {}
+    for name, value in weights.items():
+        part, number, _ = name.split("/")
+        if part == ADVERSARY:
+            continue
+        if value.ndim == 2:
+            initial = vars(model)[part].get_weights()[int(number)]
+            same = np.abs(value - initial) <= UNCHANGED * np.abs(initial)
+            value = np.where(same.all(axis=0) | same.all(axis=1, keepdims=True), 0, value)
+        kept[name] = value.astype(np.float16)
+    return kept
+
+
+def untrained(replication: str, params: RunParams, picture: list[int], seed: int) -> Any:
+    """The model of a replication as it is before training: the one of its train.py that takes parameters and a size.
 
     What it needs for its training alone (a loss, a variance) is left out.
     """
@@ -153,16 +203,25 @@ def main(argv: list[str] | None = None) -> int:
         raise NetsError(f"--seed {arguments.seed}: expected a whole number from 0; leave it out for 0")
     if not arguments.out.suffix:
         raise NetsError(f"--out {arguments.out}: expected the name of a picture; say samples.png, for example")
-    named = re.fullmatch(r"(\w+)/(\w+)(?:/([0-9]{1,10}))?", arguments.run)
-    if named is None:
-        raise NetsError(f"{arguments.run}: expected the name of a run; say vae_vs_gan/gan/6, for example")
-    model = load(named[1], named[2], int(named[3]) if named[3] else None, arguments.study)
+    model = load(*named(arguments.run), arguments.study)
     if not draws(model):
-        raise NetsError(f"{arguments.run}: its net has no prior to draw from; take a VAE or a GAN, vae_vs_gan/gan/6")
+        raise NetsError(f"{arguments.run}: its net has no prior to draw from; take a VAE or a GAN, vae_vs_gan/gan")
     pictures = samples(model, arguments.n, arguments.seed)
     write_bytes(arguments.out, sheet(pictures))
     print(f"{arguments.out}: {arguments.n} samples of {arguments.run}")
     return 0
+
+
+def named(words: str) -> tuple[str, str, int | None]:
+    """`vae_vs_gan/gan/11` → replication, variant and seed; no seed in the words: None.
+
+    Raises:
+        NetsError: these words name no run.
+    """
+    parts = re.fullmatch(r"(\w+)/(\w+)(?:/([0-9]{1,10}))?", words)
+    if parts is None:
+        raise NetsError(f"{words}: expected the name of a run; say vae_vs_gan/gan, for example")
+    return parts[1], parts[2], int(parts[3]) if parts[3] else None
 
 
 def draws(model: Any) -> bool:

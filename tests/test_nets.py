@@ -13,6 +13,7 @@ from replications import nets, runs, study
 from replications.errors import ReplicationError
 from replications.nets import NetsError
 from replications.study import StudyError
+from replications.tools import bundle
 from replications.training.fitting import weights_of
 from tests import tiny
 
@@ -138,27 +139,63 @@ def test_weights_of_another_net_are_one_line(trained, tmp_path):
         load(declared, run)
 
 
-def test_a_copy_in_the_repository_stands_in_for_a_run_that_is_not_here(kept, tmp_path):
+def test_a_copy_in_the_repository_stands_in_for_a_run_that_is_not_here(kept, tmp_path, monkeypatch):
     declared, run = kept
-    folder = tiny.write_study(tmp_path / "tiny", run.replication)
-    here = study.load(folder)
-    copy, trained = nets.bundled(here, run), runs.folder(declared, run)
-    copy.mkdir(parents=True)
-    for name in ("facts.json", "weights.npz"):
-        (copy / name).write_bytes((trained / name).read_bytes())
-    ours, theirs = (nets.load(run.replication, run.variant, run.seed, one.folder) for one in (here, declared))
-    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    (copy / "weights.npz").write_bytes(b"PK")
-    with pytest.raises(NetsError, match=r"its digest differs; `git restore .*` brings it back, or run .*train"):
-        nets.load(run.replication, run.variant, run.seed, folder)
+    here = study.load(tiny.write_study(tmp_path / "tiny", run.replication))
+    copy = nets.bundled(here, run)
+    with monkeypatch.context() as patched:
+        patched.setattr(nets, "bundled", lambda *_: copy)
+        _, difference = bundle.bundle(declared, run)
+    ours, theirs = (load(one, run) for one in (here, declared))
+    assert difference < 0.1 / 255
+    for name in ("encoder", "decoder", "generator"):
+        if getattr(theirs, name, None):
+            for a, b in zip(getattr(ours, name).get_weights(), getattr(theirs, name).get_weights(), strict=True):
+                unused = (a == 0) & (b != 0)
+                np.testing.assert_allclose(a[~unused], b[~unused], rtol=1e-3, atol=1e-7)
+    assert getattr(ours, "discriminator", None) is None, "better none than one that has not learned"
+    with np.load(copy / nets.SMALL) as archive:
+        others = {**archive, nets.OF: np.zeros(32, np.uint8)}
+    (copy / nets.SMALL).write_bytes(tiny.npz(others))
+    with pytest.raises(NetsError, match=r"is of other weights .*; `git restore .*` brings it back, or run .*train"):
+        load(here, run)
+    (copy / nets.SMALL).write_bytes(b"PK")
+    with pytest.raises(ReplicationError, match=r"small\.npz is no whole \.npz file"):
+        load(here, run)
+    (copy / nets.SMALL).unlink()
+    with pytest.raises(NetsError, match=r"small\.npz: no such file; `git restore .*` brings it back"):
+        load(here, run)
+
+
+def test_a_copy_leaves_out_what_the_code_does_not_use(trained):
+    """`causes` builds its nets for more values than a code has."""
+    declared = study.load(trained("causes"))
+    run = next(run for run in declared.runs("causes") if run.params.used < run.params.latent_size)
+    with np.load(runs.folder(declared, run) / "weights.npz") as archive:
+        weights = dict(archive)
+    copy = nets.small(run, [32, 32, 3], weights)
+    name = next(name for name in weights if name.startswith("decoder/000"))
+    rows = (copy[name] != 0).any(axis=1)
+    assert (weights[name] != 0).any(axis=1).all()
+    assert rows.sum() == run.params.used + run.params.noise_size
+    assert not rows[run.params.used : run.params.latent_size].any()
+
+
+def test_a_copy_that_shows_other_pictures_is_refused(trained, tmp_path, monkeypatch):
+    declared = study.load(trained("beta_vae"))
+    run = declared.runs("beta_vae")[0]
+    monkeypatch.setattr(nets, "bundled", lambda *_: tmp_path / "copy")
+    monkeypatch.setattr(nets, "small", lambda *words: {name: 0.5 * value for name, value in words[-1].items()})
+    with pytest.raises(NetsError, match=r"differ by .* of 255, expected at most 1; no copy was written"):
+        bundle.bundle(declared, run)
+    assert not (tmp_path / "copy").exists()
 
 
 def test_what_the_notebook_loads_is_in_the_repository():
     declared = study.load(tiny.ROOT)
     for variant in ("sigma_l2", "kl_l2", "codes_l2", "kl_adversary"):
         run = study.Run("causes", variant, declared.seeds_of("causes")[0], declared.variants_of("causes")[variant])
-        assert (nets.bundled(declared, run) / "weights.npz").exists()
+        assert (nets.bundled(declared, run) / nets.SMALL).exists()
 
 
 @pytest.mark.parametrize(

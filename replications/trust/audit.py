@@ -24,6 +24,7 @@ from rich.table import Table
 
 from replications import command, evidence, nets, runs, study
 from replications.code import code_hash
+from replications.datasets import arrays
 from replications.errors import ReplicationError
 from replications.judging import judge
 from replications.judging.scores import read_scores
@@ -175,7 +176,7 @@ def compare(
     now = runs.provenance(finished)
     if (now["images_sha256"], now["facts_sha256"]) == (row["images_sha256"], row["facts_sha256"]):
         passed, what = _of_scores(declared, run, list(other_scores(declared, finished)))
-        if not same_nets(declared, run, outcome.weights):
+        if not same_nets(declared, outcome, facts):
             passed, what = False, f"{what}, but the weights in {nets.bundled(declared, run)} are others"
         return Finding(run, passed, f"byte for byte the same{what}", outcome.seconds)
     earlier = row["code_sha256"] != now["code_sha256"]  # a commit is named for it, else nothing was trained
@@ -193,10 +194,16 @@ def compare(
     return Finding(run, not outside, what, outcome.seconds)
 
 
-def same_nets(declared: study.Study, run: study.Run, weights: bytes) -> bool:
-    """Whether the copy of a run's nets in the repository, if it has one, is of these weights."""
-    copy = nets.bundled(declared, run) / "weights.npz"
-    return not copy.exists() or copy.read_bytes() == weights
+def same_nets(declared: study.Study, outcome: workers.Outcome, facts: dict) -> bool:
+    """Whether the copy of a run's nets in the repository, if it has one, is of the weights that it ended with."""
+    copy = nets.bundled(declared, outcome.run) / nets.SMALL
+    if not copy.exists():
+        return True
+    expected = nets.small(outcome.run, facts["picture"], arrays.load(io.BytesIO(outcome.weights)))
+    found = arrays.load(copy)
+    return found.keys() == {*expected, nets.OF} and all(
+        np.array_equal(found[name], expected[name]) for name in expected
+    )
 
 
 def judging(declared: study.Study, run: study.Run) -> study.Study:

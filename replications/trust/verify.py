@@ -20,7 +20,8 @@ from PIL import Image, UnidentifiedImageError
 
 from replications import command, evidence, locks, nets, runs, study
 from replications.command import repro
-from replications.errors import ReplicationError
+from replications.datasets import arrays
+from replications.errors import DataError, ReplicationError
 from replications.judging import judge, register
 from replications.locks import BUNDLED
 from replications.measuring import measure
@@ -235,7 +236,7 @@ MADE_FROM = ("variant", "seed", "params_sha256", "code_sha256", "data_sha256")
 
 
 def net_problems(declared: study.Study) -> Iterator[str]:
-    """Networks that come with the repository have the facts of measured runs, and the weights that these facts name.
+    """Networks that come with the repository have the facts of measured runs, and are of the weights that these name.
 
     On another kind of machine, where a run has other bytes, they are of its parameters, code and data.
     """
@@ -245,22 +246,20 @@ def net_problems(declared: study.Study) -> Iterator[str]:
         if run is None:
             yield f"{path}: is of no declared run; delete it"
             continue
-        remedy = (
-            f"`git restore {path}` brings it back, or copy facts.json and weights.npz from {runs.folder(declared, run)}"
-        )
+        remedy = f"`git restore {path}` brings it back, or `python -m replications bundle {run.name}` makes it again"
         try:
             facts = runs.read_facts(path)
             row = {key: str(value) for key, value in runs.provenance(runs.Finished(run, {}, facts)).items()}
-            named, weights = facts["weights_sha256"], (path / "weights.npz").read_bytes()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            named, weights = facts["weights_sha256"], arrays.load(path / nets.SMALL)[nets.OF].tobytes().hex()
+        except (DataError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             yield f"{path}: damaged ({error}); {remedy}"
             continue
         measured = read_runs(declared.folder, run.replication).get((run.variant, run.seed), {})
         compared = row if measured.get("environment") == row["environment"] else MADE_FROM
         if any(measured.get(key) != row[key] for key in compared):
             yield f"{path}: is of another run than the one that was measured; {remedy}"
-        elif runs.sha256(weights) != named:
-            yield f"{path / 'weights.npz'}: its digest is not the one in facts.json; {remedy}"
+        elif weights != named:
+            yield f"{path / nets.SMALL}: is of other weights than its facts.json names; {remedy}"
 
 
 def data_problems(declared: study.Study, datasets: list[str]) -> Iterator[str]:

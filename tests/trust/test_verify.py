@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -237,16 +238,22 @@ def altered_score(tree: Path) -> None:
 
 
 def bundled_net(tree: Path) -> Path:
-    return next((tree / nets.BUNDLED).rglob("weights.npz"))
+    return next((tree / nets.BUNDLED).rglob(nets.SMALL))
 
 
 def altered_net(tree: Path) -> None:
     path = bundled_net(tree)
-    path.write_bytes(path.read_bytes() + b"0")
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def net_of_other_weights(tree: Path) -> None:
+    path = bundled_net(tree)
+    with np.load(path) as archive:
+        path.write_bytes(tiny.npz({**archive, nets.OF: np.zeros(32, np.uint8)}))
 
 
 def net_of_another_run(tree: Path) -> None:
-    """Facts that agree with themselves, and with weights of their own, but of no run that was measured."""
+    """Facts that agree with themselves and with the weights, but of no run that was measured."""
     path = bundled_net(tree).with_name("facts.json")
     facts = json.loads(path.read_text(encoding="utf-8"))
     facts["facts"]["objective"] = 0.0
@@ -289,7 +296,8 @@ ALTERED: dict[Callable, tuple[Callable[[study.Study], Iterator[str]], str]] = {
     altered_environment: (verify.run_problems, "results/vq_vae/environments.json"),
     dropped_run: (verify.run_problems, "was not measured"),
     undeclared_run: (verify.run_problems, "seed 99 is not declared"),
-    altered_net: (verify.net_problems, "its digest is not the one in facts.json"),
+    altered_net: (verify.net_problems, "small.npz is no whole .npz file of arrays"),
+    net_of_other_weights: (verify.net_problems, "is of other weights than its facts.json names"),
     net_of_another_run: (verify.net_problems, "is of another run than the one that was measured"),
     net_of_no_run: (verify.net_problems, "is of no declared run"),
     altered_object: (objects, "its name says"),
