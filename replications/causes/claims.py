@@ -722,7 +722,8 @@ CLAIMS = (
         does_not_hold={
             "root": "draws for one code have {kl_adversary.diversity_share:.0%} of the true variance, those of the "
             "energy score {kl_energy.diversity_share:.0%} (`kl_energy`). L2 beside the adversary rewards draws "
-            "that agree: `l2_beside_an_adversary_takes_diversity`"
+            "that agree; without it they have {kl_adversary_alone.diversity_share:.0%}, so it is not the whole reason "
+            "(`l2_beside_an_adversary_takes_diversity`)"
         },
     ),
     Claim(
