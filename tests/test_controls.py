@@ -51,8 +51,9 @@ class Room:
 
     @property
     def arms(self) -> Arms:
-        """The scores as they are, one copy."""
-        return {key: np.array([[arm[seed] for seed in self.seeds]]) for key, arm in self.scores.values.items()}
+        """The scores as they are, one copy, where every seed has one: nothing is over the MMSE where that is nought."""
+        whole = {key: arm for key, arm in self.scores.values.items() if arm.keys() >= set(self.seeds)}
+        return {key: np.array([[arm[seed] for seed in self.seeds]]) for key, arm in whole.items()}
 
 
 CASES = [pytest.param(name, room, id=f"{title(name)}-{room}") for name in STUDIES for room in ROOMS[name]]
