@@ -418,8 +418,8 @@ CLAIMS = (
         ),
         decisive=("E5",),
         does_not_hold={
-            "root": "about as sharp in the mean ({effect}), but in one seed less sharp by more than the margin. No two "
-            "photographs share a code there, so it is the fit that differs, and not what rounding has lost (more "
+            "root": "about as sharp in the mean ({effect}), but in one seed less sharp by more than the margin. Hardly "
+            "any photographs share a code there, so it is the fit that differs, and not what rounding has lost (more "
             "seeds: not tested)"
         },
     ),
