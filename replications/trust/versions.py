@@ -209,7 +209,7 @@ def by_version(one: Combination) -> list[list[int]]:
 
 
 def as_markdown(known: Sequence[Combination]) -> str:
-    """A line for each claim, a column for each combination."""
+    """A line for each claim, a column for each combination; what was committed is as the latest of them found it."""
     lost = sum(not one.same_trend for combination in known for one in combination.trends)
     seeds = sorted({seed for one in known for seed in one.seeds})
     trends = {(one.claim, i): one for i, combination in enumerate(known) for one in combination.trends}
@@ -228,15 +228,21 @@ def as_markdown(known: Sequence[Combination]) -> str:
         "| claim | committed | predicted | " + " | ".join(heads) + " |",
         "|---|---|---|" + "---|" * len(known),
     ]
+    shown: dict[str, Trend] = {}
     for claim in dict.fromkeys(claim for claim, _ in trends):
         here = {i: trends[claim, i] for i in range(len(known)) if (claim, i) in trends}
-        first = next(iter(here.values()))
-        low_high = " to ".join(number(bound, first.scale) for bound in first.predicted or ()) or "–"
+        shown[claim] = here[max(here, key=lambda i: (known[i].date, i))]
+        low_high = " to ".join(number(bound, shown[claim].scale) for bound in shown[claim].predicted or ()) or "–"
         cells = [f"{number(here[i].fresh, here[i].scale)}" if i in here else "–" for i in range(len(known))]
         cells = [cell if i not in here or here[i].same_trend else f"**{cell}**" for i, cell in enumerate(cells)]
-        committed = f"{number(first.committed, first.scale)}, {first.committed_verdict}"
+        committed = f"{number(shown[claim].committed, shown[claim].scale)}, {shown[claim].committed_verdict}"
         lines.append(f"| {claim} | {committed} | {low_high} | " + " | ".join(cells) + " |")
-    lines += ["", *(f"- {in_words(one.versions)}: {described(one)}" for one in known)]
+    lines.append("")
+    for one in known:
+        of_earlier = any(trend.committed != shown[trend.claim].committed for trend in one.trends)
+        lines.append(
+            f"- {in_words(one.versions)}: {described(one)}" + "; compared with what was committed then" * of_earlier
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -92,6 +92,28 @@ def test_a_trend_that_is_lost_is_told_and_ends_with_1(checkout, child, capsys):
     assert versions.main([]) == 1, "what was lost before is lost, though nothing is trained"
 
 
+def test_what_was_compared_with_earlier_results_says_so(checkout, child):
+    """The committed effect that the table shows is the latest one, whatever the order of the versions."""
+    assert versions.main([]) == 0
+    older, pinned = versions.read()
+    earlier = older.trends[0].model_copy(update={"committed": 7.25, "committed_verdict": "contradicted"})
+    for dates, shown in (
+        (("2026-01-01", "2026-01-02"), pinned.trends[0]),
+        (("2026-01-02", "2026-01-01"), earlier),
+    ):
+        known = [
+            older.model_copy(update={"trends": [earlier], "date": dates[0]}),
+            pinned.model_copy(update={"date": dates[1]}),
+        ]
+        lines = versions.as_markdown(known).splitlines()
+        (row,) = (line for line in lines if line.startswith(f"| {CLAIM} |"))
+        assert f", {shown.committed_verdict} |" in row
+        said = [
+            line.endswith("; compared with what was committed then") for line in lines if line.startswith("- keras")
+        ]
+        assert said == [shown is not earlier, shown is earlier]
+
+
 def test_what_cannot_be_installed_or_trained_is_named(checkout, child):
     child.status["pip"] = 1
     with pytest.raises(
