@@ -153,7 +153,8 @@ def fixed_controls(data: dict[str, np.ndarray], variants: Mapping[str, Params]) 
     """Control → instrument → score of known pictures.
 
     These are blurred photographs, the positive control: each instrument has to see that they are blurred. Where photos
-    are not listed, there are also the best linear autoencoder and VAE, and linear codes with a cell's noise or bits.
+    are listed, there is also the best linear autoencoder of eight values (`linear_sizes`); where they are not, the best
+    linear autoencoder and VAE, and linear codes with a cell's noise or bits.
     """
     any_cell = next(iter(variants.values()))
     if not any_cell.dataset.startswith("enumerable_street"):
@@ -279,7 +280,7 @@ CURVES = (
     ),
 )
 
-# Without `kl_adversary_alone`: a fifth loss in one picture, to say what the fourth says.
+# Without `kl_adversary_alone`: it would add a fifth colour, and shows the same as L2 + adversary.
 PLOT = Plot(
     "mmse",
     "blur",

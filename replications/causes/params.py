@@ -23,8 +23,8 @@ class Params(RunParams):
 
     regime: Literal["deterministic", "noise", "shrinkage", "vae", "levels"]
     """How a picture becomes a code. Deterministic: the mean. Noise: the mean at unit power, with noise. Shrinkage: the
-    mean, whose square is penalised. VAE: a sample of the posterior. Levels: the tanh of each value, standardised over
-    the batch so that no level is forgotten, and rounded to one of a few."""
+    mean, whose square is penalised. VAE: a sample of the posterior. Levels: each value is
+    standardised over the batch, so that no level is forgotten, goes through tanh and is rounded to one of a few."""
     beta: float = Field(ge=0)
     """Weight of the KL divergence, or of ½‖mean‖² of shrinkage, beside a decoder of unit variance, in nats."""
     variance: Literal["unit", "optimal"]

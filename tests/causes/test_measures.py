@@ -217,6 +217,19 @@ def test_blurred_photographs_are_seen_to_be_blurred_and_no_better_than_a_cell():
     assert 0.05 < blurred["listed_distance"] < 0.2
 
 
+def test_the_linear_control_is_the_best_linear_autoencoder_of_eight_values():
+    """As the singular vectors of all training photos give it."""
+    photos = street.photos()[::300]
+    data = {"train_photo": photos, "test_photo": photos[:40]}
+    cell = declared()["lossless_8_l2"].model_copy(update={"n_train": 100, "n_test": 40})
+    scores = measures.linear_sizes(data, {"lossless_8_l2": cell})["linear_lossless_8_l2"]
+    train_, test = (pictures.reshape(len(pictures), -1) / 255.0 for pictures in (photos[:100], photos[:40]))
+    _, _, axes = np.linalg.svd(train_ - train_.mean(axis=0), full_matrices=False)
+    output = train_.mean(axis=0) + (test - train_.mean(axis=0)) @ axes[:8].T @ axes[:8]
+    error = np.square(np.rint(255 * np.clip(output, 0, 1)) / 255 - test).reshape(40, -1).mean(axis=1)
+    assert scores["psnr"] == pytest.approx(-10 * np.log10(error).mean(), abs=0.01)
+
+
 def test_photos_that_share_codes_otherwise_are_not_far_from_the_line():
     """Any smooth way of sharing photos is near to it: the line is the street's, not a cell's."""
     rng = np.random.default_rng(2)
