@@ -8,13 +8,14 @@
 
 What comes back is the Keras model of the replication's train.py, with the weights that its run ended with and with its
 parts under the names that they have there: `encoder`, `decoder`, `discriminator`, `generator`, `bottleneck`. Its
-`p` holds the hyper-parameters. Small copies of a few networks come with the repository, for notebooks/explore.ipynb:
-they load without any training. `python -m replications bundle` makes them.
+`p` holds the hyper-parameters. Small copies of a few networks, without their discriminators, come with the repository,
+for notebooks/explore.ipynb: they load without any training. `python -m replications bundle` makes them.
 """
 
 import importlib
 import inspect
 import io
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,9 +33,9 @@ from replications.results import write_bytes
 BUNDLED = Path("notebooks", "nets")
 """Facts and weights of a few runs that were measured; `verify` holds the facts against runs.csv."""
 SMALL = "small.npz"
-"""What a copy has in place of weights.npz: `small` of it, and which weights these are."""
-OF = "weights_sha256"
-"""In a copy: the digest of the weights.npz that it was made from, as 32 bytes."""
+"""What a copy has in place of weights.npz: `small` of it."""
+DIGESTS = "digests.json"
+"""Of a copy: the SHA-256 of the weights.npz that it was made from, and of its small.npz."""
 ADVERSARY = "discriminator"
 """The part that a copy goes without: training needs it, and nothing that one plays with does."""
 UNCHANGED = 1e-5
@@ -73,17 +74,16 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
             f"seed {seed}: {replication} of the {declared.name} study has the seeds {seeds}; name one of them"
         )
     run = study.Run(replication, variant, seed, known[variant])
-    path, file = runs.folder(declared, run), "weights.npz"
-    mend = f"delete {path} and run"
-    copy = bundled(declared, run)
-    if not (path / "facts.json").exists() and copy.exists():
-        path, file, mend = copy, SMALL, f"`git restore {copy}` brings it back, or run"
+    path, copy = runs.folder(declared, run), bundled(declared, run)
     train = f"`python -m replications train {replication} --only {variant} --study {declared.folder}`"
+    copied = copy.exists() and not (path / "facts.json").exists()
+    if copied:
+        path, mend = copy, f"`git restore {copy}` brings it back, or run"
+    else:
+        mend = f"delete {path} and run"
     if not (path / "facts.json").exists():
         raise NetsError(f"{path}: there is no such run on this machine; train it by {train}")
-    if not (path / file).exists() and path == copy:
-        raise NetsError(f"{path / file}: no such file; {mend} {train}")
-    if not (path / file).exists():
+    if not copied and not (path / "weights.npz").exists():
         raise NetsError(
             f"{path}: the run kept no weights; raise keep_weights in {declared.params_file} and run {train}"
         )
@@ -91,11 +91,13 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
         facts = runs.read_facts(path)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NetsError(f"{path / 'facts.json'}: damaged ({error}); {mend} {train}") from None
-    if path != copy and runs.sha256((path / file).read_bytes()) != facts.get("weights_sha256"):
-        raise NetsError(f"{path / file}: damaged, its digest differs; {mend} {train}")
-    weights = arrays.load(path / file, train)
-    if path == copy and weights.pop(OF, np.zeros(0)).tobytes().hex() != facts.get("weights_sha256"):
-        raise NetsError(f"{path / file}: is of other weights than its facts.json names; {mend} {train}")
+    if copied:
+        file, weights = path / SMALL, read_small(path, facts, f"{mend} {train}")
+    else:
+        file = path / "weights.npz"
+        if runs.sha256(file.read_bytes()) != facts.get("weights_sha256"):
+            raise NetsError(f"{file}: damaged, its digest differs; {mend} {train}")
+        weights = arrays.load(file, train)
     if runs.digest(facts.get("params", {})) != runs.digest(run.params.declared()):
         raise NetsError(f"{path}: was trained with other parameters than {declared.params_file} has now; run {train}")
     check_backend()
@@ -107,8 +109,8 @@ def load(replication: str, variant: str, seed: int | None = None, folder: str | 
             f"{path / 'facts.json'}: picture = {picture}, expected height, width and channels; {mend} {train}"
         )
     model = untrained(replication, known[variant], picture, seed)
-    fill(model, weights, path / file, f"{mend} {train}")
-    if path == copy and hasattr(model, ADVERSARY):
+    fill(model, weights, file, f"{mend} {train}")
+    if copied and hasattr(model, ADVERSARY):
         setattr(model, ADVERSARY, None)  # rather than one that has not learned
     return model
 
@@ -138,11 +140,38 @@ def bundled(declared: study.Study, run: study.Run) -> Path:
     return declared.folder / BUNDLED / run.name
 
 
+def read_small(copy: Path, facts: Mapping[str, Any], remedy: str) -> dict[str, np.ndarray]:
+    """The weights of a copy in the repository.
+
+    Args:
+        copy: its folder.
+        facts: of the run, from its facts.json.
+        remedy: what brings the copy back.
+
+    Raises:
+        NetsError: they are missing, damaged, or of other weights than the facts name.
+    """
+    for name in (SMALL, DIGESTS):
+        if not (copy / name).is_file():
+            raise NetsError(f"{copy / name}: no such file; {remedy}")
+    content = (copy / SMALL).read_bytes()
+    try:
+        digests = json.loads((copy / DIGESTS).read_text(encoding="utf-8"))
+        of, here = (digests[name] for name in ("weights.npz", SMALL))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise NetsError(f"{copy / DIGESTS}: damaged ({error!r}); {remedy}") from None
+    if runs.sha256(content) != here:
+        raise NetsError(f"{copy / SMALL}: damaged, its digest is not the one in {DIGESTS}; {remedy}")
+    if of != facts.get("weights_sha256"):
+        raise NetsError(f"{copy / SMALL}: is of other weights than its facts.json names; {remedy}")
+    return dict(arrays.load(io.BytesIO(content)))
+
+
 def small(run: study.Run, picture: list[int], weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What is left of a run's weights in a copy: small once it is compressed, and good enough to play with.
 
-    It is in half precision and without the discriminator. A row or a column of a dense layer is nought where training
-    changed none of its weights: it belongs to values that the code does not use.
+    It is in half precision and without the discriminator. A row or a column of a dense layer is zero where training
+    changed none of its weights; where the code does not use a value, it changes none.
 
     Args:
         run: whose weights.

@@ -1,6 +1,8 @@
 """Networks come back as their runs left them, and what is not there is a line that says how to train it."""
 
 import io
+import json
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -151,20 +153,48 @@ def test_a_copy_in_the_repository_stands_in_for_a_run_that_is_not_here(kept, tmp
     for name in ("encoder", "decoder", "generator"):
         if getattr(theirs, name, None):
             for a, b in zip(getattr(ours, name).get_weights(), getattr(theirs, name).get_weights(), strict=True):
-                unused = (a == 0) & (b != 0)
+                unused = (a == 0) & (b != 0) if a.ndim == 2 else np.zeros(a.shape, bool)
+                assert not unused.all()
                 np.testing.assert_allclose(a[~unused], b[~unused], rtol=1e-3, atol=1e-7)
     assert getattr(ours, "discriminator", None) is None, "better none than one that has not learned"
+    content, digests = (copy / nets.SMALL).read_bytes(), json.loads((copy / nets.DIGESTS).read_text())
+    back = r"; `git restore .*` brings it back, or run .*train"
+
+    (copy / nets.DIGESTS).write_text(json.dumps({**digests, "weights.npz": 64 * "0"}))
+    with pytest.raises(NetsError, match=rf"small\.npz: is of other weights .*{back}"):
+        load(here, run)
+    for damaged in ("", "{", "[]", "{}"):
+        (copy / nets.DIGESTS).write_text(damaged)
+        with pytest.raises(NetsError, match=rf"digests\.json: damaged .*{back}"):
+            load(here, run)
+    (copy / nets.DIGESTS).write_text(json.dumps(digests))
+    for name in (nets.SMALL, nets.DIGESTS):
+        was = (copy / name).read_bytes()
+        (copy / name).unlink()
+        with pytest.raises(NetsError, match=rf"{name}: no such file{back}"):
+            load(here, run)
+        (copy / name).write_bytes(was)
+
     with np.load(copy / nets.SMALL) as archive:
-        others = {**archive, nets.OF: np.zeros(32, np.uint8)}
-    (copy / nets.SMALL).write_bytes(tiny.npz(others))
-    with pytest.raises(NetsError, match=r"is of other weights .*; `git restore .*` brings it back, or run .*train"):
+        weights = dict(archive)
+    first = next(iter(weights))
+    (copy / nets.SMALL).write_bytes(tiny.npz({**weights, first: 0 * weights[first]}))
+    with pytest.raises(NetsError, match=rf"small\.npz: damaged, its digest is not .*{back}"):
         load(here, run)
-    (copy / nets.SMALL).write_bytes(b"PK")
-    with pytest.raises(ReplicationError, match=r"small\.npz is no whole \.npz file"):
-        load(here, run)
-    (copy / nets.SMALL).unlink()
-    with pytest.raises(NetsError, match=r"small\.npz: no such file; `git restore .*` brings it back"):
-        load(here, run)
+    (copy / nets.SMALL).write_bytes(content)
+    load(here, run)
+
+
+def test_the_command_bundles_a_run_that_is_here_alone(kept, tmp_path, capsys, monkeypatch):
+    declared, run = kept
+    folder, copy = declared.folder, tmp_path / "copy"
+    monkeypatch.setattr(nets, "bundled", lambda *_: copy)
+    words = [f"{run.replication}/{run.variant}", "--study", str(folder)]
+    assert bundle.main(words) == 0
+    assert re.search(r"copy: \d+\.\d MB; its outputs differ by 0\.\d\d of 255", capsys.readouterr().out)
+    here = tiny.write_study(tmp_path / "tiny", run.replication)
+    with pytest.raises(NetsError, match=r"there is a copy of it, but no such run on this machine; train it by"):
+        bundle.main([*words[:-1], str(here)])
 
 
 def test_a_copy_leaves_out_what_the_code_does_not_use(trained):

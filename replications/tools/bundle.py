@@ -3,10 +3,12 @@
 notebooks/explore.ipynb loads them without any training. A copy is the run's facts.json and small.npz, its weights in
 half precision, without the discriminator and without what training never changed (`nets.small`). Use the backend that
 trained the run: others begin with other weights, and leave more in the copy. A copy whose outputs are not the run's is
-refused. `verify` holds the facts against runs.csv; `audit`, which trains a run again, compares its weights.
+refused. digests.json beside it holds the digests of the run's weights and of the copy. `verify` checks these, and the
+facts against runs.csv; `audit`, which trains a run again, compares its weights.
 """
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,11 @@ def main(argv: list[str] | None = None) -> int:
         nets.load(replication, variant, seed, arguments.study)  # says what is wrong with the run, if anything is
         seed = declared.seeds_of(replication)[0] if seed is None else seed
         run = study.Run(replication, variant, seed, declared.variants_of(replication)[variant])
+        if not (runs.folder(declared, run) / "facts.json").exists():
+            raise NetsError(
+                f"{run.name}: there is a copy of it, but no such run on this machine; train it by "
+                f"`python -m replications train {replication} --only {variant} --study {declared.folder}`"
+            )
         copy, difference = bundle(declared, run)
         size = sum(path.stat().st_size for path in copy.iterdir())
         print(f"{copy}: {size / 1e6:.1f} MB; its outputs differ by {255 * difference:.2f} of 255 from the run's")
@@ -68,9 +75,10 @@ def bundle(declared: study.Study, run: study.Run) -> tuple[Path, float]:
             f"{255 * MAX_DIFFERENCE:.0f}; no copy was written, load the run itself"
         )
     content = io.BytesIO()
-    of = np.frombuffer(bytes.fromhex(facts["weights_sha256"]), np.uint8)
-    np.savez_compressed(content, allow_pickle=False, **kept, **{nets.OF: of})
+    np.savez_compressed(content, allow_pickle=False, **kept)
+    digests = {"weights.npz": facts["weights_sha256"], nets.SMALL: runs.sha256(content.getvalue())}
     copy.mkdir(parents=True, exist_ok=True)
     write_bytes(copy / "facts.json", (path / "facts.json").read_bytes())
     write_bytes(copy / nets.SMALL, content.getvalue())
+    write_bytes(copy / nets.DIGESTS, (json.dumps(digests, indent=1) + "\n").encode())
     return copy, difference

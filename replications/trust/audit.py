@@ -176,8 +176,8 @@ def compare(
     now = runs.provenance(finished)
     if (now["images_sha256"], now["facts_sha256"]) == (row["images_sha256"], row["facts_sha256"]):
         passed, what = _of_scores(declared, run, list(other_scores(declared, finished)))
-        if not same_nets(declared, outcome, facts):
-            passed, what = False, f"{what}, but the weights in {nets.bundled(declared, run)} are others"
+        for problem in other_nets(declared, outcome, facts):
+            passed, what = False, f"{what}, but {problem}"
         return Finding(run, passed, f"byte for byte the same{what}", outcome.seconds)
     earlier = row["code_sha256"] != now["code_sha256"]  # a commit is named for it, else nothing was trained
     if now["environment"] == row["environment"] and not earlier:
@@ -194,16 +194,19 @@ def compare(
     return Finding(run, not outside, what, outcome.seconds)
 
 
-def same_nets(declared: study.Study, outcome: workers.Outcome, facts: dict) -> bool:
-    """Whether the copy of a run's nets in the repository, if it has one, is of the weights that it ended with."""
-    copy = nets.bundled(declared, outcome.run) / nets.SMALL
+def other_nets(declared: study.Study, outcome: workers.Outcome, facts: dict) -> Iterator[str]:
+    """What is wrong with the copy of a run's nets in the repository, if it has one: other weights, or none."""
+    copy = nets.bundled(declared, outcome.run)
     if not copy.exists():
-        return True
+        return
     expected = nets.small(outcome.run, facts["picture"], arrays.load(io.BytesIO(outcome.weights)))
-    found = arrays.load(copy)
-    return found.keys() == {*expected, nets.OF} and all(
-        np.array_equal(found[name], expected[name]) for name in expected
-    )
+    try:
+        found = nets.read_small(copy, runs.read_facts(copy), f"`git restore {copy}` brings it back")
+    except (ReplicationError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        yield f"the copy in {copy} is damaged ({error})"
+        return
+    if found.keys() != expected.keys() or not all(np.array_equal(found[name], expected[name]) for name in expected):
+        yield f"the weights in {copy} are others"
 
 
 def judging(declared: study.Study, run: study.Run) -> study.Study:

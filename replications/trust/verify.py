@@ -20,8 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from replications import command, evidence, locks, nets, runs, study
 from replications.command import repro
-from replications.datasets import arrays
-from replications.errors import DataError, ReplicationError
+from replications.errors import ReplicationError
 from replications.judging import judge, register
 from replications.locks import BUNDLED
 from replications.measuring import measure
@@ -250,16 +249,18 @@ def net_problems(declared: study.Study) -> Iterator[str]:
         try:
             facts = runs.read_facts(path)
             row = {key: str(value) for key, value in runs.provenance(runs.Finished(run, {}, facts)).items()}
-            named, weights = facts["weights_sha256"], arrays.load(path / nets.SMALL)[nets.OF].tobytes().hex()
-        except (DataError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             yield f"{path}: damaged ({error}); {remedy}"
             continue
         measured = read_runs(declared.folder, run.replication).get((run.variant, run.seed), {})
         compared = row if measured.get("environment") == row["environment"] else MADE_FROM
         if any(measured.get(key) != row[key] for key in compared):
             yield f"{path}: is of another run than the one that was measured; {remedy}"
-        elif weights != named:
-            yield f"{path / nets.SMALL}: is of other weights than its facts.json names; {remedy}"
+            continue
+        try:
+            nets.read_small(path, facts, remedy)
+        except ReplicationError as error:
+            yield str(error)
 
 
 def data_problems(declared: study.Study, datasets: list[str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Runs trained again and compared with the committed ones: the same bytes, or within the spread, or neither."""
 
+import io
 import json
 import shutil
 from contextlib import nullcontext
@@ -13,6 +14,7 @@ from replications.judging import judge
 from replications.judging.scores import Scores, read_scores
 from replications.measuring import controls, measure
 from replications.results import ResultsError
+from replications.tools import bundle
 from replications.training import workers
 from replications.trust import audit
 from replications.trust.audit import AuditError
@@ -103,18 +105,27 @@ def test_scores_that_earlier_code_measured_may_be_rounded_otherwise_or_read_by_a
     assert (nearly in said) == (not status)
 
 
-def test_weights_in_the_repository_that_are_not_the_runs_fail(committed, trained_again, trained, capsys):
+def test_weights_in_the_repository_that_are_not_the_runs_fail(committed, trained_again, trained, monkeypatch, capsys):
     run = committed.runs(ROOM)[0]
     copy = nets.bundled(committed, run)
-    copy.mkdir(parents=True)
-    with np.load(runs.folder(study.load(trained(ROOM)), run) / "weights.npz") as archive:
-        small = nets.small(run, [32, 32, 3], dict(archive)) | {nets.OF: np.zeros(32, np.uint8)}
-    (copy / nets.SMALL).write_bytes(tiny.npz(small))
+    with monkeypatch.context() as patched:
+        patched.setattr(nets, "bundled", lambda *_: copy)
+        bundle.bundle(study.load(trained(ROOM)), run)
     assert audit.main(only(committed)) == 0
+    content = (copy / nets.SMALL).read_bytes()
+    with np.load(io.BytesIO(content)) as archive:
+        small = dict(archive)
     first = next(iter(small))
-    (copy / nets.SMALL).write_bytes(tiny.npz({**small, first: small[first] + np.float16(0.1)}))
-    assert audit.main(only(committed)) == 1
-    assert f"but the weights in {copy} are others" in " ".join(capsys.readouterr().out.split())
+    others = tiny.npz({**small, first: small[first] + np.float16(0.1)})
+    digests = json.loads((copy / nets.DIGESTS).read_text(encoding="utf-8"))
+    (copy / nets.DIGESTS).write_text(json.dumps({**digests, nets.SMALL: runs.sha256(others)}))
+    for written, said in (
+        (others, f"but the weights in {copy} are others"),
+        (content, f"but the copy in {copy} is damaged ({copy / nets.SMALL}: damaged, its digest is not"),
+    ):
+        (copy / nets.SMALL).write_bytes(written)
+        assert audit.main(only(committed)) == 1
+        assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_forged_control_that_no_net_judges_fails(committed, trained_again, capsys):

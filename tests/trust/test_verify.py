@@ -241,15 +241,28 @@ def bundled_net(tree: Path) -> Path:
     return next((tree / nets.BUNDLED).rglob(nets.SMALL))
 
 
-def altered_net(tree: Path) -> None:
+def torn_net(tree: Path) -> None:
     path = bundled_net(tree)
     path.write_bytes(path.read_bytes()[:1000])
 
 
-def net_of_other_weights(tree: Path) -> None:
+def altered_net(tree: Path) -> None:
+    """A whole archive, in which one kernel is zero."""
     path = bundled_net(tree)
     with np.load(path) as archive:
-        path.write_bytes(tiny.npz({**archive, nets.OF: np.zeros(32, np.uint8)}))
+        weights = dict(archive)
+    first = next(iter(weights))
+    path.write_bytes(tiny.npz({**weights, first: 0 * weights[first]}))
+
+
+def net_of_other_weights(tree: Path) -> None:
+    path = bundled_net(tree).with_name(nets.DIGESTS)
+    digests = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**digests, "weights.npz": 64 * "0"}), encoding="utf-8")
+
+
+def net_without_digests(tree: Path) -> None:
+    bundled_net(tree).with_name(nets.DIGESTS).unlink()
 
 
 def net_of_another_run(tree: Path) -> None:
@@ -296,7 +309,9 @@ ALTERED: dict[Callable, tuple[Callable[[study.Study], Iterator[str]], str]] = {
     altered_environment: (verify.run_problems, "results/vq_vae/environments.json"),
     dropped_run: (verify.run_problems, "was not measured"),
     undeclared_run: (verify.run_problems, "seed 99 is not declared"),
-    altered_net: (verify.net_problems, "small.npz is no whole .npz file of arrays"),
+    torn_net: (verify.net_problems, "small.npz: damaged, its digest is not the one in digests.json; `git restore"),
+    altered_net: (verify.net_problems, "small.npz: damaged, its digest is not the one in digests.json; `git restore"),
+    net_without_digests: (verify.net_problems, "digests.json: no such file; `git restore"),
     net_of_other_weights: (verify.net_problems, "is of other weights than its facts.json names"),
     net_of_another_run: (verify.net_problems, "is of another run than the one that was measured"),
     net_of_no_run: (verify.net_problems, "is of no declared run"),
