@@ -115,8 +115,7 @@ def _below(shown: Shown, scores: Numbers, folder: Path, room: str) -> str:
 
 def _points(axes: Axes, plot: Plot, scores: Numbers, folder: Path, room: str) -> None:
     """A point with its intervals for each variant: what it is made by in colour, how it is trained by its marker."""
-    colours = dict(zip(dict.fromkeys(way for way, _ in plot.points.values()), (GREY, *LINES), strict=False))
-    markers = dict(zip(dict.fromkeys(loss for _, loss in plot.points.values()), MARKERS, strict=False))
+    colours, markers = _styles(plot, room)
     right = 0.0
     for variant, (way, loss) in plot.points.items():
         at = plot.x_of.get(variant, variant)
@@ -145,6 +144,25 @@ def _points(axes: Axes, plot: Plot, scores: Numbers, folder: Path, room: str) ->
     ]
     entries.append(Line2D([], [], color=GREY, linestyle="dotted", label=plot.line))
     axes.legend(handles=entries, fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0.08, 1.0), ncols=2)
+
+
+def _styles(plot: Plot, room: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The colours of what a plot's points are made by, and the markers of how they are trained.
+
+    All plots of a room have the same ones. What a plot begins with, its reference, is grey.
+    """
+    of_room = [getattr(measures(room), f"PLOT{suffix}", None) for suffix in ("", *_ELSEWHERE.values())]
+    plots = [*(one for one in of_room if one), plot]
+    ways, losses, references = {}, {}, set()
+    for one in plots:
+        references.add(next(iter(one.points.values()))[0])
+        for way, loss in one.points.values():
+            ways[way], losses[loss] = None, None
+    coloured = (way for way in ways if way not in references)
+    colours = dict.fromkeys(references, GREY) | dict(zip(coloured, LINES, strict=False))
+    markers = dict(zip(losses, MARKERS, strict=False))
+    here = plot.points.values()
+    return {way: colours[way] for way, _ in here}, {loss: markers[loss] for _, loss in here}
 
 
 def known(sheet: sheets.Columns, size: int = 32) -> dict[str, Image.Image]:

@@ -104,6 +104,18 @@ def test_a_cell_may_have_the_x_of_another_one_and_axes_may_be_higher_than_the_po
     assert heights[1] == pytest.approx(1.5 * heights[0])
 
 
+def test_a_cause_has_the_same_colour_and_a_loss_the_same_marker_in_all_plots_of_a_room():
+    (colours, markers), (of_digits, markers_of_digits) = (
+        glance._styles(plot, ROOM) for plot in (measures.PLOT, measures.PLOT_REAL)
+    )
+    for ours, theirs in ((colours, of_digits), (markers, markers_of_digits)):
+        shared = ours.keys() & theirs.keys()
+        assert len(shared) > 2
+        assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}
+        assert len(set(ours.values())) == len(ours)
+    assert colours["nothing lost"] == of_digits["no noise"] == glance.GREY
+
+
 def test_variants_that_the_study_does_not_declare_are_left_out(declared, monkeypatch):
     """A study of fewer arms than the bundled one: of what it has not trained, nothing can be shown."""
     drawn = glance.draw(declared, ROOM)
