@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 
 from replications import command
-from replications.commands import COMMANDS
+from replications.commands import COMMANDS, GROUPS
 from replications.environment import drop_settings
 
 VERSION = "0.1.0"
@@ -21,9 +21,17 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     if not words or words[0] in ("-h", "--help"):
         width = max(map(len, COMMANDS))
-        listed = "\n".join(
-            f"  {name.ljust(width)}  {what}\n  {' ' * width}    {example}"
-            for name, (_, what, example) in COMMANDS.items()
+        listed = "\n\n".join(
+            "\n".join(
+                [
+                    f"to {purpose}:",
+                    *(
+                        f"  {name.ljust(width)}  {what}\n  {' ' * width}    {example}"
+                        for name, (_, what, example) in commands.items()
+                    ),
+                ]
+            )
+            for purpose, commands in GROUPS.items()
         )
         print(
             f"usage: python -m replications COMMAND …\n\n{listed}\n\n"

@@ -46,7 +46,7 @@ def test_an_unknown_command_is_one_line(tmp_path):
         door.main(["jugde"])
     with pytest.raises(CommandError, match=r"'controlls': no such command; did you mean controls\?"):
         door.main(["controlls"])
-    with pytest.raises(CommandError, match="'x': no such command; expected one of train, measure"):
+    with pytest.raises(CommandError, match="'x': no such command; expected one of claims, trace"):
         door.main(["x"])
     done = tiny.command("jugde", cwd=tmp_path)
     assert done.returncode == 2

@@ -1,12 +1,12 @@
-"""Trains a claim's arms on seeds that were never used: `python -m replications recheck adversarial_term_sharpens`.
+"""Trains a claim's arms on seeds that were never used: `python -m replications recheck noise_blurs_under_l2`.
 
 It trains the arms that the claim and its quality checks compare, and no others, judges them by the same rule, and
 prints the fresh effect beside the committed one. What it trains is kept in .recheck/, so that it goes on where it was
 cut off; results/ and dvc.lock stay as they are. It needs the data (`dvc repro --pull arrays`).
 
-The trend is the same where the verdict is, or where the fresh effect was to be expected: in 95 % of such repetitions
-the effects of all claims that are rechecked at once lie where this allows, if the committed seeds are like the fresh
-ones. Exits with 1 if a trend differs.
+A claim passes if its verdict is the same, or if the fresh effect lies in the prediction interval of the committed one.
+If fresh seeds are like the committed ones, the effects of all claims that are rechecked at once lie in their intervals
+with a probability of 95 %. Exits with 1 if a claim does not pass.
 
 `--earlier REV` trains nothing: it puts the claims whose replication has got fresh seeds since that revision, and whose
 arms have the same parameters, code and data as there, beside what was committed there. With `--other-code` the code may

@@ -106,7 +106,7 @@ def show(declared: study.Study, claim: Claim, links: list[Link]) -> None:
 def _shown_to_people(declared: study.Study, claim: Claim) -> Link:
     committed = chain.committed_verdicts(declared.folder)
     shown = report.effect(committed[claim.id]) if claim.id in committed else "nothing"
-    return Link("README.md", (shown,), tuple(_readme_problems(declared)))
+    return Link("texts", (shown,), tuple(_readme_problems(declared)))
 
 
 def _readme_problems(declared: study.Study) -> Iterator[str]:

@@ -44,12 +44,27 @@ def test_options_narrow_the_list_and_add_up(capsys):
         assert at_root == [one for one in found if one["verdicts"].get("root") == outcome]
 
 
+def test_words_find_claims_by_name_and_statement(capsys):
+    everything_listed = listed(capsys)
+    for words in (["codebook"], ["Codebook", "blur"]):
+        found = listed(capsys, *words)
+        assert found == [
+            one
+            for one in everything_listed
+            if all(word.lower() in f"{one['id']} {one['statement']}".lower() for word in words)
+        ]
+        assert 0 < len(found) < len(everything_listed)
+    with pytest.raises(ClaimsError, match="codebook nonsense: no such claim; leave words or options out"):
+        listing.main(["codebook", "nonsense"])
+
+
 @pytest.mark.parametrize(("columns", "width"), [("", 100), ("500", 100), ("60", 60), ("3", 30), ("1", 30)])
 def test_what_is_said_of_a_claim_fits_the_terminal_and_its_name_is_whole(capsys, monkeypatch, columns, width):
     monkeypatch.setenv("COLUMNS", columns)
     assert listing.main(["--replication", "pix2pix"]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
     found = listed(capsys, "--replication", "pix2pix")
+    assert lines.pop() == "Explanations: E1 bottleneck, E2 averaging, E3 noise, E4 antagonism, E5 quantisation"
     assert [line for line in lines if not line.startswith(" ")] == [f"pix2pix/{one['id']}" for one in found]
     assert max(len(line) for line in lines if line.startswith(" ")) <= width
     text = " ".join(" ".join(lines).split())

@@ -116,7 +116,7 @@ def altered_environment(tree: Path) -> None:
 
 BREAKS = [
     (altered_score, {"verdict", "scores"}, "results/pix2pix/scores.csv: its bytes are not those that stage measure"),
-    (altered_verdict, {"README.md", "verdict"}, f"claim pix2pix/{CLAIM}, study root: effect is"),
+    (altered_verdict, {"texts", "verdict"}, f"claim pix2pix/{CLAIM}, study root: effect is"),
     (altered_lock, {"scores"}, "a" * 32),
     (altered_images, {"runs"}, "results/pix2pix/runs.csv: its bytes are not those that stage measure@pix2pix wrote"),
     (
@@ -127,8 +127,8 @@ BREAKS = [
     (altered_shard, {"data"}, "its bytes are not those that stage arrays@facade_world-32 exported"),
     (altered_pin, {"data"}, "data.dvc: pins other data than stage arrays@facade_world-32 read"),
     (altered_instrument, {"instruments"}, "dvc.lock: stage measure@pix2pix ran with other code than today's"),
-    (altered_readme, {"README.md"}, "README.md shows"),
-    (altered_environment, {"README.md", "environment"}, "environments.json: its bytes are not those that stage"),
+    (altered_readme, {"texts"}, "README.md shows"),
+    (altered_environment, {"texts", "environment"}, "environments.json: its bytes are not those that stage"),
 ]
 
 
@@ -240,7 +240,7 @@ def test_the_command_shows_every_link_and_says_by_its_status_whether_they_hold(t
     monkeypatch.setattr(chain, "environment_now", lambda: HERE)
     assert trace.main([f"pix2pix/{CLAIM}"]) == 0
     said = capsys.readouterr().out
-    links = ("README.md", "verdict", "register", "scores", "instruments", "runs", "parameters", "code", "data")
+    links = ("texts", "verdict", "register", "scores", "instruments", "runs", "parameters", "code", "data")
     for words in (*links, "environment"):
         assert f"✔ {words}" in said
     assert f"seeds {', '.join(map(str, SEEDS))}:" in said
