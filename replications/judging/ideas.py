@@ -36,14 +36,17 @@ IDEAS = (
     Idea(
         "A picture is blurred where two things meet: its latent code does not identify it, and the loss is minimised "
         "by the average of all pictures that the code leaves possible. A VAE whose decoder has a variance of 1 has "
-        "both. Adding a GAN's discriminator, an adversary, removes the blur and raises the squared error.",
+        "both. Adding a GAN's discriminator, an adversary, removes the blur and, from the same code, raises the "
+        "squared error.",
         "That blur needs both lost information and a loss that averages was not shown.",
         "Does blur need both lost information and a loss that averages?",
         "From a unit-variance VAE's codes a decoder trained with L2 reaches {kl_l2.laplacian_variance:%} of the "
         "sharpness of photographs. With an adversary added it reaches {kl_adversary.laplacian_variance:%}, or "
-        "{kl_adversary.gradient_energy:%} by the gradient energy, which noise raises less. Its squared error is "
-        "{kl_adversary.mse_over_mmse:.2f} times the least possible one. Where the code identifies the photograph, L2 "
-        "alone reaches {lossless_l2.laplacian_variance:%}.",
+        "{kl_adversary.gradient_energy:%} by the gradient energy, which noise raises less. By the width of edges it is "
+        "no sharper: L2's are {kl_l2.edge_width:.2f} times as wide as photographs', the noisy adversary's "
+        "{kl_adversary.edge_width:.2f} times. Its squared error is {kl_adversary.mse_over_mmse:.2f} times the least "
+        "possible one. From 64 values without noise, which identify the photograph, L2 alone reaches "
+        "{lossless_l2.laplacian_variance:%}; from eight, which fit less well, {lossless_8_l2.laplacian_variance:%}.",
         (
             "information_and_loss_interact",
             "averaging_alone_does_not_blur",
@@ -58,7 +61,8 @@ IDEAS = (
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
         "Here the four lose unequal amounts: a small latent costs {size_l2.blur:%} of the sharpness, noise "
-        "{noise_l2.blur:%}, the KL term {kl_l2.blur:%}, a codebook {codes_l2.blur:%}.",
+        "{noise_l2.blur:%}, the KL term {kl_l2.blur:%}, a codebook {codes_l2.blur:%}. Part of it is arithmetic: "
+        "sharpness and squared error are both variances. Across the two strengths it is less sure.",
         (
             "one_curve_for_the_best_decoders",
             "one_curve_for_trained_decoders",
@@ -108,7 +112,8 @@ IDEAS = (
         "Does this hold on real digits (MNIST), too?",
         "There L2 reaches {kl_l2.laplacian_variance:%} of the sharpness from a unit-variance VAE's codes, with an "
         "adversary {kl_adversary.laplacian_variance:%}; from codes without noise it reaches "
-        "{lossless_l2.laplacian_variance:%}. The same loss costs more sharpness than on houses.",
+        "{lossless_l2.laplacian_variance:%}. The same loss costs more sharpness than on houses. "
+        "At the greater strength little sharpness is left that could differ.",
         (
             "kl_blurs_under_l2",
             "lost_information_alone_does_not_blur",

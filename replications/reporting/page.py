@@ -107,6 +107,7 @@ def page(root: Path, withdrawn: report.Withdrawn | None = None, glances: Mapping
         ideas=ideas.judged(results.verdicts),
         said=front.BECAME,
         setting=front.SETTING,
+        whole_models=front.whole_models(results.verdicts),
         sure=front.sure(results.verdicts),
         scores=report.numbers_of_answer(root),
         filled=numbers.filled,

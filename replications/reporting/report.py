@@ -32,6 +32,8 @@ from replications.results import environment_words, read_environments, read_runs
 from replications.statistics import mean_interval
 
 RESULTS, REPLICATIONS = "results", "replications"
+NOTHING = "–"
+"""A cell of a table without a number."""
 ANSWER, IDEAS, DECIDING, HEADLINES = "answer", "ideas", "deciding", "headlines"
 """What stands between markers in a README: the verdicts or numbers and, in README.md, the list of the replications, the
 answer, and a few claims."""
@@ -68,7 +70,6 @@ def _escaped(value: object) -> object:
 
 
 _ENVIRONMENT = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_escaped)
-_ENVIRONMENT.filters["short"] = lambda number: "–" if number is None else short(number)
 _SUMMARY = _ENVIRONMENT.from_string(
     """\
 {% for study, counts in totals.items() %}
@@ -254,14 +255,13 @@ _TABLES = _ENVIRONMENT.from_string(
 {% for table in tables %}
 **{{ table.title }}**
 
-| variant |{% for name in table.instruments %} {{ name }}, published |\
-{% for study in studies %} {{ study }} |{% endfor %}{% endfor %}
+{% set columns = columns_of(table, studies) %}
+| variant |{% for column in columns %} {{ column }} |{% endfor %}
 
-|---|{% for name in table.instruments %}---|{% for study in studies %}---|{% endfor %}{% endfor %}
+|---|{% for _ in columns %}---|{% endfor %}
 
-{% for variant, published in table.rows.items() %}
-| {{ variant }} |{% for name in table.instruments %} {{ published[loop.index0] | short }} |\
-{% for ours in studies.values() %} {{ ours.get((variant, name), "–") }} |{% endfor %}{% endfor %}
+{% for variant in table.rows %}
+| {{ variant }} |{% for cells in columns.values() %} {{ cells[variant] }} |{% endfor %}
 
 {% endfor %}
 
@@ -363,7 +363,7 @@ def generated(root: Path, withdrawn: Withdrawn | None = None) -> dict[Path, dict
     }
     for name in study.REPLICATIONS:
         tables = importlib.import_module(f"replications.{name}.claims").TABLES
-        rendered = _TABLES.render(tables=tables, studies=means(root, name))
+        rendered = _TABLES.render(tables=tables, studies=means(root, name), columns_of=columns_of)
         texts[root / "replications" / name / "README.md"] = {RESULTS: rendered}
     return texts
 
@@ -395,6 +395,22 @@ def listed() -> str:
             }
         )
     return _REPLICATIONS.render(rooms=rooms)
+
+
+def columns_of(
+    table: claims.PublishedTable, studies: Mapping[str, Mapping[tuple[str, str], str]]
+) -> dict[str, dict[str, str]]:
+    """Title → variant → cell: of each instrument the published numbers and each study's, where there are any."""
+    columns = {}
+    for place, instrument in enumerate(table.instruments):
+        published = {variant: row[place] for variant, row in table.rows.items()}
+        columns[f"{instrument}, published"] = {
+            variant: NOTHING if number is None else short(number) for variant, number in published.items()
+        }
+        for study_name, ours in studies.items():
+            title = f"{instrument}, {study_name}"
+            columns[title] = {variant: ours.get((variant, instrument), NOTHING) for variant in table.rows}
+    return {title: cells for title, cells in columns.items() if set(cells.values()) != {NOTHING}}
 
 
 def means(root: Path, replication: str) -> dict[str, dict[tuple[str, str], str]]:
