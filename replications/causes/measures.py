@@ -280,7 +280,7 @@ CURVES = (
     ),
 )
 
-# Without `kl_adversary_alone`: it would add a fifth colour, and shows the same as L2 + adversary.
+# Without `kl_adversary_alone`: it would need a fifth marker, and shows the same as L2 + adversary.
 PLOT = Plot(
     "mmse",
     "blur",

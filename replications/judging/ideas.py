@@ -1,5 +1,7 @@
 """The answer: ideas about what blurs, each decided by claims of the room `causes`: derived, never written.
 
+What a claim of vae_vs_gan says of whole models stands beside them and decides none (reporting/front.py).
+
 An idea holds where all of its claims are replicated, and does not hold where one of them is contradicted or negligible.
 Otherwise it is open.
 """
@@ -42,15 +44,16 @@ IDEAS = (
         "Does blur need both lost information and a loss that averages?",
         "From a unit-variance VAE's codes a decoder trained with L2 reaches {kl_l2.laplacian_variance:%} of the "
         "sharpness of photographs. With an adversary added it reaches {kl_adversary.laplacian_variance:%}, or "
-        "{kl_adversary.gradient_energy:%} by the gradient energy, which noise raises less. By the width of edges it is "
-        "no sharper: L2's are {kl_l2.edge_width:.2f} times as wide as photographs', the noisy adversary's "
-        "{kl_adversary.edge_width:.2f} times. Its squared error is {kl_adversary.mse_over_mmse:.2f} times the least "
+        "{kl_adversary.gradient_energy:%} by the gradient energy, which noise raises less. Edges are "
+        "{kl_l2.edge_width:.2f} times as wide as photographs' under L2, {kl_adversary.edge_width:.2f} times with the "
+        "adversary. With it the squared error is {kl_adversary.mse_over_mmse:.2f} times the least "
         "possible one. From 64 values without noise, which identify the photograph, L2 alone reaches "
-        "{lossless_l2.laplacian_variance:%}; from eight, which fit less well, {lossless_8_l2.laplacian_variance:%}.",
+        "{lossless_l2.laplacian_variance:%}; from eight, {lossless_8_l2.laplacian_variance:%}.",
         (
             "information_and_loss_interact",
             "averaging_alone_does_not_blur",
             "lost_information_alone_does_not_blur",
+            "crispness_costs_squared_error",
         ),
         ("few_values_without_noise_do_not_blur",),
     ),
@@ -61,8 +64,8 @@ IDEAS = (
         "What loses the information matters, too, and not only how much of it is lost.",
         "Does blur follow from how much is lost, whatever loses it?",
         "Here the four lose unequal amounts: a small latent costs {size_l2.blur:%} of the sharpness, noise "
-        "{noise_l2.blur:%}, the KL term {kl_l2.blur:%}, a codebook {codes_l2.blur:%}. Part of it is arithmetic: "
-        "sharpness and squared error are both variances. Across the two strengths it is less sure.",
+        "{noise_l2.blur:%}, the KL term {kl_l2.blur:%}, a codebook {codes_l2.blur:%}. That blur and "
+        "loss go together is arithmetic in part: sharpness and squared error are both variances.",
         (
             "one_curve_for_the_best_decoders",
             "one_curve_for_trained_decoders",
@@ -113,7 +116,8 @@ IDEAS = (
         "There L2 reaches {kl_l2.laplacian_variance:%} of the sharpness from a unit-variance VAE's codes, with an "
         "adversary {kl_adversary.laplacian_variance:%}; from codes without noise it reaches "
         "{lossless_l2.laplacian_variance:%}. The same loss costs more sharpness than on houses. "
-        "At the greater strength little sharpness is left that could differ.",
+        "At the greater strength noise leaves {noise_l2.laplacian_variance:%}, a codebook "
+        "{codes_l2.laplacian_variance:%}.",
         (
             "kl_blurs_under_l2",
             "lost_information_alone_does_not_blur",

@@ -1,4 +1,4 @@
-"""The first screen of README.md: the answer, ten claims that are chosen by rule, and what did not replicate."""
+"""The first screen of README.md: the answer, ten claims that are chosen by rule, and how many others there are."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from replications.reporting.numbers import Numbers, filled
 STUDY = "root"
 """The study that answers: its distributions are known exactly, and everybody can train it."""
 SETTING = (
-    "The answer comes from networks trained on 32×32 drawings of houses, here called photographs, whose "
+    "Where nothing else is said, networks were trained on 32×32 drawings of houses, here called photographs, whose "
     "distribution is known. Sharpness is the variance of the Laplacian."
 )
 """What a reader has to know before the answer's numbers."""
@@ -30,12 +30,12 @@ HEADLINES = 10
 PER_EXPLANATION = 2
 RULE = (
     f"Chosen by rule: {PER_EXPLANATION} per explanation, decisive ones first, then by smallest p. In *{STUDY}* all are "
-    "settled and were registered before their scores, though some were reworded since."
+    "settled. When each was registered, and what changed since, stands with its verdict."
 )
 WHOLE_MODELS = ("vae_vs_gan", "vae_samples_are_blurrier_than_gan_samples")
 """The claim about the two models that the question names: replication and id."""
 DATA = {"root": "houses", "real": "digits of MNIST"}
-"""What its networks were trained on."""
+"""Study → on what the networks that answer were trained there."""
 
 
 def answer(verdicts: Sequence[Mapping], scores: Mapping[str, Numbers]) -> str:
@@ -58,25 +58,37 @@ def others(verdicts: Sequence[Mapping], scores: Mapping[str, Numbers]) -> str:
 
 
 def whole_models(verdicts: Sequence[Mapping]) -> str:
-    """How much sharper a GAN's samples are than a VAE's, where that was replicated."""
-    found = [
-        f"{in_words(one['effect'], one['interval'], '{}', one['scale'])}{_mark(one)} on {DATA[one['study']]}"
-        for one in verdicts
-        if (one["replication"], one["id"]) == WHOLE_MODELS and one["verdict"] == "replicated" and one["study"] in DATA
-    ]
-    who = "Samples of a GAN, whose loss does not average, are sharper than a VAE's by a factor of"
-    return f"{who} {' and '.join(found)}." if found else ""
+    """How much sharper a GAN's samples are than a VAE's, or in which study that was not replicated."""
+    found, others = [], []
+    for one in verdicts:
+        if (one["replication"], one["id"]) == WHOLE_MODELS and one["study"] in DATA:
+            data = DATA[one["study"]]
+            if one["verdict"] == "replicated":
+                factor = in_words(one["effect"], one["interval"], "{}", one["scale"])
+                found.append(f"by a factor of {factor}{_mark(one)} on {data}")
+            else:
+                others.append(f"*{one['verdict']}* on {data}")
+    sentences = []
+    if found:
+        who = "Samples of a GAN, whose loss does not average, are sharper than a VAE's"
+        sentences.append(f"{who} {' and '.join(found)}.")
+    if others:
+        sentences.append(f"That samples of a GAN are sharper than a VAE's is {' and '.join(others)}.")
+    return " ".join(sentences)
 
 
 def sure(verdicts: Sequence[Mapping]) -> str:
     """How sure the answer is: the outcomes of the claims that decide it, the least certain one, and those of all."""
-    seeds, sentences = sorted({one["n_seeds"] for one in verdicts if one["replication"] == ideas.ROOM}), []
-    if seeds:
-        sentences.append(f"Numbers are means over {' or '.join(map(str, seeds))} seeds with 95 % intervals.")
     behind = {
         study: {one["id"]: one for idea in ideas.judged(verdicts) if idea.study == study for one in idea.verdicts}
         for study in DATA
     }
+    told = [one for of in behind.values() for one in of.values()]
+    told += [one for one in verdicts if (one["replication"], one["id"]) == WHOLE_MODELS and one["study"] in DATA]
+    sentences = []
+    if told:
+        seeds = " or ".join(map(str, sorted({one["n_seeds"] for one in told})))
+        sentences.append(f"Numbers are means over {seeds} seeds with 95 % intervals.")
     counts = [
         f"on {DATA[study]} {_counted(of.values())}{_disagreeing(of.values())}" for study, of in behind.items() if of
     ]
@@ -85,10 +97,9 @@ def sure(verdicts: Sequence[Mapping]) -> str:
     chances = [one["flip_chance"] for one in behind[STUDY].values() if one["flip_chance"] is not None]
     if chances:
         chance = f"{100 * max(chances):.0f} %"
-        sentences.append(
-            f"On fresh seeds the least certain, on {DATA[STUDY]}, would come out otherwise in {chance} of cases."
-        )
-    if any(one["disagreement"] for one in verdicts):
+        least = f"the least certain of them, on {DATA[STUDY]}"
+        sentences.append(f"On fresh seeds {least}, has a chance of {chance} to come out otherwise.")
+    if any(one["disagreement"] for one in told):
         sentences.append(f"{DISAGREE}: the instruments of sharpness disagree.")
     if verdicts:
         sentences.append(_of_all(verdicts))
@@ -96,14 +107,17 @@ def sure(verdicts: Sequence[Mapping]) -> str:
 
 
 def _of_all(verdicts: Sequence[Mapping]) -> str:
-    """'Of all claims, 87 of 138 in *root*, 47 of 66 in *real* are *replicated*; 5, 7 are *untestable*: …'."""
+    """'Of all claims, *replicated* are 87 of 138 in *root* (5 *untestable*), 47 of 66 in *real*. …'."""
     outcomes: dict[str, list[str]] = {}
     for one in verdicts:
         outcomes.setdefault(one["study"], []).append(one["verdict"])
-    counts = [f"{of.count('replicated')} of {len(of)} in *{study}*" for study, of in outcomes.items()]
-    untestable = [str(of.count("untestable")) for of in outcomes.values()]
-    why = f"; {', '.join(untestable)} are *untestable*: their networks failed quality checks"
-    return f"Of all claims, {', '.join(counts)} are *replicated*{why if set(untestable) != {'0'} else ''}."
+    counts = []
+    for study, of_study in outcomes.items():
+        untestable = of_study.count("untestable")
+        counts.append(f"{of_study.count('replicated')} of {len(of_study)} in *{study}*")
+        counts[-1] += f" ({untestable} *untestable*)" * bool(untestable)
+    why = " The networks of an untestable claim failed its quality checks."
+    return f"Of all claims, {', '.join(counts)} came out *replicated*.{why * ('untestable' in ' '.join(counts))}"
 
 
 def deciding(verdicts: Sequence[Mapping]) -> str:
@@ -148,7 +162,7 @@ def _mark(verdict: Mapping) -> str:
 
 
 def headlines(by_claim: Mapping[str, Mapping[str, Mapping]], signs: Mapping[str, str]) -> str:
-    """Ten claims in every study, and how many did not replicate in the bundled one.
+    """Ten claims in every study, and how many were not replicated in the bundled one.
 
     Args:
         by_claim: 'replication/id' → study → verdict.
@@ -162,8 +176,8 @@ def headlines(by_claim: Mapping[str, Mapping[str, Mapping]], signs: Mapping[str,
         cells = [_cell(rows[study], signs, study == STUDY) if study in rows else "–" for study in studies]
         statement = f"{escaped(verdict['statement'])} *({verdict['replication']})*"
         lines.append(f"| {about} | {statement} | {' | '.join(cells)} |")
-    refuted = [one for one in here if one["verdict"] in DECIDED[1:]]
-    lines += ["", RULE, "", f"**What did not replicate** in *{STUDY}*: {_counted(refuted) or 'nothing'}. "]
+    others = [one for one in here if one["verdict"] != "replicated"]
+    lines += ["", RULE, "", f"**Not replicated** in *{STUDY}*: {_counted(others) or 'none'}. "]
     lines[-1] += "[All claims](results/README.md)."
     return "\n".join([*lines, ""])
 

@@ -158,7 +158,12 @@ def _styles(plot: Plot, room: str) -> tuple[dict[str, str], dict[str, str]]:
         references.add(next(iter(one.points.values()))[0])
         for way, loss in one.points.values():
             ways[way], losses[loss] = None, None
-    coloured = (way for way in ways if way not in references)
+    coloured = [way for way in ways if way not in references]
+    if len(coloured) > len(LINES) or len(losses) > len(MARKERS):
+        raise GlanceError(
+            f"{room}: its plots have {len(coloured)} ways and {len(losses)} losses, expected at most {len(LINES)} and "
+            f"{len(MARKERS)}; add colours or markers to replications/reporting/glance.py"
+        )
     colours = dict.fromkeys(references, GREY) | dict(zip(coloured, LINES, strict=False))
     markers = dict(zip(losses, MARKERS, strict=False))
     here = plot.points.values()

@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--outcome", action="append", choices=list(MEANS), help="claims with this verdict")
     parser.add_argument("--study", action="append", help="the study that gives the verdict: root, real, paper")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     results = everything(Path())
     if not results.folders:
         raise ClaimsError("no study here has verdicts; run it in the root of a checkout, after `dvc repro --pull`")
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         raise ClaimsError(f"--study {min(unknown)}: no such study has verdicts; there are {', '.join(results.folders)}")
     listed = choose(results, arguments)
-    if arguments.words and not listed:
+    if arguments.words and not listed and not arguments.json:
         raise ClaimsError(f"{' '.join(arguments.words)}: no such claim; leave words or options out to list more")
     if arguments.json:
         print(json.dumps(listed, indent=1, ensure_ascii=False))
@@ -73,7 +73,10 @@ def choose(results: Everything, arguments: argparse.Namespace) -> list[dict]:
         if (
             (not arguments.replication or any_verdict["replication"] in arguments.replication)
             and (not arguments.explanation or explains & set(arguments.explanation))
-            and all(word in f"{any_verdict['id']} {any_verdict['statement']}".lower() for word in words)
+            and all(
+                word in f"{any_verdict['replication']}/{any_verdict['id']} {any_verdict['statement']}".lower()
+                for word in words
+            )
             and any(by_study[study]["verdict"] in outcomes for study in studies if study in by_study)
         ):
             repeated = ("id", "replication", "statement", "explanation", "against")
@@ -92,5 +95,5 @@ def show(listed: list[dict]) -> None:
         for line in (claim["statement"], verdicts + (f" ({explains})" if explains else "")):
             print(textwrap.indent(textwrap.fill(line, width - 4, break_on_hyphens=False), "    "))
     if any(claim["explanation"] or claim["against"] for claim in listed):
-        print(f"Explanations: {EXPLAINED}")
+        print(textwrap.fill(f"Explanations: {EXPLAINED}", width))
     print(f"{len(listed)} claims; `python -m replications trace CLAIM` shows where a verdict comes from")

@@ -116,6 +116,14 @@ def test_a_cause_has_the_same_colour_and_a_loss_the_same_marker_in_all_plots_of_
     assert colours["nothing lost"] == of_digits["no noise"] == glance.GREY
 
 
+def test_more_causes_than_colours_are_an_error():
+    many = replace(measures.PLOT, points={f"arm_{i}": (f"way {i}", "L2") for i in range(9)})
+    with pytest.raises(
+        GlanceError, match=r"causes: its plots have \d+ ways and \d losses, expected at most 5 and 4; add"
+    ):
+        glance._styles(many, ROOM)
+
+
 def test_variants_that_the_study_does_not_declare_are_left_out(declared, monkeypatch):
     """A study of fewer arms than the bundled one: of what it has not trained, nothing can be shown."""
     drawn = glance.draw(declared, ROOM)

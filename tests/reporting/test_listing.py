@@ -54,6 +54,11 @@ def test_words_find_claims_by_name_and_statement(capsys):
             if all(word.lower() in f"{one['id']} {one['statement']}".lower() for word in words)
         ]
         assert 0 < len(found) < len(everything_listed)
+    assert [one["id"] for one in listed(capsys, "causes/noise_blurs_under_l2")] == ["noise_blurs_under_l2"]
+    both = listed(capsys, "noise", "--replication", "causes", "l2")
+    assert "noise_blurs_under_l2" in [one["id"] for one in both]
+    assert {one["replication"] for one in both} == {"causes"}
+    assert listed(capsys, "codebook", "nonsense") == []
     with pytest.raises(ClaimsError, match="codebook nonsense: no such claim; leave words or options out"):
         listing.main(["codebook", "nonsense"])
 
@@ -64,7 +69,10 @@ def test_what_is_said_of_a_claim_fits_the_terminal_and_its_name_is_whole(capsys,
     assert listing.main(["--replication", "pix2pix"]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
     found = listed(capsys, "--replication", "pix2pix")
-    assert lines.pop() == "Explanations: E1 bottleneck, E2 averaging, E3 noise, E4 antagonism, E5 quantisation"
+    told = [line for line in lines if not line.startswith((" ", "pix2pix/"))]
+    assert " ".join(told) == "Explanations: E1 bottleneck, E2 averaging, E3 noise, E4 antagonism, E5 quantisation"
+    assert max(map(len, told)) <= width
+    lines = lines[: -len(told)]
     assert [line for line in lines if not line.startswith(" ")] == [f"pix2pix/{one['id']}" for one in found]
     assert max(len(line) for line in lines if line.startswith(" ")) <= width
     text = " ".join(" ".join(lines).split())

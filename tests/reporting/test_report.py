@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from replications import code, study
-from replications.judging.claims import Check, Claim, Deviation
+from replications.judging.claims import Check, Claim, Deviation, PublishedTable
 from replications.judging.explanations import EXPLANATIONS
 from replications.judging.predicates import Both, Greater
 from replications.judging.scores import Scores
@@ -587,6 +587,15 @@ def test_a_replications_page_shows_published_numbers_beside_ours(repository):
         assert "0.50 [0.40, 0.62]" in page
         assert "0.42" in page, "published for L1 in table 1"
         assert said in page
+
+
+def test_a_table_has_the_columns_that_hold_a_number():
+    shown = PublishedTable("t", ("psnr", "rate"), {"a": (20.0, None), "b": (None, None)})
+    ours = {"root": {("a", "rate"): "3 [2, 4]"}, "real": {("c", "psnr"): "1"}}
+    assert report.columns_of(shown, ours) == {
+        "psnr, published": {"a": report.short(20.0), "b": "–"},
+        "rate, root": {"a": "3 [2, 4]", "b": "–"},
+    }
 
 
 def test_damaged_verdicts_are_named(repository):
