@@ -95,12 +95,15 @@ class Understood(Exception):  # noqa: N818 - it says what happened
 @pytest.fixture
 def parsed_only(monkeypatch):
     """Commands end once they have parsed their words."""
-    parse = command.Parser.parse_args
 
-    def parse_args(self, words=None, namespace=None):
-        raise Understood(parse(self, words, namespace))
+    def ending(parse):
+        def parsed(self, words=None, namespace=None):
+            raise Understood(parse(self, words, namespace))
 
-    monkeypatch.setattr(command.Parser, "parse_args", parse_args)
+        return parsed
+
+    for name in ("parse_args", "parse_intermixed_args"):
+        monkeypatch.setattr(command.Parser, name, ending(getattr(command.Parser, name)))
 
 
 def understood(words: list[str]) -> None:
